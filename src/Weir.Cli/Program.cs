@@ -1,1 +1,8 @@
-return 0;
+using System.CommandLine;
+using Weir.Cli.Commands;
+
+var root = new RootCommand("The resource plane for AI agents")
+{
+    SimCommand.Create(),
+};
+return await root.Parse(args).InvokeAsync();
