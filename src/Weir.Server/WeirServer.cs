@@ -29,6 +29,7 @@ internal static class WeirServer
         builder.Services.AddSingleton(setup.Time);
         builder.Services.AddSingleton(setup.Store);
         builder.Services.AddKeys(setup);
+        builder.Services.AddGateway();
         builder.Services.AddObservability(setup);
         builder.Services.AddOpenApiDocument();
         setup.Customize?.Invoke(builder);
@@ -41,6 +42,7 @@ internal static class WeirServer
         app.MapStatus();
         app.MapKeys();
         app.MapUsage();
+        app.MapGateway();
         app.MapOpenApiDocument();
         setup.Map?.Invoke(app);
         return app;
