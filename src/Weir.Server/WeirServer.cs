@@ -23,11 +23,12 @@ internal static class WeirServer
         // The empty builder: no settings file, environment variable or log provider gets in but by the lines below.
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "Weir" });
 
-        builder.AddWeirLogging(setup);
+        builder.Logging.AddWeirConsole(setup.LogFormat, setup.LogLevel);
         builder.AddWeb(setup);
-        builder.Services.AddSingleton(setup.Options);
         builder.Services.AddSingleton(setup.Time);
         builder.Services.AddSingleton(setup.Store);
+        builder.Services.AddSingleton(setup.Options);
+        builder.Services.AddLiveConfiguration(setup.Sources, setup.Configuration);
         builder.Services.AddKeys(setup);
         builder.Services.AddGateway();
         builder.Services.AddObservability(setup);
@@ -52,7 +53,14 @@ internal static class WeirServer
 /// <summary>What a server is made of.</summary>
 internal sealed record WeirServerSetup
 {
-    public required WeirOptions Options { get; init; }
+    /// <summary>Loaded, and without faults.</summary>
+    public required LoadedConfiguration Configuration { get; init; }
+
+    /// <summary>Where it was loaded from, and is loaded from again when the file changes.</summary>
+    public required ConfigurationSources Sources { get; init; }
+
+    /// <summary>The configuration as it is at start.</summary>
+    public WeirOptions Options => Configuration.Options;
 
     /// <summary>Open, and disposed by its owner after the server has stopped.</summary>
     public required IStateStore Store { get; init; }

@@ -23,17 +23,13 @@ public sealed class AdmissionGate : IDisposable
     private static readonly TimeSpan LeastRetryAfter = TimeSpan.FromSeconds(1);
 
     private readonly Lock _sync = new();
-    private readonly long _ageing;
     private readonly Capacity _capacity;
     private readonly CompletionRate _rate = new();
     private readonly List<AdmissionLane> _lanes = [];
-    private readonly List<AdmissionLane> _waitingLanes = [];
-    private readonly WaitQueue _waiting = new();
-    private readonly DeadlineHeap _deadlines = new();
+    private readonly AdmissionQueue _queue;
     private AdmissionTotals _totals;
     private ITimer? _timer;
     private long _timerAt = MonotonicClock.Never;
-    private long _sequence;
     private bool _closed;
 
     /// <param name="limits">What all lanes together may do.</param>
@@ -48,7 +44,7 @@ public sealed class AdmissionGate : IDisposable
             ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(step, TimeSpan.Zero, nameof(ageing));
         // Small enough that ten of them, and any moment, fit in one number; and no process lives as long as one.
         const long NoAgeing = long.MaxValue / 64;
-        _ageing = step == Timeout.InfiniteTimeSpan ? NoAgeing : Math.Min(step.Ticks, NoAgeing);
+        _queue = new AdmissionQueue(step == Timeout.InfiniteTimeSpan ? NoAgeing : Math.Min(step.Ticks, NoAgeing));
         Clock = new MonotonicClock(time);
         _capacity = new Capacity(limits, Clock);
     }
@@ -57,7 +53,7 @@ public sealed class AdmissionGate : IDisposable
     public int InFlight => _capacity.InFlight;
 
     /// <summary>Requests that wait, in all lanes.</summary>
-    public int Queued => _waiting.Count;
+    public int Queued => _queue.Count;
 
     /// <summary>The working limit on what is in flight.</summary>
     public int Limit => _capacity.Limit;
@@ -144,9 +140,9 @@ public sealed class AdmissionGate : IDisposable
         lock (_sync)
         {
             var now = Clock.Now;
-            if (_waiting.Count > 0)
+            if (_queue.Count > 0)
                 AdmitAll(now, ref answers);
-            permit = !lane.IsClosed && CanPass(lane, ticket, Rank(ticket, now), now) ? Admit(lane, ticket.Tokens, now, now) : null;
+            permit = CanPass(lane, ticket, _queue.Rank(ticket, now), now) ? Admit(lane, ticket.Tokens, now, now) : null;
         }
         answers.Tell();
         return permit is not null;
@@ -161,10 +157,10 @@ public sealed class AdmissionGate : IDisposable
         lock (_sync)
         {
             var now = Clock.Now;
-            if (_waiting.Count > 0)
+            if (_queue.Count > 0)
                 AdmitAll(now, ref answers);
-            var rank = Rank(ticket, now);
-            if (!lane.IsClosed && CanPass(lane, ticket, rank, now))
+            var rank = _queue.Rank(ticket, now);
+            if (CanPass(lane, ticket, rank, now))
             {
                 waiter = null;
                 result = new AdmissionResult(Admit(lane, ticket.Tokens, now, now));
@@ -186,7 +182,7 @@ public sealed class AdmissionGate : IDisposable
         {
             if (!waiter.IsQueued)
                 return false;
-            Remove(waiter);
+            _queue.Remove(waiter);
             _totals = _totals with { Cancelled = _totals.Cancelled + 1 };
             AdmitAll(Clock.Now, ref answers);
         }
@@ -203,7 +199,7 @@ public sealed class AdmissionGate : IDisposable
             _capacity.Release(permit.GateClaim, permit.Tokens, signal, firstEvent, actualTokens);
             permit.Lane.Capacity.Release(permit.LaneClaim, permit.Tokens, signal, firstEvent, actualTokens);
             _rate.Count(now);
-            if (_waiting.Count > 0)
+            if (_queue.Count > 0)
                 AdmitAll(now, ref answers);
         }
         answers.Tell();
@@ -268,26 +264,12 @@ public sealed class AdmissionGate : IDisposable
 
     private static TimeSpan PauseLeft(AdmissionLane lane, long now) => TimeSpan.FromTicks(Math.Max(0, lane.PausedUntil - now));
 
-    /// <summary>Where the request stands in the order. One that comes back stands with the first new one of its priority, and wins the tie.</summary>
-    private QueueRank Rank(in AdmissionTicket ticket, long now)
-    {
-        var moment = now - (ticket.Priority * _ageing);
-        if (ticket.AtHead && _waiting.FirstNew(ticket.Priority) is { } first)
-            moment = first;
-        return new QueueRank(moment, ticket.AtHead, _sequence++);
-    }
-
     /// <summary>Whether a newcomer may enter now without overtaking anybody who could enter before him.</summary>
-    private bool CanPass(AdmissionLane lane, in AdmissionTicket ticket, in QueueRank rank, long now)
-    {
-        if (!_capacity.CanTake(now, ticket.Tokens) || !lane.CanTake(now, ticket.Tokens))
-            return false;
-        if (_waiting.Count == 0)
-            return true;
-        // In his own lane he is behind whoever ranks before him, whatever that one waits for.
-        return (lane.Waiting.First is not { } ahead || rank.IsBefore(ahead.Rank))
-            && (FindFirst(now) is not { } first || rank.IsBefore(first.Rank));
-    }
+    private bool CanPass(AdmissionLane lane, in AdmissionTicket ticket, in QueueRank rank, long now) =>
+        !lane.IsClosed
+        && _capacity.CanTake(now, ticket.Tokens)
+        && lane.CanTake(now, ticket.Tokens)
+        && (_queue.Count == 0 || _queue.IsAhead(lane, rank, now));
 
     private AdmissionPermit Admit(AdmissionLane lane, int tokens, long since, long now)
     {
@@ -312,16 +294,15 @@ public sealed class AdmissionGate : IDisposable
         if (deadline <= now)
             return Refuse(RefusalReason.Deadline, RetryAfter(lane, now), out result);
         var shed = false;
-        if (lane.Waiting.Count >= lane.Capacity.Queue || _waiting.Count >= _capacity.Queue)
+        if (_queue.IsFull(lane, _capacity.Queue, out var crowded))
         {
-            var crowded = lane.Waiting.Count >= lane.Capacity.Queue ? lane.Waiting : _waiting;
             if (crowded.FindVictim(ticket.Priority, ticket.AtHead) is not { } victim)
                 return Refuse(RefusalReason.QueueFull, RetryAfter(lane, now), out result);
             Refuse(victim, RefusalReason.Shed, RetryAfter(victim.Lane, now), ref answers);
             shed = true;
         }
         var waiter = new Waiter(lane, ticket, rank, now, deadline);
-        Add(waiter);
+        _queue.Add(waiter);
         // A newcomer who could not pass changes nothing for the others, but the one who was sent away may have stood in their way.
         if (shed)
             AdmitAll(now, ref answers);
@@ -340,7 +321,7 @@ public sealed class AdmissionGate : IDisposable
 
     private void Refuse(Waiter waiter, RefusalReason reason, TimeSpan retryAfter, ref Answers answers)
     {
-        Remove(waiter);
+        _queue.Remove(waiter);
         Refuse(reason, retryAfter, out var result);
         answers.Add(waiter, result);
     }
@@ -354,65 +335,25 @@ public sealed class AdmissionGate : IDisposable
 
     private TimeSpan RetryAfter(AdmissionLane lane, long now)
     {
-        var estimate = _rate.Estimate(now, _waiting.Count + 1);
+        var estimate = _rate.Estimate(now, _queue.Count + 1);
         var pause = PauseLeft(lane, now);
         return pause > estimate ? pause : estimate;
-    }
-
-    private void Add(Waiter waiter)
-    {
-        var lane = waiter.Lane;
-        lane.Waiting.Add(waiter.InLane);
-        _waiting.Add(waiter.InGate);
-        _deadlines.Add(waiter);
-        if (lane.WaitingIndex >= 0)
-            return;
-        lane.WaitingIndex = _waitingLanes.Count;
-        _waitingLanes.Add(lane);
-    }
-
-    private void Remove(Waiter waiter)
-    {
-        var lane = waiter.Lane;
-        lane.Waiting.Remove(waiter.InLane);
-        _waiting.Remove(waiter.InGate);
-        _deadlines.Remove(waiter);
-        if (lane.Waiting.Count > 0)
-            return;
-        var last = _waitingLanes[^1];
-        _waitingLanes[lane.WaitingIndex] = last;
-        last.WaitingIndex = lane.WaitingIndex;
-        lane.WaitingIndex = -1;
-        _waitingLanes.RemoveAt(_waitingLanes.Count - 1);
     }
 
     /// <summary>Admits, in order, all who can be; refuses whose time is up; sets the timer for the next who will be either.</summary>
     private void AdmitAll(long now, ref Answers answers)
     {
-        while (_deadlines.Next <= now)
+        while (_queue.NextDeadline <= now)
         {
-            var late = _deadlines.First;
+            var late = _queue.NextLate;
             Refuse(late, RefusalReason.Deadline, RetryAfter(late.Lane, now), ref answers);
         }
-        while (_capacity.HasSlot && FindFirst(now) is { } first && _capacity.CanTake(now, first.Tokens))
+        while (_capacity.HasSlot && _queue.FindFirst(now) is { } first && _capacity.CanTake(now, first.Tokens))
         {
-            Remove(first);
+            _queue.Remove(first);
             answers.Add(first, new AdmissionResult(Admit(first.Lane, first.Tokens, first.Since, now)));
         }
         SetTimer(now);
-    }
-
-    /// <summary>The first waiter of the order whose lane would take it; lanes with waiters are few, and each knows its first.</summary>
-    private Waiter? FindFirst(long now)
-    {
-        Waiter? first = null;
-        foreach (var lane in _waitingLanes)
-        {
-            var candidate = lane.Waiting.First!;
-            if ((first is null || candidate.Rank.IsBefore(first.Rank)) && lane.CanTake(now, candidate.Tokens))
-                first = candidate;
-        }
-        return first;
     }
 
     /// <summary>
@@ -420,9 +361,9 @@ public sealed class AdmissionGate : IDisposable
     /// </summary>
     private void SetTimer(long now)
     {
-        if (_waiting.Count == 0 || _closed)
+        if (_queue.Count == 0 || _closed)
             return;
-        var at = Math.Min(_deadlines.Next, RoomAt(now));
+        var at = Math.Min(_queue.NextDeadline, _queue.RoomAt(now, _capacity));
         if (at >= _timerAt)
             return;
         _timerAt = at;
@@ -432,22 +373,6 @@ public sealed class AdmissionGate : IDisposable
             _timer = Clock.Time.CreateTimer(static state => ((AdmissionGate)state!).OnTimer(), this, due, Timeout.InfiniteTimeSpan);
         else
             _timer.Change(due, Timeout.InfiniteTimeSpan);
-    }
-
-    /// <summary>When the end of a pause or of a minute next makes room for somebody.</summary>
-    private long RoomAt(long now)
-    {
-        if (!_capacity.HasSlot)
-            return MonotonicClock.Never;
-        var at = MonotonicClock.Never;
-        foreach (var lane in _waitingLanes)
-        {
-            var tokens = lane.Waiting.First!.Tokens;
-            if (!lane.CanTake(now, tokens))
-                at = Math.Min(at, Math.Max(lane.PausedUntil, lane.Capacity.ReadyAt(now, tokens)));
-        }
-        // Nobody overtakes the first whose lane is ready, so only his wait for the gate counts.
-        return FindFirst(now) is { } first ? Math.Min(at, _capacity.ReadyAt(now, first.Tokens)) : at;
     }
 
     private void OnTimer()

@@ -6,7 +6,7 @@ public static class NearNames
     private const int Most = 3;
     private const int Longest = 128;
 
-    /// <summary>At most three, nearest first: by edit distance (V. Levenshtein, 1965) up to a third of the name, or because one holds the other.</summary>
+    /// <summary>At most three, nearest first: by edit distance up to a third of the longer name, or because one holds the other.</summary>
     public static IReadOnlyList<string> Of(string name, IEnumerable<string> known)
     {
         if (name.Length is 0 or > Longest)
@@ -17,7 +17,7 @@ public static class NearNames
         return [.. known
             .Where(candidate => candidate.Length <= Longest)
             .Select(candidate => (candidate, distance: Distance(name, candidate)))
-            .Where(near => near.distance <= Math.Max(1, name.Length / 3))
+            .Where(near => near.distance <= Math.Max(1, Math.Max(name.Length, near.candidate.Length) / 3))
             .OrderBy(near => near.distance)
             .ThenBy(near => near.candidate, StringComparer.Ordinal)
             .Select(near => near.candidate)
@@ -34,30 +34,38 @@ public static class NearNames
             return 1;
         }
 
-        return Math.Min(Levenshtein(name, candidate), Levenshtein(name, tail));
+        return Math.Min(Edits(name, candidate), Edits(name, tail));
     }
 
-    private static int Levenshtein(string a, string b)
+    // Insertions, deletions, replacements and swaps of neighbours: optimal string alignment.
+    private static int Edits(string from, string to)
     {
-        Span<int> row = stackalloc int[Longest + 1];
-        for (var j = 0; j <= b.Length; j++)
+        var rows = new int[from.Length + 1, to.Length + 1];
+        for (var i = 0; i <= from.Length; i++)
         {
-            row[j] = j;
+            rows[i, 0] = i;
         }
 
-        for (var i = 1; i <= a.Length; i++)
+        for (var j = 0; j <= to.Length; j++)
         {
-            var diagonal = row[0];
-            row[0] = i;
-            for (var j = 1; j <= b.Length; j++)
+            rows[0, j] = j;
+        }
+
+        for (var i = 1; i <= from.Length; i++)
+        {
+            for (var j = 1; j <= to.Length; j++)
             {
-                var above = row[j];
-                var same = char.ToLowerInvariant(a[i - 1]) == char.ToLowerInvariant(b[j - 1]);
-                row[j] = Math.Min(Math.Min(above + 1, row[j - 1] + 1), diagonal + (same ? 0 : 1));
-                diagonal = above;
+                var change = Same(from[i - 1], to[j - 1]) ? 0 : 1;
+                rows[i, j] = Math.Min(Math.Min(rows[i - 1, j] + 1, rows[i, j - 1] + 1), rows[i - 1, j - 1] + change);
+                if (i > 1 && j > 1 && Same(from[i - 1], to[j - 2]) && Same(from[i - 2], to[j - 1]))
+                {
+                    rows[i, j] = Math.Min(rows[i, j], rows[i - 2, j - 2] + 1);
+                }
             }
         }
 
-        return row[b.Length];
+        return rows[from.Length, to.Length];
     }
+
+    private static bool Same(char a, char b) => char.ToLowerInvariant(a) == char.ToLowerInvariant(b);
 }

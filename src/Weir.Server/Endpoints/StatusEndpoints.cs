@@ -17,7 +17,7 @@ internal static class StatusEndpoints
 
     private static Task Read(HttpContext context)
     {
-        var options = context.Service<WeirOptions>();
+        var options = context.Service<LiveConfiguration>().Current;
         var store = context.Service<IStateStore>();
         var readiness = context.Service<Readiness>().Read();
         var started = context.Service<ServerStart>().At;

@@ -16,7 +16,7 @@ internal static class UsageEndpoints
 
     public static void MapUsage(this IEndpointRouteBuilder app) =>
         app.MapGet("/v1/usage", Read).Requires(Role.Any)
-            .Describe("Requests, tokens and cost; ?by=key,model,day tells them apart, ?from= and ?to= bound the days (UTC).", typeof(ListOf<UsageLine>));
+            .Describe("Requests, tokens and cost; ?by=key,model,provider,day tells them apart, ?from= and ?to= bound the days (UTC).", typeof(ListOf<UsageLine>));
 
     private static async Task Read(HttpContext context)
     {
@@ -58,7 +58,8 @@ internal static class UsageEndpoints
                 case "key": by |= UsageBy.Key; break;
                 case "model": by |= UsageBy.Model; break;
                 case "day": by |= UsageBy.Day; break;
-                default: return ApiError.Unprocessable("by takes key, model and day, separated by commas.", "by");
+                case "provider": by |= UsageBy.Provider; break;
+                default: return ApiError.Unprocessable("by takes key, model, provider and day, separated by commas.", "by");
             }
         }
 

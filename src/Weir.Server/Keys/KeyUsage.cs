@@ -3,10 +3,10 @@ namespace Weir.Server.Keys;
 /// <summary>What one request used, when that is known.</summary>
 internal readonly record struct KeyUsage
 {
-    /// <summary>The model's name at the provider.</summary>
+    /// <summary>The name that the client asked for.</summary>
     public required string Model { get; init; }
 
-    /// <summary>Null where the model is not a provider's.</summary>
+    /// <summary>Who answered. Null where no provider did.</summary>
     public string? Provider { get; init; }
 
     public long InputTokens { get; init; }
@@ -34,6 +34,6 @@ internal sealed record UsageDocument
     /// <summary>A day of the UTC calendar.</summary>
     public required DateOnly Day { get; init; }
 
-    /// <summary>By <c>provider/model</c>.</summary>
+    /// <summary>By <see cref="UsageKey.Name"/>.</summary>
     public required IReadOnlyDictionary<string, UsageTotals> Models { get; init; }
 }

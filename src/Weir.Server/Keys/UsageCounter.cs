@@ -94,5 +94,13 @@ internal sealed class UsageCounter
 /// <summary>What usage is counted by, within a key.</summary>
 internal readonly record struct UsageKey(DateOnly Day, string Model, string? Provider)
 {
-    public string Name => Provider is null ? Model : $"{Provider}/{Model}";
+    /// <summary>As it stands in a document: <c>model@provider</c>, or the model alone.</summary>
+    public string Name => Provider is null ? Model : $"{Model}@{Provider}";
+
+    /// <summary>Provider names hold no <c>@</c>; model names may.</summary>
+    public static (string Model, string? Provider) Split(string name)
+    {
+        var at = name.LastIndexOf('@');
+        return at < 0 ? (name, null) : (name[..at], name[(at + 1)..]);
+    }
 }

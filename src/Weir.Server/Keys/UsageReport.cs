@@ -9,6 +9,8 @@ internal sealed record UsageLine
 
     public string? Model { get; init; }
 
+    public string? Provider { get; init; }
+
     public DateOnly? Day { get; init; }
 
     public long Requests { get; init; }
@@ -31,15 +33,17 @@ internal sealed class UsageReport(UsageLedger ledger, KeyStates states)
     public async Task<IReadOnlyList<UsageLine>> ReadAsync(
         DateOnly from, DateOnly to, UsageBy by, string? onlyKey, CancellationToken cancellationToken)
     {
-        var sums = new SortedDictionary<(string Day, string Key, string Model), UsageTotals>();
+        var sums = new SortedDictionary<(string Day, string Key, string Model, string Provider), UsageTotals>();
 
-        void Add(DateOnly day, string key, string model, UsageTotals totals)
+        void Add(DateOnly day, string key, string name, UsageTotals totals)
         {
             if (onlyKey is not null && onlyKey != key) return;
+            var (model, provider) = UsageKey.Split(name);
             var slot = (
                 by.HasFlag(UsageBy.Day) ? day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) : "",
                 by.HasFlag(UsageBy.Key) ? key : "",
-                by.HasFlag(UsageBy.Model) ? model : "");
+                by.HasFlag(UsageBy.Model) ? model : "",
+                by.HasFlag(UsageBy.Provider) ? provider ?? "" : "");
             sums[slot] = sums.GetValueOrDefault(slot) + totals;
         }
 
@@ -47,7 +51,7 @@ internal sealed class UsageReport(UsageLedger ledger, KeyStates states)
         {
             await foreach (var document in ledger.ListDayAsync(day, cancellationToken))
             {
-                foreach (var (model, totals) in document.Models) Add(day, document.Key, model, totals);
+                foreach (var (name, totals) in document.Models) Add(day, document.Key, name, totals);
             }
         }
 
@@ -64,6 +68,7 @@ internal sealed class UsageReport(UsageLedger ledger, KeyStates states)
             Day = s.Key.Day.Length == 0 ? null : DateOnly.ParseExact(s.Key.Day, "yyyy-MM-dd", CultureInfo.InvariantCulture),
             Key = s.Key.Key.Length == 0 ? null : s.Key.Key,
             Model = s.Key.Model.Length == 0 ? null : s.Key.Model,
+            Provider = s.Key.Provider.Length == 0 ? null : s.Key.Provider,
             Requests = s.Value.Requests,
             InputTokens = s.Value.InputTokens,
             OutputTokens = s.Value.OutputTokens,
@@ -80,4 +85,5 @@ internal enum UsageBy
     Key = 1,
     Model = 2,
     Day = 4,
+    Provider = 8,
 }

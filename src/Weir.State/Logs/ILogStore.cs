@@ -23,5 +23,9 @@ public interface ILogWriter : IAsyncDisposable
     ValueTask AppendAsync(IReadOnlyList<ReadOnlyMemory<byte>> records, CancellationToken cancellationToken = default);
 }
 
-/// <summary>Somebody with a higher fence took over.</summary>
-public sealed class StaleFenceException(string message) : Exception(message);
+/// <summary>Somebody opened the log after this writer, or the log was removed.</summary>
+public sealed class StaleFenceException(string message) : Exception(message)
+{
+    internal static StaleFenceException Of(string name, long fence, long current) =>
+        new($"Log '{name}' was opened with fence {fence}, but stands under fence {current} now: whoever holds that one writes it.");
+}

@@ -14,7 +14,7 @@ internal sealed class SimulatedProviderFixture : IAsyncDisposable
     private SimulatedProviderFixture(WebApplication app)
     {
         _app = app;
-        Client = new HttpClient(new SocketsHttpHandler { PooledConnectionIdleTimeout = TimeSpan.FromSeconds(5) })
+        Client = new HttpClient(new SocketsHttpHandler { ResponseDrainTimeout = TimeSpan.Zero, PooledConnectionIdleTimeout = TimeSpan.FromSeconds(5) })
         {
             BaseAddress = new Uri(app.Urls.Single()),
             Timeout = TimeSpan.FromSeconds(60),

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
@@ -17,18 +16,18 @@ internal enum LogFormat
 
 internal static class LogSetup
 {
-    public static void AddWeirLogging(this WebApplicationBuilder builder, WeirServerSetup setup)
+    public static void AddWeirConsole(this ILoggingBuilder logging, LogFormat format, LogLevel level)
     {
-        var logging = builder.Logging;
-        logging.SetMinimumLevel(setup.LogLevel);
+        logging.SetMinimumLevel(level);
         // The framework speaks up when something is wrong. Its per-request diagnostics are off altogether: enabled even at
         // Critical they make a scope and an Activity for every request, and Weir makes its own where somebody listens.
         logging.AddFilter("Microsoft", LogLevel.Warning);
         logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
-        logging.AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Warning);
+        // The host says in a stack trace what its owner says in a sentence.
+        logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         // A client that breaks the protocol is answered; it is not news.
         logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel.BadRequests", LogLevel.Error);
-        if (setup.LogFormat == LogFormat.Json)
+        if (format == LogFormat.Json)
         {
             logging.AddJsonConsole(o =>
             {
@@ -47,6 +46,6 @@ internal static class LogSetup
         }
 
         // Standard output is for what `weir` prints; a log that mixes in breaks pipes.
-        builder.Services.Configure<ConsoleLoggerOptions>(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
+        logging.Services.Configure<ConsoleLoggerOptions>(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
     }
 }

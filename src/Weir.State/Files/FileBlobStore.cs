@@ -1,0 +1,74 @@
+namespace Weir.State.Files;
+
+/// <summary>A blob is a file that appears under its id once it is whole and flushed.</summary>
+internal sealed class FileBlobStore : IBlobStore
+{
+    private readonly string _folder;
+    private readonly string _unfinished;
+
+    /// <param name="folder">This process alone writes there: what an earlier one left unfinished is removed.</param>
+    public FileBlobStore(string folder)
+    {
+        _folder = folder;
+        _unfinished = Path.Combine(folder, "unfinished");
+        DurableFile.MakeFolder(folder);
+        if (Directory.Exists(_unfinished))
+            Directory.Delete(_unfinished, recursive: true);
+        DurableFile.MakeFolder(_unfinished);
+    }
+
+    public async ValueTask<string> WriteAsync(Stream content, CancellationToken cancellationToken = default)
+    {
+        var id = Guid.CreateVersion7().ToString("N");
+        var temporary = Path.Combine(_unfinished, id);
+        try
+        {
+            await using (var file = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0, useAsync: true))
+            {
+                await content.CopyToAsync(file, 1 << 17, cancellationToken);
+                file.Flush(flushToDisk: true);
+            }
+
+            var path = PathOf(id);
+            DurableFile.MakeFolder(Path.GetDirectoryName(path)!);
+            DurableFile.Publish(temporary, path);
+            return id;
+        }
+        catch (IOException e)
+        {
+            File.Delete(temporary);
+            throw new StoreUnavailableException($"The blob cannot be written to the data folder: {e.Message}", e);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
+    }
+
+    public ValueTask<Stream?> OpenAsync(string id, CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            return new ValueTask<Stream?>(IsId(id)
+                ? new FileStream(PathOf(id), FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 1 << 16, useAsync: true)
+                : null);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return new ValueTask<Stream?>((Stream?)null);
+        }
+    }
+
+    public ValueTask RemoveAsync(string id, CancellationToken cancellationToken = default)
+    {
+        if (IsId(id) && File.Exists(PathOf(id)))
+            File.Delete(PathOf(id));
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>The last two digits are random, the first are time.</summary>
+    private string PathOf(string id) => Path.Combine(_folder, id[^2..], id);
+
+    private static bool IsId(string id) => id.Length == 32 && id.All(char.IsAsciiHexDigitLower);
+}

@@ -1,0 +1,25 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Weir.State.Memory;
+using Weir.State.Sqlite;
+
+namespace Weir.State;
+
+/// <summary>Opens the store that a state string names.</summary>
+public static class StateStores
+{
+    /// <summary>Opens, checks and locks the store, so that whatever is wrong with it is known before anything is served.</summary>
+    /// <exception cref="StoreUnavailableException">It cannot be used; the message says why and what to do.</exception>
+    public static async ValueTask<IStateStore> OpenAsync(
+        StateOptions options, TimeProvider? time = null, ILoggerFactory? loggers = null, CancellationToken cancellationToken = default)
+    {
+        time ??= TimeProvider.System;
+        loggers ??= NullLoggerFactory.Instance;
+        return options.Store switch
+        {
+            "memory" => new MemoryStateStore(options, time),
+            "sqlite" => await SqliteStateStore.OpenAsync(options, time, loggers, cancellationToken),
+            _ => throw new StoreUnavailableException($"State '{options.Store}' is not one of sqlite, memory."),
+        };
+    }
+}
