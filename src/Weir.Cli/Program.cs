@@ -1,1 +1,14 @@
-return 0;
+using System.CommandLine;
+using Weir.Cli;
+using Weir.Cli.Commands;
+
+var root = new RootCommand(
+    "The resource plane for AI agents: one endpoint in front of every model provider, with priority, limits, retries and fallback.")
+{
+    UpCommand.Create(),
+    StatusCommand.Create(),
+    KeysCommand.Create(),
+    SimCommand.Create(),
+    CheckCommand.Create(),
+};
+return await CommandLine.RunAsync(root, args);

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Serialization;
 
 namespace Weir.Inference.Providers;
 
@@ -15,12 +16,15 @@ public sealed record ProviderOptions
     public string? BaseUrl { get; init; }
 
     /// <summary>The key sent with each request. Null: none is sent.</summary>
+    [DataType(DataType.Password)]
     public string? ApiKey { get; init; }
 
     /// <summary>Several keys, each with a set of limits of its own.</summary>
+    [DataType(DataType.Password)]
     public IReadOnlyList<string>? ApiKeys { get; init; }
 
     /// <summary>Headers added to every request.</summary>
+    [DataType(DataType.Password)]
     public IReadOnlyDictionary<string, string>? Headers { get; init; }
 
     /// <summary>Whether the provider reports usage in streams when asked. Default true.</summary>
@@ -29,19 +33,29 @@ public sealed record ProviderOptions
     /// <summary>Bounds that hold per key, all models together.</summary>
     public LimitOptions? Limits { get; init; }
 
+    /// <summary>How long each part of an attempt may take.</summary>
     public TimeoutOptions? Timeouts { get; init; }
 
+    /// <summary>The pool of connections to it.</summary>
     public ConnectionOptions? Connections { get; init; }
 
+    /// <summary>How often an attempt of each class is repeated.</summary>
     public RetryOptions? Retry { get; init; }
 
+    /// <summary>When its deployments are left alone for a while.</summary>
     public BreakerOptions? Breaker { get; init; }
+
+    /// <summary>Names the provider without its keys and headers: a record would print them.</summary>
+    public override string ToString() => $"{Preset ?? Dialect?.ToString() ?? nameof(Providers.Dialect.OpenAI)} at {BaseUrl ?? "the preset's address"}";
 }
 
 /// <summary>The language a provider speaks.</summary>
 public enum Dialect
 {
+    [JsonStringEnumMemberName("openai")]
     OpenAI,
+
+    [JsonStringEnumMemberName("anthropic")]
     Anthropic,
 }
 

@@ -7,17 +7,23 @@ namespace Weir.Server.Configuration;
 /// <summary>The whole of <c>weir.json</c>, validated.</summary>
 public sealed record WeirOptions
 {
+    /// <summary>The server itself.</summary>
     public ServerOptions Server { get; init; } = new();
 
     /// <summary>Where shared state lives: sqlite, memory, or redis://host:port/db (rediss for TLS).</summary>
+    [RestartRequired]
     public string State { get; init; } = "sqlite";
 
+    /// <summary>Who answers model requests, by a name of your choice. Absent: those whose usual key variable is set, Ollama if it answers, else the simulated provider.</summary>
     public IReadOnlyDictionary<string, ProviderOptions> Providers { get; init; } = new Dictionary<string, ProviderOptions>();
 
+    /// <summary>Public model names and what stands behind each. Providers without routes are used as provider/model.</summary>
     public IReadOnlyDictionary<string, RouteOptions> Routes { get; init; } = new Dictionary<string, RouteOptions>();
 
+    /// <summary>What models cost, by model name at the provider, or provider/model, which wins.</summary>
     public IReadOnlyDictionary<string, PriceOptions> Prices { get; init; } = new Dictionary<string, PriceOptions>();
 
+    /// <summary>Where traces and metrics go.</summary>
     public TelemetryOptions Telemetry { get; init; } = new();
 }
 
@@ -25,9 +31,11 @@ public sealed record WeirOptions
 public sealed record ServerOptions
 {
     /// <summary>Where it listens. Anything but a loopback address needs a key.</summary>
+    [RestartRequired]
     public string Url { get; init; } = "http://127.0.0.1:7800";
 
     /// <summary>The folder for embedded state, relative to the working directory.</summary>
+    [RestartRequired]
     public string Data { get; init; } = "./data";
 
     /// <summary>How other replicas and resources reach this one. Default: <see cref="Url"/>.</summary>
@@ -37,11 +45,12 @@ public sealed record ServerOptions
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
     public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>The largest request body.</summary>
+    /// <summary>The largest request body, from 1KB to 2GB.</summary>
+    [Range(1024.0, 2147483648.0)]
     public ByteSize MaxBody { get; init; } = new(32L << 20);
 
     /// <summary>The fleet whose leases and nodes this server shares.</summary>
-    [RegularExpression("[a-z0-9][a-z0-9-]{0,62}")]
+    [RestartRequired, RegularExpression("[a-z0-9][a-z0-9-]{0,62}")]
     public string Fleet { get; init; } = "default";
 }
 
@@ -49,5 +58,6 @@ public sealed record ServerOptions
 public sealed record TelemetryOptions
 {
     /// <summary>The address of an OTLP collector (gRPC on 4317, HTTP on 4318). Null: nothing is exported.</summary>
+    [RestartRequired]
     public string? Otlp { get; init; }
 }

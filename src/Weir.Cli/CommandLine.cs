@@ -1,0 +1,35 @@
+using System.CommandLine;
+
+namespace Weir.Cli;
+
+/// <summary>Exit codes: 0 clean, 1 failed, 2 wrong usage or configuration.</summary>
+internal static class ExitCode
+{
+    public const int Ok = 0;
+    public const int Failed = 1;
+    public const int Usage = 2;
+}
+
+internal static class CommandLine
+{
+    public static async Task<int> RunAsync(RootCommand root, IReadOnlyList<string> args, InvocationConfiguration? configuration = null)
+    {
+        configuration ??= new InvocationConfiguration();
+        // Drained by the server itself, which knows how long that may take.
+        configuration.ProcessTerminationTimeout = null;
+        var parsed = root.Parse(args);
+        if (parsed.Errors.Count == 0) return await parsed.InvokeAsync(configuration);
+
+        if (args.Count == 0)
+        {
+            await root.Parse(["--help"]).InvokeAsync(configuration);
+            return ExitCode.Usage;
+        }
+
+        foreach (var error in parsed.Errors) await configuration.Error.WriteLineAsync($"weir: {error.Message}");
+        var command = parsed.CommandResult.Command;
+        var name = command == root ? "weir" : $"weir {command.Name}";
+        await configuration.Error.WriteLineAsync($"Try '{name} --help'.");
+        return ExitCode.Usage;
+    }
+}

@@ -1,0 +1,74 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Weir.Server.Configuration;
+using Weir.Server.Endpoints;
+using Weir.Server.Hosting;
+
+namespace Weir.Cli.Commands;
+
+/// <summary><c>weir status</c>: what the running server says of itself.</summary>
+internal static class StatusCommand
+{
+    public static Command Create()
+    {
+        var flags = new ConfigurationFlags();
+        var json = new Option<bool>("--json") { Description = "Print the server's answer as it came" };
+        var command = new Command("status", "Say what the running server serves, with which state, and how what it depends on is");
+        flags.AddTo(command);
+        command.Options.Add(json);
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var (output, error) = (parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error);
+            var configuration = ConfigurationLoader.Load(flags.Sources(parsed, []));
+            if (!configuration.Print(error)) return ExitCode.Usage;
+
+            try
+            {
+                using var server = ServerConnection.To(configuration.Options);
+                var status = await server.GetAsync<StatusReport>("/v1/status", cancellation);
+                if (status is null)
+                {
+                    await error.WriteLineAsync($"weir: nothing listens at {server.Address}. 'weir up' starts a server.");
+                    return ExitCode.Failed;
+                }
+
+                if (parsed.GetValue(json)) await output.WriteLineAsync(JsonSerializer.Serialize(status, WireJson.Options));
+                else Print(output, server.Address, status);
+                return status.Status == "ready" ? ExitCode.Ok : ExitCode.Failed;
+            }
+            catch (Exception fault) when (fault is ServerException or IOException or UnauthorizedAccessException)
+            {
+                await error.WriteLineAsync($"weir: {fault.Message}");
+                return ExitCode.Failed;
+            }
+        });
+        return command;
+    }
+
+    private static void Print(TextWriter output, Uri address, StatusReport status)
+    {
+        output.WriteLine($"weir {status.Version} at {address} is {status.Status}, up {Span(status.UptimeSeconds)}");
+        output.WriteLine($"  in flight      {(status.InFlight - 1).ToString(CultureInfo.InvariantCulture)}");
+        output.WriteLine($"  providers      {List(status.Providers)}");
+        output.WriteLine($"  routes         {List(status.Routes)}");
+        output.WriteLine($"  keys           {status.Keys.ToString(CultureInfo.InvariantCulture)}");
+        output.WriteLine($"  state          {status.State.Kind}{(status.State.Available ? "" : ", which does not answer")}");
+        foreach (var (name, health) in status.Dependencies.OrderBy(d => d.Key, StringComparer.Ordinal))
+        {
+            output.WriteLine($"  {name,-14} {health.Status}");
+            foreach (var detail in health.Details) output.WriteLine($"                 {detail}");
+        }
+    }
+
+    private static string List(IReadOnlyList<string> names) => names.Count == 0 ? "none" : string.Join(", ", names);
+
+    private static string Span(long seconds)
+    {
+        var span = TimeSpan.FromSeconds(seconds);
+        return span.TotalDays >= 1 ? $"{(int)span.TotalDays} d {span.Hours} h"
+            : span.TotalHours >= 1 ? $"{(int)span.TotalHours} h {span.Minutes} min"
+            : span.TotalMinutes >= 1 ? $"{(int)span.TotalMinutes} min {span.Seconds} s"
+            : $"{seconds} s";
+    }
+}

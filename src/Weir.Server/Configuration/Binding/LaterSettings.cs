@@ -1,0 +1,45 @@
+using System.Collections.Frozen;
+using Weir.Server.Configuration.Shapes;
+
+namespace Weir.Server.Configuration.Binding;
+
+/// <summary>
+/// Settings that the design names and this version does not have: a fault says so, instead of calling them unknown.
+/// Whoever builds one removes its row; a test refuses rows for settings that exist. <c>*</c> is any name or position.
+/// </summary>
+internal static class LaterSettings
+{
+    public static FrozenSet<string> Names { get; } = FrozenSet.ToFrozenSet(
+    [
+        "alerts",
+        "assistants",
+        "cache",
+        "catalogs",
+        "collections",
+        "embeddings",
+        "kinds",
+        "load",
+        "nodes",
+        "pools",
+        "tiers",
+        "telemetry.capture",
+        "routes.*.drop_params",
+        "routes.*.heartbeat",
+        "routes.*.deployments.*.max_output",
+    ]);
+
+    /// <summary>Words of settings that exist, as <c>pattern=word</c>.</summary>
+    public static FrozenSet<string> Words { get; } = FrozenSet.ToFrozenSet(
+    [
+        "providers.*.dialect=anthropic",
+        "providers.*.preset=anthropic",
+        "routes.*.balance=affinity",
+        "routes.*.balance=latency",
+    ]);
+
+    public static bool HasWord(string pattern, string word) => Words.Contains($"{pattern}={word}");
+
+    /// <summary>The same where only the setting is known: no two settings of one name differ in this.</summary>
+    public static bool HasWord(Setting setting, string word) =>
+        Words.Any(known => known.EndsWith($".{setting.Name}={word}", StringComparison.Ordinal));
+}

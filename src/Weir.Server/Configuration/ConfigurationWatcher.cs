@@ -1,0 +1,158 @@
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Weir.Server.Configuration.Reading;
+
+namespace Weir.Server.Configuration;
+
+/// <summary>
+/// Reads the file again when it has changed, and swaps the whole configuration or keeps the last good one.
+/// </summary>
+/// <remarks>
+/// It looks at the file's content every <see cref="Period"/> rather than waiting for notifications: those miss renamed folders,
+/// mounted configuration and network drives, run out in containers, and come twice from editors. A change is applied once
+/// the content has stayed the same for a whole period, so that a file is not read half written.
+/// </remarks>
+public sealed partial class ConfigurationWatcher : BackgroundService
+{
+    /// <summary>How often the file is looked at.</summary>
+    public static readonly TimeSpan Period = TimeSpan.FromMilliseconds(500);
+
+    private readonly ConfigurationSources _sources;
+    private readonly LiveConfiguration _live;
+    private readonly TimeProvider _time;
+    private readonly ILogger<ConfigurationWatcher> _logger;
+
+    // What was last loaded or refused, and what waits to be seen once more.
+    private byte[]? _judged;
+    private byte[]? _pending;
+    private bool _away;
+
+    /// <summary><paramref name="loaded"/> is what was loaded from <paramref name="sources"/> at start and stands in <paramref name="live"/>.</summary>
+    public ConfigurationWatcher(
+        ConfigurationSources sources, LoadedConfiguration loaded, LiveConfiguration live, TimeProvider time, ILogger<ConfigurationWatcher> logger)
+    {
+        ArgumentNullException.ThrowIfNull(loaded);
+        _sources = sources;
+        _live = live;
+        _time = time;
+        _logger = logger;
+        _judged = loaded.Text;
+        _away = loaded.Text is null;
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(Period, _time);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            try
+            {
+                Look();
+            }
+            catch (Exception exception)
+            {
+                LogLookFailed(exception, _sources.FilePath);
+            }
+        }
+    }
+
+    /// <summary>One look at the file: what the timer does.</summary>
+    internal void Look()
+    {
+        var faults = new FaultList(_sources.FilePath);
+        if (ConfigurationFile.Read(_sources, faults) is not { } text)
+        {
+            _pending = null;
+            if (!_away)
+            {
+                _away = true;
+                LogAway(_sources.FilePath, faults.Faults.Count == 0 ? "it is gone" : faults.Faults[0].Message);
+            }
+
+            return;
+        }
+
+        _away = false;
+        if (Same(text, _judged))
+        {
+            _pending = null;
+        }
+        else if (!Same(text, _pending))
+        {
+            _pending = text;
+        }
+        else
+        {
+            (_judged, _pending) = (text, null);
+            Reload(text);
+        }
+    }
+
+    private void Reload(byte[] text)
+    {
+        var loaded = ConfigurationLoader.Load(_sources, text);
+        if (loaded.Faults.Count > 0)
+        {
+            foreach (var fault in loaded.Faults)
+            {
+                LogFault(fault);
+            }
+
+            LogRefused(_sources.FilePath, loaded.Faults.Count);
+            return;
+        }
+
+        var changes = ConfigurationChange.Between(_live.Current, loaded.Options);
+        if (changes.Count == 0)
+        {
+            LogUnchanged(_sources.FilePath);
+            return;
+        }
+
+        foreach (var warning in loaded.Warnings)
+        {
+            LogWarning(warning);
+        }
+
+        foreach (var exception in _live.Swap(loaded.Options))
+        {
+            LogApplyFailed(exception);
+        }
+
+        var settings = string.Join(", ", changes.Select(change => change.Path));
+        LogReloaded(_sources.FilePath, settings);
+        foreach (var change in changes.Where(change => change.RestartRequired))
+        {
+            LogRestartRequired(change.Path);
+        }
+    }
+
+    private static bool Same(byte[] text, byte[]? other) => other is not null && text.AsSpan().SequenceEqual(other);
+
+    [LoggerMessage(EventName = "ConfigurationReloaded", Level = LogLevel.Information, Message = "{File} was read again. Changed: {Settings}")]
+    private partial void LogReloaded(string file, string settings);
+
+    [LoggerMessage(EventName = "ConfigurationUnchanged", Level = LogLevel.Information, Message = "{File} was read again; no setting has changed")]
+    private partial void LogUnchanged(string file);
+
+    [LoggerMessage(EventName = "ConfigurationFault", Level = LogLevel.Error, Message = "{Fault}")]
+    private partial void LogFault(Fault fault);
+
+    [LoggerMessage(EventName = "ConfigurationWarning", Level = LogLevel.Warning, Message = "{Warning}")]
+    private partial void LogWarning(Fault warning);
+
+    [LoggerMessage(EventName = "ConfigurationRefused", Level = LogLevel.Error, Message = "{File} has {Count} faults: the last good configuration stays in force")]
+    private partial void LogRefused(string file, int count);
+
+    [LoggerMessage(EventName = "ConfigurationRestartRequired", Level = LogLevel.Warning, Message = "{Setting} was changed and takes effect when the server is started again")]
+    private partial void LogRestartRequired(string setting);
+
+    [LoggerMessage(EventName = "ConfigurationAway", Level = LogLevel.Warning, Message = "{File} cannot be read: {Reason}. The last good configuration stays in force")]
+    private partial void LogAway(string file, string reason);
+
+    [LoggerMessage(EventName = "ConfigurationApplyFailed", Level = LogLevel.Error, Message = "A part of the server did not take over the new configuration")]
+    private partial void LogApplyFailed(Exception exception);
+
+    [LoggerMessage(EventName = "ConfigurationLookFailed", Level = LogLevel.Error, Message = "{File} could not be looked at")]
+    private partial void LogLookFailed(Exception exception, string file);
+}

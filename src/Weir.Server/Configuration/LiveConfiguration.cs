@@ -1,0 +1,72 @@
+namespace Weir.Server.Configuration;
+
+/// <summary>
+/// The configuration in force. <see cref="Current"/> is a whole, valid snapshot; a request takes it once at its start.
+/// One writer: <see cref="ConfigurationWatcher"/>.
+/// </summary>
+public sealed class LiveConfiguration(WeirOptions initial)
+{
+    private readonly Lock _gate = new();
+    private volatile WeirOptions _current = initial;
+    private Subscription[] _subscriptions = [];
+
+    public WeirOptions Current => _current;
+
+    /// <summary>
+    /// Calls <paramref name="apply"/> with each later configuration, after <see cref="Current"/> was swapped, one change at a time,
+    /// in the order of subscription. It is not called for the present one: subscribe first, then read <see cref="Current"/>.
+    /// What it throws is logged and keeps nobody else from the change. Disposing ends the calls; one under way may still finish.
+    /// </summary>
+    public IDisposable OnChange(Action<WeirOptions> apply)
+    {
+        ArgumentNullException.ThrowIfNull(apply);
+        var subscription = new Subscription(this, apply);
+        lock (_gate)
+        {
+            _subscriptions = [.. _subscriptions, subscription];
+        }
+
+        return subscription;
+    }
+
+    /// <summary>Publishes the next configuration whole, then tells everybody. Gives what they threw.</summary>
+    internal IReadOnlyList<Exception> Swap(WeirOptions next)
+    {
+        Subscription[] subscriptions;
+        lock (_gate)
+        {
+            _current = next;
+            subscriptions = _subscriptions;
+        }
+
+        var thrown = new List<Exception>();
+        foreach (var subscription in subscriptions)
+        {
+            try
+            {
+                subscription.Apply(next);
+            }
+            catch (Exception exception)
+            {
+                thrown.Add(exception);
+            }
+        }
+
+        return thrown;
+    }
+
+    private void Remove(Subscription subscription)
+    {
+        lock (_gate)
+        {
+            _subscriptions = [.. _subscriptions.Where(other => other != subscription)];
+        }
+    }
+
+    private sealed class Subscription(LiveConfiguration owner, Action<WeirOptions> apply) : IDisposable
+    {
+        public Action<WeirOptions> Apply { get; } = apply;
+
+        public void Dispose() => owner.Remove(this);
+    }
+}

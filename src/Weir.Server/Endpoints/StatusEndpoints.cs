@@ -1,0 +1,76 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Weir.Server.Configuration;
+using Weir.Server.Hosting;
+using Weir.Server.Keys;
+using Weir.Server.Observability;
+using Weir.Server.Observability.Health;
+using Weir.State;
+
+namespace Weir.Server.Endpoints;
+
+internal static class StatusEndpoints
+{
+    public static void MapStatus(this IEndpointRouteBuilder app) =>
+        app.MapGet("/v1/status", Read).Requires(Role.Any).Describe("What this replica is, serves and depends on.", typeof(StatusReport));
+
+    private static Task Read(HttpContext context)
+    {
+        var options = context.Service<LiveConfiguration>().Current;
+        var store = context.Service<IStateStore>();
+        var readiness = context.Service<Readiness>().Read();
+        var started = context.Service<ServerStart>().At;
+        var health = store.Health;
+        return context.Response.WriteJsonAsync(new StatusReport
+        {
+            Version = WeirVersion.Text,
+            Status = readiness.Status,
+            Url = options.Server.Url,
+            Fleet = options.Server.Fleet,
+            StartedAt = started,
+            UptimeSeconds = (long)(context.Time().GetUtcNow() - started).TotalSeconds,
+            InFlight = context.Service<Drain>().InFlight,
+            Keys = context.Service<KeyRing>().Table?.Records.Count ?? 0,
+            State = new StateReport(health.Kind, health.Available, health.Warnings),
+            Dependencies = readiness.Dependencies,
+            Providers = [.. options.Providers.Keys.Order(StringComparer.Ordinal)],
+            Routes = [.. options.Routes.Keys.Order(StringComparer.Ordinal)],
+        });
+    }
+}
+
+internal sealed record StatusReport
+{
+    public required string Version { get; init; }
+
+    /// <summary><c>starting</c>, <c>ready</c> or <c>draining</c>.</summary>
+    public required string Status { get; init; }
+
+    public required string Url { get; init; }
+
+    public required string Fleet { get; init; }
+
+    public required DateTimeOffset StartedAt { get; init; }
+
+    public required long UptimeSeconds { get; init; }
+
+    /// <summary>Requests, this one among them.</summary>
+    public required int InFlight { get; init; }
+
+    /// <summary>Keys in the store.</summary>
+    public required int Keys { get; init; }
+
+    public required StateReport State { get; init; }
+
+    public required IReadOnlyDictionary<string, DependencyHealth> Dependencies { get; init; }
+
+    public required IReadOnlyList<string> Providers { get; init; }
+
+    public required IReadOnlyList<string> Routes { get; init; }
+}
+
+/// <param name="Kind"><c>sqlite</c>, <c>redis</c> or <c>memory</c>.</param>
+/// <param name="Available">Whether the last contact succeeded.</param>
+/// <param name="Warnings">What an operator should change.</param>
+internal sealed record StateReport(string Kind, bool Available, IReadOnlyList<string> Warnings);

@@ -1,0 +1,40 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Weir.Server.Errors;
+
+namespace Weir.Server.Hosting;
+
+/// <summary>Reads and writes Weir's own JSON bodies; a body that does not fit is a value, not an exception.</summary>
+internal static class JsonBody
+{
+    /// <returns>The body, or what is wrong with it; exactly one is null.</returns>
+    public static async ValueTask<(T? Body, ApiError? Error)> ReadJsonAsync<T>(this HttpRequest request)
+        where T : class
+    {
+        if (!request.HasJsonContentType())
+            return (null, new ApiError(415, "content_type", "The body must be JSON: send 'Content-Type: application/json'."));
+
+        try
+        {
+            var body = await JsonSerializer.DeserializeAsync<T>(request.Body, WireJson.Options, request.HttpContext.RequestAborted);
+            return body is null ? (null, ApiError.Malformed("The body is null; it must be an object.")) : (body, null);
+        }
+        catch (JsonException fault)
+        {
+            var path = fault.Path is { Length: > 2 } p && p.StartsWith("$.", StringComparison.Ordinal) ? p[2..] : null;
+            var place = fault.LineNumber is { } line ? $" at line {line + 1}, byte {fault.BytePositionInLine + 1}" : "";
+            // Said in our own words: the serializer's name types of the program.
+            var message = fault.Message.Contains("could not be mapped to any .NET member", StringComparison.Ordinal)
+                ? $"The body has a field that is not known here{(path is null ? "" : $": {path}")}{place}."
+                : $"The body is not the JSON that is expected{(path is null ? "" : $": {path} has the wrong type")}{place}.";
+            return (null, ApiError.Malformed(message, path));
+        }
+    }
+
+    public static Task WriteJsonAsync<T>(this HttpResponse response, T body, int status = 200)
+    {
+        response.StatusCode = status;
+        response.ContentType = "application/json";
+        return JsonSerializer.SerializeAsync(response.Body, body, WireJson.Options, response.HttpContext.RequestAborted);
+    }
+}

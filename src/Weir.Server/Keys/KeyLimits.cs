@@ -1,0 +1,65 @@
+using System.Diagnostics.CodeAnalysis;
+using Weir.Server.Errors;
+
+
+namespace Weir.Server.Keys;
+
+/// <summary>Holds each key to its limits. They are this replica's own: with several replicas a key may use each one's.</summary>
+internal sealed class KeyLimits(KeyMetrics metrics)
+{
+    /// <summary>Lets one request in.</summary>
+    /// <param name="caller">Whose limits hold.</param>
+    /// <param name="estimatedTokens">Input and output together, as far as can be told before; at least 0.</param>
+    /// <param name="permit">To settle when the usage is known, and to dispose when the request ends, however it ends.</param>
+    /// <param name="refusal">402 <c>budget_exceeded</c>, or 429 with <c>Retry-After</c>.</param>
+    public bool TryEnter(
+        Caller caller, int estimatedTokens, [NotNullWhen(true)] out KeyPermit? permit, [NotNullWhen(false)] out ApiError? refusal)
+    {
+        permit = null;
+        refusal = null;
+        if (caller.State.TryTake(caller, estimatedTokens, out var receipt) is not { } reached)
+        {
+            permit = new KeyPermit(caller.State, receipt, estimatedTokens);
+            return true;
+        }
+
+        metrics.Refused(reached.Limit);
+        refusal = reached.Limit switch
+        {
+            KeyLimit.Spend => new ApiError(402, "budget_exceeded",
+                $"The key has spent its {caller.Spend!.Limit} of this {caller.Spend.Per} (UTC). An admin can make one with a higher limit.")
+                { ShouldRetry = false },
+            KeyLimit.InFlight => Busy("key_in_flight", $"The key has its {caller.MaxInFlight} requests in flight; wait for one to end.", reached.Wait),
+            KeyLimit.Requests => Busy("key_requests_per_minute", $"The key has sent its {caller.RequestsPerMinute} requests of the last minute.", reached.Wait),
+            _ => Busy("key_tokens_per_minute", $"The key has used its {caller.TokensPerMinute} tokens of the last minute.", reached.Wait),
+        };
+        return false;
+    }
+
+    private static ApiError Busy(string code, string message, TimeSpan? wait) => new(429, code, message)
+    {
+        RetryAfter = wait is { } time && time > TimeSpan.Zero ? time : TimeSpan.FromSeconds(1),
+    };
+}
+
+/// <summary>One request of a key, from entering to leaving.</summary>
+internal sealed class KeyPermit(KeyState state, long tokenReceipt, int estimatedTokens) : IDisposable
+{
+    private int _settled;
+    private int _disposed;
+
+    /// <summary>Counts what the request used. Only the first call counts; without one, what was estimated is given back.</summary>
+    public void Settle(in KeyUsage usage)
+    {
+        if (Interlocked.Exchange(ref _settled, 1) != 0) return;
+        state.SettleTokens(tokenReceipt, estimatedTokens, (int)Math.Min(int.MaxValue, usage.InputTokens + usage.OutputTokens));
+        state.Count(usage);
+    }
+
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
+        if (Interlocked.Exchange(ref _settled, 1) == 0) state.SettleTokens(tokenReceipt, estimatedTokens, 0);
+        state.Leave();
+    }
+}

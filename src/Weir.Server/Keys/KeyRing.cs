@@ -1,0 +1,44 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Weir.Server.Keys;
+
+/// <summary>What authentication reads: the table of stored keys, swapped by <see cref="KeyFeed"/>, and this replica's own admin keys.</summary>
+internal sealed class KeyRing(KeyStates states)
+{
+    private readonly TaskCompletionSource _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile KeyTable? _table;
+    private volatile KeyHash[] _localAdmins = [];
+
+    /// <summary>Who calls without a key from this machine.</summary>
+    public Caller Loopback { get; } = Caller.Loopback(states.Of("loopback"));
+
+    /// <summary>Who calls with the admin key of this replica.</summary>
+    public Caller LocalAdmin { get; } = Caller.LocalAdmin(states.Of("admin"));
+
+    /// <summary>Null until the store was read once: nobody can be told apart before.</summary>
+    public KeyTable? Table => _table;
+
+    /// <summary>Ends when <see cref="Table"/> is there.</summary>
+    public Task Loaded => _loaded.Task;
+
+    public void Publish(KeyTable table)
+    {
+        _table = table;
+        _loaded.TrySetResult();
+    }
+
+    /// <summary>Admin keys that live outside the store: the file <c>admin.key</c>, and WEIR_ADMIN_KEY.</summary>
+    public void UseLocalAdmins(IEnumerable<string> secrets) => _localAdmins = [.. secrets.Select(s => KeySecret.Hash(s))];
+
+    public bool TryFind(ReadOnlySpan<char> secret, KeyTable table, [NotNullWhen(true)] out Caller? caller)
+    {
+        caller = null;
+        if (secret.Length is 0 or > KeySecret.MaxLength) return false;
+
+        var hash = KeySecret.Hash(secret);
+        if (table.TryFind(hash, out caller)) return true;
+        if (Array.IndexOf(_localAdmins, hash) < 0) return false;
+        caller = LocalAdmin;
+        return true;
+    }
+}

@@ -1,0 +1,107 @@
+using Weir.Flow.Limits;
+
+namespace Weir.Server.Keys;
+
+/// <summary>What one key has in flight, took in the last minute, and used. One object per key id for the life of the process.</summary>
+internal sealed class KeyState(string keyId, TimeProvider time)
+{
+    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+
+    private readonly Lock _gate = new();
+    private readonly UsageCounter _usage = new();
+    private SlidingWindow? _requests;
+    private SlidingWindow? _tokens;
+    private int _inFlight;
+    private volatile string _tenant = keyId;
+
+    public string KeyId { get; } = keyId;
+
+    /// <summary>As it was when the key was last used.</summary>
+    public string Tenant => _tenant;
+
+    public int InFlight => Volatile.Read(ref _inFlight);
+
+    /// <summary>Takes what <paramref name="caller"/>'s limits ask for: all of it, or nothing and the reason.</summary>
+    public KeyRefusal? TryTake(Caller caller, int tokens, out long tokenReceipt)
+    {
+        tokenReceipt = -1;
+        _tenant = caller.Tenant;
+        if (caller.Spend is { } spend)
+        {
+            var today = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
+            var from = spend.Per == "month" ? new DateOnly(today.Year, today.Month, 1) : today;
+            decimal spent;
+            lock (_gate) spent = _usage.SpentSince(from);
+            if (spent >= spend.Limit) return new KeyRefusal(KeyLimit.Spend, Wait: null);
+        }
+
+        if (Interlocked.Increment(ref _inFlight) > caller.MaxInFlight)
+        {
+            Interlocked.Decrement(ref _inFlight);
+            return new KeyRefusal(KeyLimit.InFlight, TimeSpan.FromSeconds(1));
+        }
+
+        // Tokens first: they can be given back exactly, so that a refusal takes nothing.
+        var tokenWindow = Window(ref _tokens, caller.TokensPerMinute);
+        if (tokenWindow is not null && !tokenWindow.TryTake(tokens, out tokenReceipt))
+        {
+            Leave();
+            return new KeyRefusal(KeyLimit.Tokens, tokenWindow.WaitFor(tokens));
+        }
+
+        var requestWindow = Window(ref _requests, caller.RequestsPerMinute);
+        if (requestWindow is not null && !requestWindow.TryTake())
+        {
+            tokenWindow?.Settle(tokenReceipt, tokens, 0);
+            Leave();
+            return new KeyRefusal(KeyLimit.Requests, requestWindow.WaitFor());
+        }
+
+        return null;
+    }
+
+    /// <summary>Replaces what a request was expected to take by what it took.</summary>
+    public void SettleTokens(long receipt, int estimate, int actual) => Volatile.Read(ref _tokens)?.Settle(receipt, estimate, actual);
+
+    public void Leave() => Interlocked.Decrement(ref _inFlight);
+
+    public void Count(in KeyUsage usage)
+    {
+        var day = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
+        var key = new UsageKey(day, usage.Model, usage.Provider);
+        lock (_gate) _usage.Add(key, new UsageTotals(1, usage.InputTokens, usage.OutputTokens, usage.Cost));
+    }
+
+    /// <summary>Runs <paramref name="read"/> on the key's usage, alone with it. It must be short and do no I/O.</summary>
+    public T WithUsage<T>(Func<UsageCounter, T> read)
+    {
+        lock (_gate) return read(_usage);
+    }
+
+    private SlidingWindow? Window(ref SlidingWindow? window, int? limit)
+    {
+        if (limit is not { } most) return null;
+
+        if (Volatile.Read(ref window) is not { } existing)
+        {
+            lock (_gate) existing = window ??= new SlidingWindow(most, Minute, time);
+        }
+
+        // The limit of the key's record as it is now; what was taken before stays taken.
+        if (existing.Limit != most) existing.Limit = most;
+        return existing;
+    }
+}
+
+/// <summary>Which limit of a key stood in the way.</summary>
+internal enum KeyLimit
+{
+    Spend,
+    InFlight,
+    Requests,
+    Tokens,
+}
+
+/// <param name="Limit">The first limit that was reached.</param>
+/// <param name="Wait">Until it may be otherwise. Null: time alone does not mend it soon.</param>
+internal readonly record struct KeyRefusal(KeyLimit Limit, TimeSpan? Wait);

@@ -1,0 +1,26 @@
+using Weir.Server.Hosting;
+
+namespace Weir.Server.Observability.Health;
+
+/// <summary>Whether this replica wants requests, and how what it depends on is.</summary>
+internal sealed class Readiness(Drain drain, IEnumerable<IReadinessCheck> checks)
+{
+    private readonly IReadinessCheck[] _checks = [.. checks.OrderBy(c => c.Name, StringComparer.Ordinal)];
+
+    public ReadinessReport Read() => new(
+        drain.Phase switch
+        {
+            ServerPhase.Starting => "starting",
+            ServerPhase.Draining => "draining",
+            _ => "ready",
+        },
+        _checks.ToDictionary(c => c.Name, c => c.Check()));
+}
+
+/// <summary>What <c>/health/ready</c> answers.</summary>
+/// <param name="Status"><c>starting</c>, <c>ready</c> or <c>draining</c>.</param>
+/// <param name="Dependencies">Each by its name. A degraded one does not take the replica out of rotation: others would fare no better.</param>
+internal sealed record ReadinessReport(string Status, IReadOnlyDictionary<string, DependencyHealth> Dependencies)
+{
+    public bool IsReady => Status == "ready";
+}

@@ -1,0 +1,25 @@
+using Microsoft.Extensions.DependencyInjection;
+using Weir.Server.Observability.Health;
+using Weir.Server.Observability.Metrics;
+using Weir.Server.Observability.Tracing;
+
+namespace Weir.Server.Observability;
+
+internal static class ObservabilityServices
+{
+    public static void AddObservability(this IServiceCollection services, WeirServerSetup setup)
+    {
+        services.AddMetrics();
+        services.AddSingleton<HttpMetrics>();
+        services.AddSingleton<MetricsReader>();
+        services.AddHostedService(s => s.GetRequiredService<MetricsReader>());
+        services.AddSingleton<IReadinessCheck, StateCheck>();
+        services.AddSingleton<Readiness>();
+        services.AddSingleton(new ServerStart(setup.Time.GetUtcNow()));
+        if (setup.Options.Telemetry.Otlp is { } collector)
+            services.AddHostedService(_ => new OtlpExport(new Uri(collector)));
+    }
+}
+
+/// <summary>When this process began to serve, for <c>/v1/status</c>.</summary>
+internal sealed record ServerStart(DateTimeOffset At);

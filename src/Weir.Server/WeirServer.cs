@@ -1,0 +1,82 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http.Json;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Weir.Server.Configuration;
+using Weir.Server.Endpoints;
+using Weir.Server.Hosting;
+using Weir.Server.Keys;
+using Weir.Server.Observability;
+using Weir.Server.Observability.Logging;
+using Weir.State;
+
+namespace Weir.Server;
+
+/// <summary>The composition root.</summary>
+internal static class WeirServer
+{
+    /// <summary>A server that is ready to start. It neither opens nor disposes the store.</summary>
+    public static WebApplication Build(WeirServerSetup setup)
+    {
+        // The empty builder: no settings file, environment variable or log provider gets in but by the lines below.
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "Weir" });
+
+        builder.Logging.AddWeirConsole(setup.LogFormat, setup.LogLevel);
+        builder.AddWeb(setup);
+        builder.Services.AddSingleton(setup.Time);
+        builder.Services.AddSingleton(setup.Store);
+        builder.Services.AddSingleton(setup.Options);
+        builder.Services.AddLiveConfiguration(setup.Sources, setup.Configuration);
+        builder.Services.AddKeys(setup);
+        builder.Services.AddGateway();
+        builder.Services.AddObservability(setup);
+        builder.Services.AddOpenApiDocument();
+        setup.Customize?.Invoke(builder);
+
+        var app = builder.Build();
+        app.UseRouting();
+        app.UseMiddleware<FrontDoor>();
+        app.MapHealth();
+        app.MapMetrics();
+        app.MapStatus();
+        app.MapKeys();
+        app.MapUsage();
+        app.MapGateway();
+        app.MapOpenApiDocument();
+        setup.Map?.Invoke(app);
+        return app;
+    }
+}
+
+/// <summary>What a server is made of.</summary>
+internal sealed record WeirServerSetup
+{
+    /// <summary>Loaded, and without faults.</summary>
+    public required LoadedConfiguration Configuration { get; init; }
+
+    /// <summary>Where it was loaded from, and is loaded from again when the file changes.</summary>
+    public required ConfigurationSources Sources { get; init; }
+
+    /// <summary>The configuration as it is at start.</summary>
+    public WeirOptions Options => Configuration.Options;
+
+    /// <summary>Open, and disposed by its owner after the server has stopped.</summary>
+    public required IStateStore Store { get; init; }
+
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>The value of WEIR_ADMIN_KEY. Null: not set.</summary>
+    public string? AdminKey { get; init; }
+
+    public LogFormat LogFormat { get; init; } = LogFormat.Text;
+
+    public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    /// <summary>Last word on services and on the web host: tests replace the server here.</summary>
+    public Action<WebApplicationBuilder>? Customize { get; init; }
+
+    /// <summary>Endpoints beside Weir's own.</summary>
+    public Action<WebApplication>? Map { get; init; }
+}
