@@ -1,1 +1,20 @@
-return 0;
+using BenchmarkDotNet.Running;
+using Weir.Benchmarks;
+
+// One command each: `./weir bench NAME`. Each prints Markdown on standard output and its progress on standard error.
+var benchmarks = new Dictionary<string, Func<string[], Task<int>>>(StringComparer.Ordinal)
+{
+    ["gateway"] = GatewayBenchmark.RunAsync,
+    ["micro"] = micro =>
+    {
+        BenchmarkSwitcher.FromAssembly(typeof(GatewayBenchmark).Assembly).Run(micro);
+        return Task.FromResult(0);
+    },
+};
+
+if (args is [GatewayBare.Command, .. var bare])
+    return await GatewayBare.RunAsync(bare);
+if (args is [var name, .. var rest] && benchmarks.TryGetValue(name, out var benchmark))
+    return await benchmark(rest);
+Console.Error.WriteLine($"weir bench NAME, where NAME is one of {string.Join(", ", benchmarks.Keys.Order())}.");
+return 2;

@@ -9,5 +9,6 @@ var root = new RootCommand(
     StatusCommand.Create(),
     KeysCommand.Create(),
     SimCommand.Create(),
+    CheckCommand.Create(),
 };
 return await CommandLine.RunAsync(root, args);

@@ -30,6 +30,7 @@ internal static class WeirServer
         builder.Services.AddSingleton(setup.Options);
         builder.Services.AddLiveConfiguration(setup.Sources, setup.Configuration);
         builder.Services.AddKeys(setup);
+        builder.Services.AddGateway();
         builder.Services.AddObservability(setup);
         builder.Services.AddOpenApiDocument();
         setup.Customize?.Invoke(builder);
@@ -42,6 +43,7 @@ internal static class WeirServer
         app.MapStatus();
         app.MapKeys();
         app.MapUsage();
+        app.MapGateway();
         app.MapOpenApiDocument();
         setup.Map?.Invoke(app);
         return app;

@@ -14,6 +14,8 @@ public static class ProviderDiscovery
     /// <summary>How long Ollama may take to answer.</summary>
     public static readonly TimeSpan ProbeTimeout = TimeSpan.FromMilliseconds(300);
 
+    private const string Ollama = "ollama";
+
     private static readonly Uri OllamaProbe = new("http://127.0.0.1:11434/api/version");
 
     /// <summary>Finds them; never fails for a provider that cannot be reached.</summary>
@@ -32,9 +34,9 @@ public static class ProviderDiscovery
         ArgumentNullException.ThrowIfNull(environment);
         ArgumentNullException.ThrowIfNull(http);
         var found = new Dictionary<string, ProviderOptions>(StringComparer.Ordinal);
-        foreach (var (name, variable) in KnownPresets.All)
+        foreach (var name in ProviderPresets.Names)
         {
-            if (variable is not null && environment.GetValueOrDefault(variable)?.Trim() is { Length: > 0 } key)
+            if (ProviderPresets.Find(name)?.KeyVariable is { } variable && environment.GetValueOrDefault(variable)?.Trim() is { Length: > 0 } key)
             {
                 found[name] = new ProviderOptions { Preset = name, ApiKey = key };
             }
@@ -42,7 +44,7 @@ public static class ProviderDiscovery
 
         if (await AnswersAsync(OllamaProbe, http, time, cancellation))
         {
-            found[KnownPresets.Ollama] = new ProviderOptions { Preset = KnownPresets.Ollama };
+            found[Ollama] = new ProviderOptions { Preset = Ollama };
         }
 
         if (found.Count == 0 && simulated is not null)

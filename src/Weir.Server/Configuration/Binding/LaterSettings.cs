@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Weir.Server.Configuration.Shapes;
 
 namespace Weir.Server.Configuration.Binding;
 
@@ -37,4 +38,8 @@ internal static class LaterSettings
     ]);
 
     public static bool HasWord(string pattern, string word) => Words.Contains($"{pattern}={word}");
+
+    /// <summary>The same where only the setting is known: no two settings of one name differ in this.</summary>
+    public static bool HasWord(Setting setting, string word) =>
+        Words.Any(known => known.EndsWith($".{setting.Name}={word}", StringComparison.Ordinal));
 }

@@ -26,20 +26,20 @@ internal sealed partial class ProviderValidator : IConfigurationValidator
 
     private static void ValidatePreset(ProviderOptions provider, string path, FaultList faults)
     {
-        if (provider.Preset is not { } preset || KnownPresets.Names.Contains(preset))
+        if (provider.Preset is not { } preset || ProviderPresets.Find(preset) is not null)
         {
             return;
         }
 
         var at = SettingPath.Member(path, "preset");
-        var known = string.Join(", ", KnownPresets.Names);
+        var known = string.Join(", ", ProviderPresets.Names);
         if (LaterSettings.HasWord("providers.*.preset", preset))
         {
             faults.Add(at, $"this version of Weir does not have the preset '{preset}'", $"Known: {known}");
             return;
         }
 
-        var near = NearestName.Find(preset, KnownPresets.Names);
+        var near = NearestName.Find(preset, ProviderPresets.Names);
         faults.Add(at, "is not a preset", near is null ? $"Known: {known}" : $"Did you mean \"{near}\"? Known: {known}");
     }
 

@@ -1,0 +1,389 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Weir.Flow.Admission;
+
+/// <summary>
+/// Decides for one provider key which request runs now, which waits, and which is refused. Requests come through lanes, which may
+/// narrow the gate's limits; all lanes share one order. Safe from any thread.
+/// </summary>
+/// <remarks>
+/// <para>
+/// One lock guards the gate and all of its lanes. Every change (a release, a leave, the end of a pause or of a minute) is followed
+/// under the same lock by admitting all who now can be, so that nobody waits while there is room for him: between two changes,
+/// either no waiting lane could take its first waiter, or the gate could not take the first of those.
+/// </para>
+/// <para>
+/// The first of the order is not overtaken by smaller requests while it waits for its tokens: that is what keeps it from starving.
+/// Nobody is answered under the lock.
+/// </para>
+/// </remarks>
+public sealed class AdmissionGate : IDisposable
+{
+    private static readonly TimeSpan DefaultAgeing = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LeastRetryAfter = TimeSpan.FromSeconds(1);
+
+    private readonly Lock _sync = new();
+    private readonly Capacity _capacity;
+    private readonly CompletionRate _rate = new();
+    private readonly List<AdmissionLane> _lanes = [];
+    private readonly AdmissionQueue _queue;
+    private AdmissionTotals _totals;
+    private ITimer? _timer;
+    private long _timerAt = MonotonicClock.Never;
+    private bool _closed;
+
+    /// <param name="limits">What all lanes together may do.</param>
+    /// <param name="time">The clock; it also wakes waiters.</param>
+    /// <param name="ageing">Waiting this long counts as one priority more: above zero, or infinite for none. Null: 5 s.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A limit or an ageing out of its range.</exception>
+    public AdmissionGate(AdmissionLimits limits, TimeProvider time, TimeSpan? ageing = null)
+    {
+        limits.Validate();
+        var step = ageing ?? DefaultAgeing;
+        if (step != Timeout.InfiniteTimeSpan)
+            ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(step, TimeSpan.Zero, nameof(ageing));
+        // Small enough that ten of them, and any moment, fit in one number; and no process lives as long as one.
+        const long NoAgeing = long.MaxValue / 64;
+        _queue = new AdmissionQueue(step == Timeout.InfiniteTimeSpan ? NoAgeing : Math.Min(step.Ticks, NoAgeing));
+        Clock = new MonotonicClock(time);
+        _capacity = new Capacity(limits, Clock);
+    }
+
+    /// <summary>Permits not yet released, of all lanes.</summary>
+    public int InFlight => _capacity.InFlight;
+
+    /// <summary>Requests that wait, in all lanes.</summary>
+    public int Queued => _queue.Count;
+
+    /// <summary>The working limit on what is in flight.</summary>
+    public int Limit => _capacity.Limit;
+
+    internal MonotonicClock Clock { get; }
+
+    /// <summary>Opens a way through. Names need not be unique: they are for those who look.</summary>
+    /// <param name="name">What snapshots call it.</param>
+    /// <param name="narrowing">Limits of its own under the gate's; null for none.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A limit out of its range.</exception>
+    public AdmissionLane OpenLane(string name, AdmissionLimits? narrowing = null)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        narrowing?.Validate();
+        var lane = new AdmissionLane(this, name, new Capacity(narrowing ?? AdmissionLimits.None, Clock));
+        lock (_sync)
+        {
+            if (_closed)
+                lane.IsClosed = true;
+            else
+                _lanes.Add(lane);
+        }
+        return lane;
+    }
+
+    /// <summary>Takes other limits. What is in flight stays; what was used in the last minute stays counted; who waits goes on waiting.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">A limit out of its range.</exception>
+    public void Reconfigure(AdmissionLimits limits)
+    {
+        limits.Validate();
+        var answers = new Answers();
+        lock (_sync)
+        {
+            _capacity.Reconfigure(limits);
+            AdmitAll(Clock.Now, ref answers);
+        }
+        answers.Tell();
+    }
+
+    public AdmissionGateSnapshot Snapshot()
+    {
+        lock (_sync)
+        {
+            var now = Clock.Now;
+            var lanes = new AdmissionLaneSnapshot[_lanes.Count];
+            for (var i = 0; i < lanes.Length; i++)
+            {
+                var lane = _lanes[i];
+                lanes[i] = new AdmissionLaneSnapshot(
+                    lane.Name, lane.InFlight, lane.Queued, lane.Limit, lane.Capacity.RequestsUsed, lane.Capacity.TokensUsed, PauseLeft(lane, now));
+            }
+            return new AdmissionGateSnapshot(
+                InFlight, Queued, Limit, _capacity.RequestsUsed, _capacity.TokensUsed, _totals, lanes);
+        }
+    }
+
+    /// <summary>Closes the gate and its lanes: who waits is refused, who is in flight may finish.</summary>
+    public void Dispose()
+    {
+        var answers = new Answers();
+        lock (_sync)
+        {
+            if (_closed)
+                return;
+            _closed = true;
+            foreach (var lane in _lanes)
+            {
+                lane.IsClosed = true;
+                RefuseAll(lane, RefusalReason.Closed, LeastRetryAfter, MonotonicClock.Never, ref answers);
+            }
+            _lanes.Clear();
+            _timer?.Dispose();
+        }
+        answers.Tell();
+    }
+
+    /// <summary>A hint without the lock.</summary>
+    internal bool MayHaveRoom(long now) => _capacity.MayHaveRoom(now);
+
+    internal bool TryEnter(AdmissionLane lane, AdmissionTicket ticket, [NotNullWhen(true)] out AdmissionPermit? permit)
+    {
+        ticket = Normalise(ticket);
+        var answers = new Answers();
+        lock (_sync)
+        {
+            var now = Clock.Now;
+            if (_queue.Count > 0)
+                AdmitAll(now, ref answers);
+            permit = CanPass(lane, ticket, _queue.Rank(ticket, now), now) ? Admit(lane, ticket.Tokens, now, now) : null;
+        }
+        answers.Tell();
+        return permit is not null;
+    }
+
+    /// <summary>Admits or refuses at once and returns null, or returns the waiter that will be answered.</summary>
+    internal Waiter? Enter(AdmissionLane lane, AdmissionTicket ticket, out AdmissionResult result)
+    {
+        ticket = Normalise(ticket);
+        var answers = new Answers();
+        Waiter? waiter;
+        lock (_sync)
+        {
+            var now = Clock.Now;
+            if (_queue.Count > 0)
+                AdmitAll(now, ref answers);
+            var rank = _queue.Rank(ticket, now);
+            if (CanPass(lane, ticket, rank, now))
+            {
+                waiter = null;
+                result = new AdmissionResult(Admit(lane, ticket.Tokens, now, now));
+            }
+            else
+            {
+                waiter = Enqueue(lane, ticket, rank, now, out result, ref answers);
+            }
+        }
+        answers.Tell();
+        return waiter;
+    }
+
+    /// <summary>Takes a waiter out of the queue without an answer; false when it has been answered already.</summary>
+    internal bool Leave(Waiter waiter)
+    {
+        var answers = new Answers();
+        lock (_sync)
+        {
+            if (!waiter.IsQueued)
+                return false;
+            _queue.Remove(waiter);
+            _totals = _totals with { Cancelled = _totals.Cancelled + 1 };
+            AdmitAll(Clock.Now, ref answers);
+        }
+        answers.Tell();
+        return true;
+    }
+
+    internal void Release(AdmissionPermit permit, AdmissionSignal signal, TimeSpan? firstEvent, int? actualTokens)
+    {
+        var answers = new Answers();
+        lock (_sync)
+        {
+            var now = Clock.Now;
+            _capacity.Release(permit.GateClaim, permit.Tokens, signal, firstEvent, actualTokens);
+            permit.Lane.Capacity.Release(permit.LaneClaim, permit.Tokens, signal, firstEvent, actualTokens);
+            _rate.Count(now);
+            if (_queue.Count > 0)
+                AdmitAll(now, ref answers);
+        }
+        answers.Tell();
+    }
+
+    internal void Pause(AdmissionLane lane, TimeSpan duration)
+    {
+        var answers = new Answers();
+        lock (_sync)
+        {
+            var now = Clock.Now;
+            var until = MonotonicClock.After(now, duration);
+            if (until <= Math.Max(now, lane.PausedUntil))
+                return;
+            lane.PausedUntil = until;
+            RefuseAll(lane, RefusalReason.PausedPastDeadline, RetryAfter(lane, now), until, ref answers);
+            AdmitAll(now, ref answers);
+        }
+        answers.Tell();
+    }
+
+    internal void Resume(AdmissionLane lane)
+    {
+        var answers = new Answers();
+        lock (_sync)
+        {
+            lane.PausedUntil = 0;
+            AdmitAll(Clock.Now, ref answers);
+        }
+        answers.Tell();
+    }
+
+    internal void Reconfigure(AdmissionLane lane, AdmissionLimits? narrowing)
+    {
+        narrowing?.Validate();
+        var answers = new Answers();
+        lock (_sync)
+        {
+            lane.Capacity.Reconfigure(narrowing ?? AdmissionLimits.None);
+            AdmitAll(Clock.Now, ref answers);
+        }
+        answers.Tell();
+    }
+
+    internal void Close(AdmissionLane lane)
+    {
+        var answers = new Answers();
+        lock (_sync)
+        {
+            if (lane.IsClosed)
+                return;
+            lane.IsClosed = true;
+            _lanes.Remove(lane);
+            RefuseAll(lane, RefusalReason.Closed, LeastRetryAfter, MonotonicClock.Never, ref answers);
+            AdmitAll(Clock.Now, ref answers);
+        }
+        answers.Tell();
+    }
+
+    private static AdmissionTicket Normalise(in AdmissionTicket ticket) =>
+        ticket with { Priority = Math.Clamp(ticket.Priority, 0, WaitQueue.Priorities - 1), Tokens = Math.Max(0, ticket.Tokens) };
+
+    private static TimeSpan PauseLeft(AdmissionLane lane, long now) => TimeSpan.FromTicks(Math.Max(0, lane.PausedUntil - now));
+
+    /// <summary>Whether a newcomer may enter now without overtaking anybody who could enter before him.</summary>
+    private bool CanPass(AdmissionLane lane, in AdmissionTicket ticket, in QueueRank rank, long now) =>
+        !lane.IsClosed
+        && _capacity.CanTake(now, ticket.Tokens)
+        && lane.CanTake(now, ticket.Tokens)
+        && (_queue.Count == 0 || _queue.IsAhead(lane, rank, now));
+
+    private AdmissionPermit Admit(AdmissionLane lane, int tokens, long since, long now)
+    {
+        if (_capacity.InFlight == 0)
+            _rate.Wake(now);
+        _totals = _totals with { Admitted = _totals.Admitted + 1 };
+        return new AdmissionPermit(lane, tokens, TimeSpan.FromTicks(now - since))
+        {
+            GateClaim = _capacity.Take(now, tokens),
+            LaneClaim = lane.Capacity.Take(now, tokens),
+        };
+    }
+
+    private Waiter? Enqueue(
+        AdmissionLane lane, in AdmissionTicket ticket, in QueueRank rank, long now, out AdmissionResult result, ref Answers answers)
+    {
+        var deadline = MonotonicClock.After(now, ticket.Timeout);
+        if (lane.IsClosed)
+            return Refuse(RefusalReason.Closed, LeastRetryAfter, out result);
+        if (lane.IsPaused(now) && lane.PausedUntil >= deadline)
+            return Refuse(RefusalReason.PausedPastDeadline, RetryAfter(lane, now), out result);
+        if (deadline <= now)
+            return Refuse(RefusalReason.Deadline, RetryAfter(lane, now), out result);
+        var shed = false;
+        if (_queue.IsFull(lane, _capacity.Queue, out var crowded))
+        {
+            if (crowded.FindVictim(ticket.Priority, ticket.AtHead) is not { } victim)
+                return Refuse(RefusalReason.QueueFull, RetryAfter(lane, now), out result);
+            Refuse(victim, RefusalReason.Shed, RetryAfter(victim.Lane, now), ref answers);
+            shed = true;
+        }
+        var waiter = new Waiter(lane, ticket, rank, now, deadline);
+        _queue.Add(waiter);
+        // A newcomer who could not pass changes nothing for the others, but the one who was sent away may have stood in their way.
+        if (shed)
+            AdmitAll(now, ref answers);
+        else
+            SetTimer(now);
+        result = default;
+        return waiter;
+    }
+
+    private Waiter? Refuse(RefusalReason reason, TimeSpan retryAfter, out AdmissionResult result)
+    {
+        _totals = _totals.Count(reason);
+        result = new AdmissionResult(new AdmissionRefusal(reason, retryAfter));
+        return null;
+    }
+
+    private void Refuse(Waiter waiter, RefusalReason reason, TimeSpan retryAfter, ref Answers answers)
+    {
+        _queue.Remove(waiter);
+        Refuse(reason, retryAfter, out var result);
+        answers.Add(waiter, result);
+    }
+
+    /// <summary>Refuses who waits in a lane with a deadline until the given moment.</summary>
+    private void RefuseAll(AdmissionLane lane, RefusalReason reason, TimeSpan retryAfter, long until, ref Answers answers)
+    {
+        foreach (var waiter in lane.Waiting.DueBy(until))
+            Refuse(waiter, reason, retryAfter, ref answers);
+    }
+
+    private TimeSpan RetryAfter(AdmissionLane lane, long now)
+    {
+        var estimate = _rate.Estimate(now, _queue.Count + 1);
+        var pause = PauseLeft(lane, now);
+        return pause > estimate ? pause : estimate;
+    }
+
+    /// <summary>Admits, in order, all who can be; refuses whose time is up; sets the timer for the next who will be either.</summary>
+    private void AdmitAll(long now, ref Answers answers)
+    {
+        while (_queue.NextDeadline <= now)
+        {
+            var late = _queue.NextLate;
+            Refuse(late, RefusalReason.Deadline, RetryAfter(late.Lane, now), ref answers);
+        }
+        while (_capacity.HasSlot && _queue.FindFirst(now) is { } first && _capacity.CanTake(now, first.Tokens))
+        {
+            _queue.Remove(first);
+            answers.Add(first, new AdmissionResult(Admit(first.Lane, first.Tokens, first.Since, now)));
+        }
+        SetTimer(now);
+    }
+
+    /// <summary>
+    /// Arranges to be woken when time alone changes something. A timer that is set too early is left: it costs one look at the queue.
+    /// </summary>
+    private void SetTimer(long now)
+    {
+        if (_queue.Count == 0 || _closed)
+            return;
+        var at = Math.Min(_queue.NextDeadline, _queue.RoomAt(now, _capacity));
+        if (at >= _timerAt)
+            return;
+        _timerAt = at;
+        // Whole milliseconds, rounded up: a timer that fires early by a fraction would only be set again.
+        var due = TimeSpan.FromMilliseconds(Math.Min(Math.Ceiling((at - now) / (double)TimeSpan.TicksPerMillisecond), int.MaxValue));
+        if (_timer is null)
+            _timer = Clock.Time.CreateTimer(static state => ((AdmissionGate)state!).OnTimer(), this, due, Timeout.InfiniteTimeSpan);
+        else
+            _timer.Change(due, Timeout.InfiniteTimeSpan);
+    }
+
+    private void OnTimer()
+    {
+        var answers = new Answers();
+        lock (_sync)
+        {
+            _timerAt = MonotonicClock.Never;
+            if (!_closed)
+                AdmitAll(Clock.Now, ref answers);
+        }
+        answers.Tell();
+    }
+}

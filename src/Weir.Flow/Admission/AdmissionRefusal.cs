@@ -1,0 +1,26 @@
+namespace Weir.Flow.Admission;
+
+/// <summary>Why a request was not admitted, and when to try again.</summary>
+/// <param name="Reason">What stood in the way.</param>
+/// <param name="RetryAfter">
+/// At least 1 s. Estimated from the rate at which requests lately completed, at most 60 s; where a pause is the cause, at least what is left of it.
+/// </param>
+public readonly record struct AdmissionRefusal(RefusalReason Reason, TimeSpan RetryAfter);
+
+public enum RefusalReason
+{
+    /// <summary>As many wait as may, none of them of a lower priority.</summary>
+    QueueFull,
+
+    /// <summary>It waited, and had to leave for a request of higher priority.</summary>
+    Shed,
+
+    /// <summary>Its deadline passed while it waited.</summary>
+    Deadline,
+
+    /// <summary>The provider asked for a pause that outlasts its deadline.</summary>
+    PausedPastDeadline,
+
+    /// <summary>The lane or its gate is closed.</summary>
+    Closed,
+}

@@ -1,0 +1,10 @@
+namespace Weir.Flow.Admission;
+
+/// <summary>What a request says at the gate.</summary>
+/// <param name="Priority">0 to 9, 9 first; clamped into that range.</param>
+/// <param name="Tokens">The tokens it will probably use, counted against the per-minute limits until its permit says the truth. At least 0.</param>
+/// <param name="Timeout">
+/// What is left of its deadline. Zero or less: it enters now or not at all. <see cref="System.Threading.Timeout.InfiniteTimeSpan"/>: it waits for ever.
+/// </param>
+/// <param name="AtHead">It was admitted before and comes back through no fault of its own: it waits ahead of all of its priority.</param>
+public readonly record struct AdmissionTicket(int Priority, int Tokens, TimeSpan Timeout, bool AtHead = false);

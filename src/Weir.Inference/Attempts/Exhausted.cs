@@ -1,0 +1,82 @@
+using Weir.Flow.Admission;
+using Weir.Inference.Routing;
+
+namespace Weir.Inference.Attempts;
+
+/// <summary>What the client is told when no attempt is left to make.</summary>
+internal static class Exhausted
+{
+    /// <summary>Nothing is left to try: the last failure speaks, or what keeps everybody out.</summary>
+    public static InferenceError Explain(RouteModel route, Trail trail, TimeSpan remaining)
+    {
+        if (remaining <= TimeSpan.Zero)
+        {
+            return Deadline(trail.Last?.Message ?? "The deadline passed.");
+        }
+
+        if (trail.Last is not { } last)
+        {
+            return Closed(route);
+        }
+
+        var tried = trail.Attempts == 1 ? "1 attempt" : $"{trail.Attempts} attempts";
+        var text = $"{last.Message} No deployment of '{route.Name}' is left to try after {tried}.";
+        return last.Class switch
+        {
+            FailureClass.RateLimited => new InferenceError(429, "rate_limited", text) { RetryAfter = Pause(route) ?? last.RetryAfter },
+            FailureClass.KeyRefused or FailureClass.DeploymentRefused =>
+                new InferenceError(502, "provider_refused", text) { ShouldRetry = false },
+            FailureClass.Absent => new InferenceError(404, "model_not_found", text) { Param = "model", ShouldRetry = false },
+            FailureClass.Timeout => new InferenceError(504, "provider_timeout", text) { ShouldRetry = false },
+            FailureClass.Unavailable => new InferenceError(last.Status is >= 500 ? last.Status : 503, "provider_unavailable", text) { RetryAfter = last.RetryAfter },
+            FailureClass.Broken => new InferenceError(502, "provider_broken", text) { ShouldRetry = false },
+            _ => new InferenceError(502, "provider_unreachable", text),
+        };
+    }
+
+    /// <summary>Null where another deployment, or another time, is still worth looking for.</summary>
+    public static InferenceError? Explain(DeploymentModel target, AdmissionRefusal refusal) => refusal.Reason switch
+    {
+        RefusalReason.QueueFull => new InferenceError(429, "overloaded", $"The queue for '{target.Name}' is full. Come back later, or raise its limits.")
+        {
+            RetryAfter = refusal.RetryAfter,
+        },
+        RefusalReason.Shed => new InferenceError(429, "overloaded", $"The queue for '{target.Name}' is full, and a request of higher priority took this one's place.")
+        {
+            RetryAfter = refusal.RetryAfter,
+        },
+        RefusalReason.Deadline => Deadline($"The deadline passed while the request waited for its turn at '{target.Name}'."),
+        _ => null,
+    };
+
+    public static InferenceError Deadline(string what) =>
+        new(504, "deadline_exceeded", $"{what} Allow more time with x-weir-timeout or the route's timeout.") { ShouldRetry = false };
+
+    // Nobody may use any deployment now, and this request has tried none.
+    private static InferenceError Closed(RouteModel route)
+    {
+        if (route.Deployments.All(deployment => deployment.State.IsRefused))
+        {
+            return new InferenceError(502, "provider_refused", $"Every provider of '{route.Name}' refuses its key: check their api_key settings.") { ShouldRetry = false };
+        }
+
+        if (Pause(route) is { } pause)
+        {
+            return new InferenceError(429, "rate_limited", $"Every deployment of '{route.Name}' has been asked to pause by its provider, for longer than this request may wait.")
+            {
+                RetryAfter = pause,
+            };
+        }
+
+        return new InferenceError(503, "circuit_open", $"Every deployment of '{route.Name}' has failed too often and rests for a moment.")
+        {
+            RetryAfter = route.Deployments.Min(deployment => deployment.State.Breaker.OpenFor),
+        };
+    }
+
+    private static TimeSpan? Pause(RouteModel route)
+    {
+        var paused = route.Deployments.Select(deployment => deployment.State.Lane.PausedFor).Where(pause => pause > TimeSpan.Zero).ToList();
+        return paused.Count == 0 ? null : paused.Min();
+    }
+}

@@ -1,0 +1,171 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using Weir.Inference.Providers;
+
+namespace Weir.Inference.Attempts;
+
+/// <summary>Names the culprit of an attempt that failed: from the status and the error body, or from what the connection did.</summary>
+internal static class FailureClassifier
+{
+    private const int LongestExcerpt = 300;
+
+    /// <summary>For an answer whose status is not 2xx, or an error event that came first in a stream.</summary>
+    public static Failure Classify(
+        ProviderModel provider, KeyState key, int status, ReadOnlyMemory<byte> body, HttpResponseHeaders? headers, string? contentType, TimeProvider time)
+    {
+        var error = ProviderError.Parse(body.Span);
+        var kind = ClassOf(status, error);
+        var said = Excerpt(error.Message, key);
+        var message = kind switch
+        {
+            FailureClass.KeyRefused => $"Provider '{provider.Name}' refused its key ({status}): check the api_key of that provider.",
+            FailureClass.DeploymentRefused => $"Provider '{provider.Name}' does not allow this with its key ({status}).",
+            _ => said is null ? $"Provider '{provider.Name}' answered {status}." : $"Provider '{provider.Name}' answered {status}: {said}",
+        };
+        var passOn = kind is FailureClass.Client or FailureClass.Absent;
+        return new Failure(kind, message)
+        {
+            Status = status,
+            RetryAfter = headers is null ? null : RetryAfter(headers, time),
+            Body = passOn ? body : default,
+            ContentType = passOn ? contentType : null,
+        };
+    }
+
+    /// <summary>For an attempt that ended without an answer.</summary>
+    public static Failure Classify(ProviderModel provider, Exception fault, AttemptClock clock)
+    {
+        if (fault is OperationCanceledException && !clock.Token.IsCancellationRequested)
+        {
+            // The only other thing that cancels is the connect timeout of the pool.
+            return new Failure(FailureClass.Network, $"No connection to provider '{provider.Name}' within {provider.ConnectTimeout.TotalSeconds:0.###} s.");
+        }
+
+        if (clock.Token.IsCancellationRequested)
+        {
+            return clock.Cause switch
+            {
+                FailureClass.Cancelled => new Failure(FailureClass.Cancelled, "The client left."),
+                FailureClass.Deadline => new Failure(FailureClass.Deadline, $"The deadline passed while provider '{provider.Name}' was working on it."),
+                _ => new Failure(FailureClass.Timeout, $"Provider '{provider.Name}' did not answer within {clock.Elapsed.TotalSeconds:0.#} s."),
+            };
+        }
+
+        return new Failure(FailureClass.Network, $"The connection to provider '{provider.Name}' failed: {Describe(fault)}.");
+    }
+
+    private static FailureClass ClassOf(int status, ProviderError error) => status switch
+    {
+        429 when error.Code is "insufficient_quota" || error.Type is "insufficient_quota" => FailureClass.KeyRefused,
+        425 or 429 => FailureClass.RateLimited,
+        401 or 402 => FailureClass.KeyRefused,
+        400 when error.SaysKeyIsInvalid => FailureClass.KeyRefused,
+        403 => FailureClass.DeploymentRefused,
+        404 => FailureClass.Absent,
+        408 or >= 500 => FailureClass.Unavailable,
+        >= 400 => FailureClass.Client,
+        // A redirect is a base_url that is wrong, not an answer.
+        _ => FailureClass.Unavailable,
+    };
+
+    private static TimeSpan? RetryAfter(HttpResponseHeaders headers, TimeProvider time)
+    {
+        if (headers.TryGetValues("retry-after-ms", out var values)
+            && double.TryParse(values.FirstOrDefault(), System.Globalization.CultureInfo.InvariantCulture, out var ms) && ms is >= 0 and < 86_400_000)
+        {
+            return TimeSpan.FromMilliseconds(ms);
+        }
+
+        var header = headers.RetryAfter;
+        var wait = header?.Delta ?? (header?.Date is { } date ? date - time.GetUtcNow() : null);
+        return wait is { } span && span >= TimeSpan.Zero ? span : null;
+    }
+
+    private static string? Excerpt(string? said, KeyState key)
+    {
+        if (string.IsNullOrWhiteSpace(said))
+        {
+            return null;
+        }
+
+        var text = key.ApiKey is { Length: > 0 } secret ? said.Replace(secret, "***", StringComparison.Ordinal) : said;
+        text = text.ReplaceLineEndings(" ");
+        return text.Length <= LongestExcerpt ? text : string.Concat(text.AsSpan(0, LongestExcerpt), "…");
+    }
+
+    private static string Describe(Exception fault) => fault switch
+    {
+        HttpRequestException { HttpRequestError: HttpRequestError.NameResolutionError } => "its name does not resolve",
+        HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } => "it does not accept connections",
+        HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } => "TLS could not be agreed",
+        HttpRequestException { HttpRequestError: HttpRequestError.ResponseEnded } => "it was closed before an answer",
+        HttpRequestException { HttpRequestError: var error and not HttpRequestError.Unknown } => error.ToString(),
+        _ => "it was lost before an answer",
+    };
+}
+
+/// <summary>What a provider says in its error body.</summary>
+internal readonly record struct ProviderError(string? Message, string? Type, string? Code)
+{
+    private const int LongestText = 4096;
+
+    /// <summary>Gemini answers a bad key with 400, and so do some gateways.</summary>
+    public bool SaysKeyIsInvalid =>
+        Code is "invalid_api_key" or "API_KEY_INVALID"
+        || (Message is not null && (Message.Contains("API key not valid", StringComparison.OrdinalIgnoreCase)
+            || Message.Contains("API_KEY_INVALID", StringComparison.Ordinal)
+            || Message.Contains("invalid api key", StringComparison.OrdinalIgnoreCase)
+            || Message.Contains("incorrect api key", StringComparison.OrdinalIgnoreCase)));
+
+    /// <summary>Reads the usual shapes: <c>{"error":{…}}</c>, the same in a list, <c>{"error":"text"}</c>, <c>{"message":"text"}</c>, or plain text.</summary>
+    public static ProviderError Parse(ReadOnlySpan<byte> body)
+    {
+        if (body.IsEmpty)
+        {
+            return default;
+        }
+
+        try
+        {
+            var reader = new Utf8JsonReader(body);
+            using var document = JsonDocument.ParseValue(ref reader);
+            var root = document.RootElement;
+            if (root.ValueKind == JsonValueKind.Array && root.GetArrayLength() > 0)
+            {
+                root = root[0];
+            }
+
+            if (root.ValueKind != JsonValueKind.Object)
+            {
+                return default;
+            }
+
+            if (!root.TryGetProperty("error", out var error))
+            {
+                error = root;
+            }
+
+            return error.ValueKind == JsonValueKind.Object
+                ? new ProviderError(Text(error, "message"), Text(error, "type") ?? Text(error, "status"), Text(error, "code"))
+                : new ProviderError(error.ValueKind == JsonValueKind.String ? error.GetString() : null, null, null);
+        }
+        catch (JsonException)
+        {
+            // A page of HTML from some proxy in between tells a person nothing.
+            return body[0] == '<' ? default : new ProviderError(Encoding.UTF8.GetString(body[..Math.Min(body.Length, LongestText)]), null, null);
+        }
+    }
+
+    /// <summary>A status that the error itself names, as some providers do inside a stream; 0 where it names none.</summary>
+    public int StatusInCode => int.TryParse(Code, out var status) && status is >= 400 and < 600 ? status : 0;
+
+    private static string? Text(JsonElement element, string name) =>
+        !element.TryGetProperty(name, out var value) ? null : value.ValueKind switch
+        {
+            JsonValueKind.String => value.GetString(),
+            JsonValueKind.Number => value.GetRawText(),
+            _ => null,
+        };
+}

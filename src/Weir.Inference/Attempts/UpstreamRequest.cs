@@ -1,0 +1,56 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using System.Text;
+using Weir.Inference.Requests;
+using Weir.Inference.Routing;
+
+namespace Weir.Inference.Attempts;
+
+/// <summary>The request as a provider sees it: the client's body with the model's name replaced, our key, and nothing else of the client's but what is named here.</summary>
+internal static class UpstreamRequest
+{
+    public static HttpRequestMessage Create(DeploymentModel deployment, InferenceRequest request)
+    {
+        var pool = deployment.State.Provider.Pool;
+        var message = new HttpRequestMessage(HttpMethod.Post, deployment.UriOf(request.Operation))
+        {
+            Version = pool.Version,
+            VersionPolicy = pool.VersionPolicy,
+            Content = new SplicedContent(request.Body, Splice.Of(request.Head.ModelValue, deployment.ModelJson)),
+        };
+        var headers = message.Headers;
+        if (deployment.State.Key.Authorization is { } authorization)
+        {
+            headers.TryAddWithoutValidation("authorization", authorization);
+        }
+
+        headers.TryAddWithoutValidation("accept-encoding", "identity");
+        headers.TryAddWithoutValidation("accept", request.Head.Stream ? "text/event-stream" : "application/json");
+        if ((Activity.Current?.Id ?? request.TraceParent) is { } trace)
+        {
+            headers.TryAddWithoutValidation("traceparent", trace);
+        }
+
+        if (request.OpenAIBeta is { } beta)
+        {
+            headers.TryAddWithoutValidation("openai-beta", beta);
+        }
+
+        if (request.IdempotencyKey is { } key)
+        {
+            headers.TryAddWithoutValidation("idempotency-key", Derive(request.Tenant, key));
+        }
+
+        foreach (var (name, value) in deployment.Provider.Headers)
+        {
+            headers.Remove(name);
+            headers.TryAddWithoutValidation(name, value);
+        }
+
+        return message;
+    }
+
+    // Two tenants that choose the same key must not meet at the provider.
+    private static string Derive(string tenant, string key) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{tenant}\n{key}")).AsSpan(0, 16));
+}

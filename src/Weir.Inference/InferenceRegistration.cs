@@ -1,0 +1,31 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Weir.Inference.Attempts;
+using Weir.Inference.Models;
+using Weir.Inference.Routing;
+
+namespace Weir.Inference;
+
+/// <summary>Puts the gateway into a container.</summary>
+public static class InferenceRegistration
+{
+    /// <summary>Adds <see cref="InferencePipeline"/>, <see cref="ModelDirectory"/> and <see cref="Gateway"/>. The container needs a TimeProvider, a Random that is safe to share, logging and metrics.</summary>
+    public static IServiceCollection AddInference(this IServiceCollection services)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<RouteTables>();
+        services.AddSingleton<ModelCatalog>();
+        services.AddSingleton<InferenceMetrics>();
+        services.AddSingleton(provider => new ModelDirectory(provider.GetRequiredService<RouteTables>(), provider.GetRequiredService<ModelCatalog>()));
+        services.AddSingleton(provider => new Gateway(provider.GetRequiredService<RouteTables>()));
+        services.AddSingleton(provider => new InferencePipeline(
+            provider.GetRequiredService<ModelDirectory>(),
+            new DeploymentPicker(provider.GetRequiredService<Random>()),
+            new RetryPolicy(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<Random>()),
+            provider.GetRequiredService<InferenceMetrics>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<InferencePipeline>>()));
+        return services;
+    }
+}

@@ -1,0 +1,58 @@
+using Weir.Inference.Relay;
+
+namespace Weir.Inference;
+
+/// <summary>What became of a request: filled in by the pipeline as it becomes known, read when the answer begins and when it has ended.</summary>
+public sealed class InferenceReport
+{
+    /// <summary>Set when the answer is ours and not the provider's, and has not been written yet.</summary>
+    public InferenceError? Error { get; internal set; }
+
+    /// <summary>The route; null where the model was not found.</summary>
+    public string? Route { get; internal set; }
+
+    /// <summary>
+    /// The route as counters name it: what a client made up and no provider answered is counted under its provider alone, so that
+    /// clients cannot make counters without end.
+    /// </summary>
+    public string Label => Route is null ? "unknown" : IsConfigured || Status is >= 200 and < 300 ? Route : Provider + "/*";
+
+    /// <summary>The route stands in the configuration, as opposed to being implied by provider/model.</summary>
+    public bool IsConfigured { get; internal set; }
+
+    /// <summary><c>provider/model</c> of the last attempt; null where there was none.</summary>
+    public string? Deployment { get; internal set; }
+
+    /// <summary>The provider of the last attempt.</summary>
+    public string? Provider { get; internal set; }
+
+    /// <summary>The model's name at the provider.</summary>
+    public string? Model { get; internal set; }
+
+    /// <summary>Sends, the one that was answered included.</summary>
+    public int Attempts { get; internal set; }
+
+    /// <summary>Spent waiting for admission, all attempts together.</summary>
+    public TimeSpan Queued { get; internal set; }
+
+    /// <summary>From the last send to its first event; null where none came.</summary>
+    public TimeSpan? FirstEvent { get; internal set; }
+
+    /// <summary>Null where the provider did not count.</summary>
+    public TokenUsage? Usage { get; internal set; }
+
+    /// <summary>In dollars, from the price table; 0 where the model has no price.</summary>
+    public double Cost { get; internal set; }
+
+    /// <summary>The provider's id of the request; null where it gave none.</summary>
+    public string? UpstreamId { get; internal set; }
+
+    /// <summary>The HTTP status of the answer; 499 where the client left before it.</summary>
+    public int Status { get; internal set; }
+
+    /// <summary>The provider found the request itself to be at fault: sending it again cannot help.</summary>
+    public bool ClientAtFault { get; internal set; }
+
+    /// <summary>Null where the answer was whole; else why it was not: a class of failure in snake_case.</summary>
+    public string? FailedBy { get; internal set; }
+}

@@ -1,0 +1,85 @@
+using Weir.Inference.Routing;
+
+namespace Weir.Inference.Models;
+
+/// <summary>A model as <c>/v1/models</c> shows it.</summary>
+/// <param name="Id">What a request names it by.</param>
+/// <param name="OwnedBy">The provider, or <c>weir</c> for a route.</param>
+public sealed record ModelEntry(string Id, string OwnedBy);
+
+/// <summary>
+/// Resolves the names that requests ask for: a route, then provider/model, then a model that exactly one provider is known to
+/// have. What it cannot resolve it answers with names that are near.
+/// </summary>
+public sealed class ModelDirectory
+{
+    private readonly RouteTables _tables;
+    private readonly ModelCatalog _catalog;
+
+    internal ModelDirectory(RouteTables tables, ModelCatalog catalog)
+    {
+        _tables = tables;
+        _catalog = catalog;
+    }
+
+    /// <summary>Routes, and the models of providers that no route names.</summary>
+    /// <param name="mayUse">Leaves out what the caller may not use; null: nothing.</param>
+    /// <param name="cancellationToken">Ends the wait for providers.</param>
+    public async ValueTask<IReadOnlyList<ModelEntry>> ListAsync(Func<string, bool>? mayUse, CancellationToken cancellationToken)
+    {
+        var table = _tables.Current;
+        var entries = table.Routes.Keys.Order(StringComparer.Ordinal).Select(name => new ModelEntry(name, "weir")).ToList();
+        var lists = await Task.WhenAll(table.Unrouted.Select(provider => _catalog.ListAsync(provider, cancellationToken).AsTask())).ConfigureAwait(false);
+        for (var i = 0; i < lists.Length; i++)
+        {
+            var provider = table.Unrouted[i].Name;
+            entries.AddRange(lists[i].Select(model => new ModelEntry($"{provider}/{model}", provider)));
+        }
+
+        return mayUse is null ? entries : [.. entries.Where(entry => mayUse(entry.Id))];
+    }
+
+    /// <summary>Whether a name would be resolved for this caller, and to what.</summary>
+    public async ValueTask<ModelEntry?> FindAsync(string name, Func<string, bool>? mayUse, CancellationToken cancellationToken)
+    {
+        var (route, _) = await ResolveAsync(name, mayUse, cancellationToken).ConfigureAwait(false);
+        return route is null ? null : new ModelEntry(name, _tables.Current.Routes.ContainsKey(route.Name) ? "weir" : route.Deployments[0].Provider.Name);
+    }
+
+    internal ValueTask<(RouteModel? Route, InferenceError? Error)> ResolveAsync(
+        string name, Func<string, bool>? mayUse, CancellationToken cancellationToken)
+    {
+        var route = _tables.Current.Find(name);
+        if (route is not null && (mayUse is null || mayUse(route.Name)))
+        {
+            return new((route, null));
+        }
+
+        return route is not null ? new((null, Forbidden(name))) : ResolveByListAsync(name, mayUse, cancellationToken);
+    }
+
+    private async ValueTask<(RouteModel? Route, InferenceError? Error)> ResolveByListAsync(
+        string name, Func<string, bool>? mayUse, CancellationToken cancellationToken)
+    {
+        var providers = await _catalog.ProvidersOfAsync(name, cancellationToken).ConfigureAwait(false);
+        if (providers.Count == 1 && _tables.Current.Find($"{providers[0].Name}/{name}") is { } route)
+        {
+            return mayUse is null || mayUse(route.Name) ? (route, null) : (null, Forbidden(name));
+        }
+
+        var several = providers.Count > 1 && mayUse is null;
+        var near = several ? [.. providers.Select(provider => $"{provider.Name}/{name}")] : NearNames.Of(name, Names(mayUse));
+        var hint = near.Count == 0 ? "GET /v1/models lists what there is."
+            : $"{(several ? "Several providers have it; name one:" : "Did you mean")} {string.Join(", ", near)}{(several ? "." : "?")}";
+        return (null, new InferenceError(404, "model_not_found", $"There is no model '{name}' here. {hint}") { Param = "model", ShouldRetry = false });
+    }
+
+    private IEnumerable<string> Names(Func<string, bool>? mayUse)
+    {
+        var table = _tables.Current;
+        return table.Routes.Keys.Concat(_catalog.Known.Select(known => $"{known.Provider}/{known.Model}")).Where(name => mayUse is null || mayUse(name));
+    }
+
+    private static InferenceError Forbidden(string name) =>
+        new(403, "model_not_allowed", $"This key may not use '{name}'. GET /v1/models lists what it may use.") { Param = "model", ShouldRetry = false };
+}

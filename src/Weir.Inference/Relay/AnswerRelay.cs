@@ -1,0 +1,209 @@
+using System.Buffers;
+using System.Text.Json;
+using Weir.Inference.Attempts;
+using Weir.Inference.Requests;
+
+namespace Weir.Inference.Relay;
+
+/// <summary>How a relayed answer ended.</summary>
+internal enum RelayEnd
+{
+    /// <summary>All of it went to the client.</summary>
+    Complete,
+
+    /// <summary>The client left; the provider's work is cancelled with it.</summary>
+    ClientGone,
+
+    /// <summary>The provider's connection ended before its answer did.</summary>
+    BrokenOff,
+
+    /// <summary>The provider kept silent for longer than its idle timeout.</summary>
+    Silent,
+}
+
+/// <summary>
+/// Passes an answer on as it comes and flushes as it comes. A stream goes out in whole lines, so that one that breaks off can
+/// be ended by an error event which a client can read, never by half an event.
+/// </summary>
+internal static class AnswerRelay
+{
+    private const int StreamRead = 4096;
+    private const int BodyRead = 16 * 1024;
+    private const int LongestHeldLine = 64 * 1024;
+
+    // The end of the body normally comes with the last event; a provider that keeps the connection open keeps nobody waiting.
+    private static readonly TimeSpan Linger = TimeSpan.FromSeconds(2);
+
+    public static ValueTask<(RelayEnd End, TokenUsage? Usage)> RelayAsync(
+        UpstreamAnswer upstream, Operation operation, IAnswer answer, InferenceReport report, AttemptClock clock, TimeSpan idle, string provider)
+    {
+        answer.Begin(new AnswerHead(upstream.Status, upstream.ContentHeaders.ContentType?.ToString(), LengthOf(upstream), report)
+        {
+            Passed = PassedHeaders.Of(upstream),
+        });
+        return upstream.IsStream && !upstream.IsPacked
+            ? RelayEventsAsync(upstream, operation, answer, clock, idle, provider)
+            : RelayBodyAsync(upstream, answer, clock, idle);
+    }
+
+    private static long? LengthOf(UpstreamAnswer upstream) =>
+        upstream.IsStream ? null : upstream.IsWhole ? upstream.Head.Length : upstream.ContentHeaders.ContentLength;
+
+    private static async ValueTask<(RelayEnd, TokenUsage?)> RelayBodyAsync(UpstreamAnswer upstream, IAnswer answer, AttemptClock clock, TimeSpan idle)
+    {
+        var usage = upstream.IsWhole && !upstream.IsPacked && TokenUsage.TryFind(upstream.Head.Span, out var found) ? found : (TokenUsage?)null;
+        try
+        {
+            var writer = answer.Body;
+            writer.Write(upstream.Head.Span);
+            while (!upstream.IsWhole)
+            {
+                if ((await writer.FlushAsync(clock.Token).ConfigureAwait(false)).IsCompleted)
+                {
+                    return (RelayEnd.ClientGone, usage);
+                }
+
+                var memory = writer.GetMemory(BodyRead);
+                clock.Arm(idle);
+                var count = await upstream.Rest.ReadAsync(memory, clock.Token).ConfigureAwait(false);
+                clock.Disarm();
+                if (count == 0)
+                {
+                    break;
+                }
+
+                // Providers count at the end of a body: the last piece that holds a whole count wins.
+                usage = !upstream.IsPacked && TokenUsage.TryFind(memory.Span[..count], out found) ? found : usage;
+                writer.Advance(count);
+            }
+
+            return ((await writer.FlushAsync(clock.Token).ConfigureAwait(false)).IsCompleted ? RelayEnd.ClientGone : RelayEnd.Complete, usage);
+        }
+        catch (Exception fault) when (fault is HttpRequestException or IOException or OperationCanceledException)
+        {
+            var end = EndOf(fault, clock);
+            if (end != RelayEnd.ClientGone)
+            {
+                answer.Abort();
+            }
+
+            return (end, usage);
+        }
+    }
+
+    private static async ValueTask<(RelayEnd, TokenUsage?)> RelayEventsAsync(
+        UpstreamAnswer upstream, Operation operation, IAnswer answer, AttemptClock clock, TimeSpan idle, string provider)
+    {
+        var scanner = new EventScanner(operation.StreamEnd);
+        var writer = answer.Body;
+        var held = ArrayPool<byte>.Shared.Rent(LongestHeldLine / 16);
+        var holds = 0;
+        var end = RelayEnd.BrokenOff;
+        try
+        {
+            var unread = upstream.Head;
+            while (true)
+            {
+                var memory = writer.GetMemory(holds + Math.Max(StreamRead, unread.Length));
+                held.AsSpan(0, holds).CopyTo(memory.Span);
+                int count;
+                if (!unread.IsEmpty)
+                {
+                    unread.CopyTo(memory[holds..]);
+                    count = unread.Length;
+                    unread = default;
+                }
+                else
+                {
+                    clock.ArmSilence(scanner.IsComplete ? Linger : idle);
+                    count = await upstream.Rest.ReadAsync(memory[holds..], clock.Token).ConfigureAwait(false);
+                    clock.Disarm();
+                }
+
+                var all = memory[..(holds + count)];
+                var whole = count == 0 ? LastLine(all.Span, scanner) : WholeLines(all.Span);
+                scanner.Scan(all.Span[..whole]);
+                writer.Advance(whole);
+                holds = all.Length - whole;
+                if (holds > held.Length)
+                {
+                    ArrayPool<byte>.Shared.Return(held);
+                    held = ArrayPool<byte>.Shared.Rent(holds * 2);
+                }
+
+                all.Span[whole..].CopyTo(held);
+                if (whole > 0 && (await writer.FlushAsync(clock.Token).ConfigureAwait(false)).IsCompleted)
+                {
+                    return (RelayEnd.ClientGone, scanner.Usage);
+                }
+
+                if (count == 0)
+                {
+                    break;
+                }
+            }
+        }
+        catch (Exception fault) when (fault is HttpRequestException or IOException or OperationCanceledException)
+        {
+            end = EndOf(fault, clock);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(held);
+        }
+
+        if (end == RelayEnd.ClientGone)
+        {
+            return (end, scanner.Usage);
+        }
+
+        // A stream of an operation that has no terminator of its own ends with its connection.
+        if (scanner.IsComplete || operation.StreamEnd == StreamEnd.None)
+        {
+            return (RelayEnd.Complete, scanner.Usage);
+        }
+
+        await WriteErrorAsync(answer, scanner.AtEventBorder, end, operation, provider).ConfigureAwait(false);
+        return (end, scanner.Usage);
+    }
+
+    // Up to and with the last line break; a line that is longer than any event should be is no longer held back.
+    private static int WholeLines(ReadOnlySpan<byte> bytes)
+    {
+        var newline = bytes.LastIndexOf((byte)'\n');
+        return newline < 0 && bytes.Length > LongestHeldLine ? bytes.Length : newline + 1;
+    }
+
+    // At the end of a stream what is held goes out only if it is the terminator, whose line break some servers leave out.
+    private static int LastLine(ReadOnlySpan<byte> held, EventScanner scanner)
+    {
+        scanner.Scan(held);
+        return scanner.IsComplete ? held.Length : 0;
+    }
+
+    private static async ValueTask WriteErrorAsync(IAnswer answer, bool atEventBorder, RelayEnd end, Operation operation, string provider)
+    {
+        var (code, message) = end == RelayEnd.Silent
+            ? ("stream_silent", $"Provider '{provider}' kept silent for too long: the answer is not whole.")
+            : ("stream_broken", $"Provider '{provider}' ended its stream before the answer was complete: the answer is not whole.");
+        var text = JsonEncodedText.Encode(message);
+        var data = operation.StreamEnd == StreamEnd.ResponseEvent
+            ? $$"""{"type":"error","code":"{{code}}","message":"{{text}}","param":null}"""
+            : $$$"""{"error":{"message":"{{{text}}}","type":"upstream_error","param":null,"code":"{{{code}}}"}}""";
+        var name = operation.StreamEnd == StreamEnd.ResponseEvent ? "event: error\n" : "";
+        try
+        {
+            answer.Body.Write(System.Text.Encoding.UTF8.GetBytes($"{(atEventBorder ? "" : "\n")}{name}data: {data}\n\n"));
+            await answer.Body.FlushAsync().ConfigureAwait(false);
+        }
+        catch (Exception fault) when (fault is IOException or OperationCanceledException or InvalidOperationException)
+        {
+            // The client has left too: there is nobody to tell.
+        }
+    }
+
+    private static RelayEnd EndOf(Exception fault, AttemptClock clock) =>
+        !clock.Token.IsCancellationRequested ? (fault is OperationCanceledException ? RelayEnd.ClientGone : RelayEnd.BrokenOff)
+        : clock.Cause == FailureClass.Cancelled ? RelayEnd.ClientGone
+        : RelayEnd.Silent;
+}

@@ -1,0 +1,33 @@
+namespace Weir.Inference.Requests;
+
+/// <summary>One request to the gateway, as far as the pipeline needs it. It knows nothing of HTTP contexts.</summary>
+public sealed class InferenceRequest
+{
+    public required Operation Operation { get; init; }
+
+    public required RequestHead Head { get; init; }
+
+    /// <summary>Valid until the pipeline has returned.</summary>
+    public required ReadOnlyMemory<byte> Body { get; init; }
+
+    /// <summary>Whom the data belongs to.</summary>
+    public required string Tenant { get; init; }
+
+    /// <summary>Whether the caller may use a model name; null: all of them.</summary>
+    public Func<string, bool>? MayUse { get; init; }
+
+    /// <summary>0 to 9, 9 first.</summary>
+    public int Priority { get; init; } = 5;
+
+    /// <summary>From now on, queueing included. Null: the route's.</summary>
+    public TimeSpan? Timeout { get; init; }
+
+    /// <summary>The client's <c>idempotency-key</c>; what a provider sees is derived from it and the tenant.</summary>
+    public string? IdempotencyKey { get; init; }
+
+    /// <summary>The client's <c>openai-beta</c>.</summary>
+    public string? OpenAIBeta { get; init; }
+
+    /// <summary>W3C trace context to pass on where no trace of our own is being recorded.</summary>
+    public string? TraceParent { get; init; }
+}

@@ -1,0 +1,31 @@
+namespace Weir.Inference.Requests;
+
+/// <summary>What the gateway needs to know of a request: found by one scan of its body, the rest is never looked at.</summary>
+public readonly record struct RequestHead
+{
+    /// <summary>The public model name that was asked for.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>Where the model's value stands in the body, its quotes included.</summary>
+    public required Range ModelValue { get; init; }
+
+    public bool Stream { get; init; }
+
+    /// <summary>The end user, as the client names them; null where it names none.</summary>
+    public string? User { get; init; }
+
+    /// <summary>For <c>/v1/responses</c>: the answer that this request goes on from; null where it starts afresh.</summary>
+    public string? PreviousResponseId { get; init; }
+
+    /// <summary>Where that id's value stands in the body, its quotes included.</summary>
+    public Range PreviousResponseValue { get; init; }
+
+    /// <summary>The most tokens that the client wants back; null where it names no bound.</summary>
+    public long? MaxOutput { get; init; }
+
+    /// <summary>The bytes of the body.</summary>
+    public int Length { get; init; }
+
+    /// <summary>A rough count of the tokens that go in: four bytes each.</summary>
+    public int EstimatedInput => Math.Max(1, Length / 4);
+}

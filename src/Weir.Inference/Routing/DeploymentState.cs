@@ -1,0 +1,68 @@
+using Weir.Flow.Admission;
+using Weir.Flow.Breaking;
+using Weir.Inference.Providers;
+
+namespace Weir.Inference.Routing;
+
+/// <summary>What outlives a reload of the configuration for one deployment: its lane in the key's admission, its breaker, its marks.</summary>
+internal sealed class DeploymentState(ProviderState provider, KeyState key, AdmissionLane lane, CircuitBreaker breaker, TimeProvider time)
+{
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(60);
+    private int _throttles;
+
+    public ProviderState Provider { get; } = provider;
+
+    public KeyState Key { get; } = key;
+
+    public AdmissionLane Lane { get; } = lane;
+
+    public CircuitBreaker Breaker { get; } = breaker;
+
+    /// <summary>The key is good, but not for this deployment.</summary>
+    public RefusalMark Refusal { get; } = new(time);
+
+    /// <summary>Nothing keeps a request from being sent here as soon as there is room.</summary>
+    public bool IsOpenToAll => Lane.PausedFor == TimeSpan.Zero && IsSound;
+
+    /// <summary>The breaker would let a request pass, and neither the key nor this deployment is marked as refused.</summary>
+    public bool IsSound => Breaker.WouldPass && !IsRefused;
+
+    public bool IsRefused => !Refusal.WouldPass || !Key.Refusal.WouldPass;
+
+    /// <summary>Takes a turn at the breaker and at the marks; false when somebody else took the last one.</summary>
+    public bool TryPass(out BreakerPass pass)
+    {
+        pass = default;
+        if (!Refusal.TryPass() || !Key.Refusal.TryPass())
+        {
+            return false;
+        }
+
+        return Breaker.TryPass(out pass);
+    }
+
+    /// <summary>Counts a failure that came after the attempt itself had gone well: an answer that broke off.</summary>
+    public void CountFailure()
+    {
+        if (Breaker.TryPass(out var pass))
+        {
+            pass.Failed();
+        }
+    }
+
+    /// <summary>The provider said 429: nobody enters for as long as it asked, else for 1 s, 2 s, 4 s … up to a minute.</summary>
+    public void Throttle(TimeSpan? retryAfter)
+    {
+        var count = Interlocked.Increment(ref _throttles);
+        var own = TimeSpan.FromSeconds(Math.Min(Math.Pow(2, count - 1), LongestPause.TotalSeconds));
+        Lane.Pause(retryAfter ?? own);
+    }
+
+    /// <summary>It answered: whatever was held against it is forgotten.</summary>
+    public void Answered()
+    {
+        Volatile.Write(ref _throttles, 0);
+        Refusal.Clear();
+        Key.Refusal.Clear();
+    }
+}

@@ -1,0 +1,181 @@
+using System.Collections.Concurrent;
+using Weir.Flow.Admission;
+using Weir.Flow.Breaking;
+using Weir.Flow.Limits;
+using Weir.Inference.Providers;
+
+namespace Weir.Inference.Routing;
+
+/// <summary>
+/// Owns the current <see cref="RouteTable"/> and the states behind it. A new configuration makes a new table around the states
+/// that still apply, so that connections, limits and breakers survive a reload; requests under way keep the table they began with.
+/// </summary>
+internal sealed class RouteTables(TimeProvider time) : IDisposable
+{
+    // Requests for models beyond a table's bound share one deployment state per provider and key, under this name.
+    private const string OtherModels = "*";
+    private const int MostDeployments = 8192;
+
+    private readonly Lock _writing = new();
+    private readonly Dictionary<string, ProviderState> _providers = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Provider, string? Key), KeyState> _keys = [];
+    private readonly ConcurrentDictionary<(string Provider, string? Key, string Model, LimitOptions? Limits), DeploymentState> _deployments = new();
+    private readonly ConcurrentDictionary<string, RouteState> _routes = new(StringComparer.Ordinal);
+    private volatile IReadOnlyDictionary<string, PriceOptions> _prices = new Dictionary<string, PriceOptions>();
+    private volatile RouteTable _current = new([], [], new Dictionary<string, ProviderState>(), static (_, _) => throw new InvalidOperationException());
+
+    public RouteTable Current => _current;
+
+    /// <summary>Publishes a table for <paramref name="options"/>, which have been validated.</summary>
+    public void Apply(InferenceOptions options)
+    {
+        lock (_writing)
+        {
+            var models = options.Providers.ToDictionary(
+                entry => entry.Key, entry => ProviderModel.Resolve(entry.Key, entry.Value), StringComparer.Ordinal);
+            _prices = options.Prices;
+            foreach (var model in models.Values)
+            {
+                Prepare(model);
+            }
+
+            var routes = options.Routes.ToDictionary(entry => entry.Key, entry => Build(entry.Key, entry.Value, models), StringComparer.Ordinal);
+            _current = new RouteTable(
+                routes, models, models.Keys.ToDictionary(name => name, name => _providers[name], StringComparer.Ordinal), Direct);
+            Retire(models, routes);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var provider in _providers.Values)
+        {
+            provider.Pool.Dispose();
+        }
+
+        foreach (var key in _keys.Values)
+        {
+            key.Gate.Dispose();
+        }
+    }
+
+    private void Prepare(ProviderModel model)
+    {
+        if (!_providers.TryGetValue(model.Name, out var state) || state.Pool.Settings != model.Connections || state.Retry != model.Retry)
+        {
+            // The connections of an old pool end with the requests that use them.
+            _providers[model.Name] = new ProviderState(
+                model.Name,
+                state is not null && state.Pool.Settings == model.Connections ? state.Pool : new ConnectionPool(model.Connections),
+                new RetryBudget(model.Retry.Budget, model.Retry.BudgetFloor, TimeSpan.FromSeconds(10), time),
+                model.Retry);
+        }
+
+        foreach (var key in model.Keys)
+        {
+            if (_keys.TryGetValue((model.Name, key), out var known))
+            {
+                known.Gate.Reconfigure(model.Limits);
+            }
+            else
+            {
+                _keys[(model.Name, key)] = new KeyState(key, new AdmissionGate(model.Limits, time), time);
+            }
+        }
+    }
+
+    private RouteModel Build(string name, RouteOptions options, Dictionary<string, ProviderModel> models)
+    {
+        var deployments = options.Deployments.SelectMany(
+            entry => Deploy(models[entry.Provider], entry.Model, entry.Order ?? 0, entry.Weight ?? 1, entry.Limits));
+        return new RouteModel(
+            name,
+            [.. deployments],
+            options.Balance ?? Balance.LeastBusy,
+            options.Timeout ?? RouteModel.DefaultTimeout,
+            options.Overflow ?? false,
+            _routes.GetOrAdd(name, static _ => new RouteState()),
+            isConfigured: true);
+    }
+
+    private RouteModel Direct(ProviderModel provider, string model) => new(
+        $"{provider.Name}/{model}",
+        [.. Deploy(provider, model, 0, 1, null)],
+        Balance.LeastBusy,
+        RouteModel.DefaultTimeout,
+        overflow: false,
+        _routes.GetOrAdd(provider.Name, static _ => new RouteState()),
+        isConfigured: false);
+
+    private IEnumerable<DeploymentModel> Deploy(ProviderModel provider, string model, int order, double weight, LimitOptions? limits) =>
+        provider.Keys.Select(key => new DeploymentModel(
+            provider, StateOf(provider, key, model, limits), model, order, weight, PriceOf(provider.Name, model)));
+
+    private PriceOptions? PriceOf(string provider, string model) =>
+        _prices.GetValueOrDefault($"{provider}/{model}") ?? _prices.GetValueOrDefault(model);
+
+    private DeploymentState StateOf(ProviderModel provider, string? key, string model, LimitOptions? limits)
+    {
+        lock (_writing)
+        {
+            var id = (provider.Name, key, _deployments.Count < MostDeployments ? model : OtherModels, limits);
+            if (!_providers.TryGetValue(provider.Name, out var owner) || !_keys.TryGetValue((provider.Name, key), out var keyState))
+            {
+                // A request that began under an older table asks for a provider that is gone from the current one.
+                Prepare(provider);
+                (owner, keyState) = (_providers[provider.Name], _keys[(provider.Name, key)]);
+            }
+
+            if (_deployments.TryGetValue(id, out var state) && state.Provider == owner && state.Key == keyState)
+            {
+                state.Breaker.Reconfigure(provider.Breaker);
+                return state;
+            }
+
+            return _deployments[id] = new DeploymentState(
+                owner,
+                keyState,
+                state?.Key == keyState ? state.Lane : keyState.Gate.OpenLane($"{provider.Name}/{id.Item3}", Narrowing(limits)),
+                state?.Breaker ?? new CircuitBreaker(provider.Breaker, time),
+                time);
+        }
+    }
+
+    private static AdmissionLimits? Narrowing(LimitOptions? limits) => limits is null ? null : new AdmissionLimits
+    {
+        MaxConcurrency = limits.MaxConcurrency ?? int.MaxValue,
+        StartConcurrency = limits.StartConcurrency,
+        RequestsPerMinute = limits.RequestsPerMinute,
+        TokensPerMinute = limits.TokensPerMinute,
+        Queue = limits.Queue ?? int.MaxValue,
+        LatencyTarget = limits.LatencyTarget,
+    };
+
+    // Forgets what the new table does not name. Requests under way hold their own references; a lane with waiters stays until they are served.
+    private void Retire(Dictionary<string, ProviderModel> models, Dictionary<string, RouteModel> routes)
+    {
+        foreach (var (id, state) in _deployments)
+        {
+            var wanted = models.TryGetValue(id.Provider, out var model) && model.Keys.Contains(id.Key);
+            if (!wanted && state.Lane is { InFlight: 0, Queued: 0 } && _deployments.TryRemove(id, out _))
+            {
+                state.Lane.Dispose();
+            }
+        }
+
+        foreach (var id in _keys.Keys.Where(id => !models.TryGetValue(id.Provider, out var model) || !model.Keys.Contains(id.Key)).ToList())
+        {
+            _keys.Remove(id);
+        }
+
+        foreach (var name in _providers.Keys.Where(name => !models.ContainsKey(name)).ToList())
+        {
+            _providers.Remove(name);
+        }
+
+        foreach (var name in _routes.Keys.Where(name => !routes.ContainsKey(name) && !models.ContainsKey(name)).ToList())
+        {
+            _routes.TryRemove(name, out _);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Weir.Inference;
+using Weir.Inference.Models;
+using Weir.Inference.Requests;
+using Weir.Server.Configuration;
+using Weir.Server.Configuration.Shapes;
+using Weir.Server.Errors;
+using Weir.Server.Hosting;
+using Weir.Server.Keys;
+
+namespace Weir.Server.Endpoints;
+
+/// <summary>The OpenAI dialect: reads a request, lets the gateway serve it, and settles what it used with its key.</summary>
+internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirectory models, KeyLimits limits, long maxBody)
+{
+    public static void Map(IEndpointRouteBuilder app)
+    {
+        var services = app.ServiceProvider;
+        var endpoints = new InferenceEndpoints(
+            services.GetRequiredService<InferencePipeline>(),
+            services.GetRequiredService<ModelDirectory>(),
+            services.GetRequiredService<KeyLimits>(),
+            services.GetRequiredService<WeirOptions>().Server.MaxBody.Bytes);
+
+        foreach (var operation in Operation.All)
+        {
+            app.MapPost("/v1" + operation.Path, context => endpoints.ServeAsync(context, operation))
+                .Requires(Role.App)
+                .Describe($"OpenAI's {operation.Path}, through a route.");
+        }
+
+        app.MapGet("/v1/models", endpoints.ListModelsAsync).Requires(Role.App).Describe("What this key may ask for.");
+        app.MapGet("/v1/models/{**id}", endpoints.FindModelAsync).Requires(Role.App).Describe("One model.");
+    }
+
+    private async Task ServeAsync(HttpContext context, Operation operation)
+    {
+        var caller = context.GetCaller();
+        using var body = await PooledBody.ReadAsync(context.Request.BodyReader, context.Request.ContentLength, maxBody, context.RequestAborted);
+        if (body is null)
+        {
+            await context.WriteErrorAsync(new ApiError(413, "body_too_large", $"The body is larger than {maxBody} bytes, which is this server's server.max_body."));
+            return;
+        }
+
+        if (RequestHeadScanner.Scan(body.Memory.Span, out var head) is { } fault)
+        {
+            await context.WriteErrorAsync(Of(fault));
+            return;
+        }
+
+        if (!TryReadHeaders(context.Request.Headers, caller, out var priority, out var timeout, out var wrong))
+        {
+            await context.WriteErrorAsync(wrong);
+            return;
+        }
+
+        if (!limits.TryEnter(caller, head.EstimatedInput, out var permit, out var refusal))
+        {
+            await context.WriteErrorAsync(refusal);
+            return;
+        }
+
+        using (permit)
+        {
+            var headers = context.Request.Headers;
+            var report = await pipeline.RunAsync(
+                new InferenceRequest
+                {
+                    Operation = operation,
+                    Head = head,
+                    Body = body.Memory,
+                    Tenant = caller.Tenant,
+                    MayUse = caller.MayUseRoute,
+                    Priority = priority,
+                    Timeout = timeout,
+                    IdempotencyKey = headers["idempotency-key"],
+                    OpenAIBeta = headers["openai-beta"],
+                    TraceParent = headers.TraceParent,
+                },
+                new HttpAnswer(context),
+                context.RequestAborted);
+
+            if (report.Deployment is not null)
+            {
+                permit.Settle(new KeyUsage
+                {
+                    Model = report.Label,
+                    Provider = report.Provider!,
+                    InputTokens = report.Usage?.Input ?? 0,
+                    OutputTokens = report.Usage?.Output ?? 0,
+                    Cost = (decimal)report.Cost,
+                });
+            }
+
+            if (report.Error is { } error && !context.RequestAborted.IsCancellationRequested)
+            {
+                HttpAnswer.Describe(context.Response, report);
+                await context.WriteErrorAsync(Of(error));
+            }
+        }
+    }
+
+    private async Task ListModelsAsync(HttpContext context)
+    {
+        var entries = await models.ListAsync(context.GetCaller().MayUseRoute, context.RequestAborted);
+        await context.Response.WriteJsonAsync(new ModelList([.. entries.Select(View)]));
+    }
+
+    private async Task FindModelAsync(HttpContext context)
+    {
+        var id = (string)context.GetRouteValue("id")!;
+        if (await models.FindAsync(id, context.GetCaller().MayUseRoute, context.RequestAborted) is { } entry)
+        {
+            await context.Response.WriteJsonAsync(View(entry));
+        }
+        else
+        {
+            await context.WriteErrorAsync(new ApiError(404, "model_not_found", $"There is no model '{id}' that this key may use. GET /v1/models lists what there is.") { Param = "model" });
+        }
+    }
+
+    private static bool TryReadHeaders(IHeaderDictionary headers, Caller caller, out int priority, out TimeSpan? timeout, out ApiError error)
+    {
+        priority = Math.Min(5, caller.MaxPriority);
+        timeout = null;
+        error = null!;
+        if (headers.TryGetValue("x-weir-priority", out var wanted))
+        {
+            if (!int.TryParse(wanted, NumberStyles.None, CultureInfo.InvariantCulture, out priority) || priority > 9)
+            {
+                error = ApiError.Malformed("x-weir-priority takes a number from 0 to 9; 9 goes first.");
+                return false;
+            }
+
+            priority = Math.Min(priority, caller.MaxPriority);
+        }
+
+        if (headers.TryGetValue("x-weir-timeout", out var most))
+        {
+            if (DurationText.Read(most.ToString()) is not { } span || span <= TimeSpan.Zero || span > TimeSpan.FromDays(1))
+            {
+                error = ApiError.Malformed("x-weir-timeout takes a duration up to a day, such as 20s, 900ms or 5m.");
+                return false;
+            }
+
+            timeout = span;
+        }
+
+        return true;
+    }
+
+    private static ApiError Of(InferenceError error) => new(error.Status, error.Code, error.Message)
+    {
+        Param = error.Param,
+        RetryAfter = error.RetryAfter,
+        ShouldRetry = error.ShouldRetry,
+    };
+
+    private static ModelView View(ModelEntry entry) => new(entry.Id, "model", 0, entry.OwnedBy);
+
+    private sealed record ModelList(IReadOnlyList<ModelView> Data)
+    {
+        public string Object { get; } = "list";
+    }
+
+    private sealed record ModelView(string Id, string Object, long Created, string OwnedBy);
+}

@@ -1,0 +1,35 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Weir.Inference;
+using Weir.Server.Configuration;
+using Weir.Server.Endpoints;
+
+namespace Weir.Server.Hosting;
+
+/// <summary>Joins the gateway to the server: its configuration, now and at each reload, and its endpoints.</summary>
+internal static class GatewaySetup
+{
+    public static void AddGateway(this IServiceCollection services)
+    {
+#pragma warning disable RS0030 // Here, and only here, it is decided that randomness is the process's own.
+        services.AddSingleton(Random.Shared);
+#pragma warning restore RS0030
+        services.AddInference();
+    }
+
+    public static void MapGateway(this WebApplication app)
+    {
+        var gateway = app.Services.GetRequiredService<Gateway>();
+        var live = app.Services.GetService<LiveConfiguration>();
+        live?.OnChange(options => gateway.Apply(Of(options)));
+        gateway.Apply(Of(live?.Current ?? app.Services.GetRequiredService<WeirOptions>()));
+        InferenceEndpoints.Map(app);
+    }
+
+    private static InferenceOptions Of(WeirOptions options) => new()
+    {
+        Providers = options.Providers,
+        Routes = options.Routes,
+        Prices = options.Prices,
+    };
+}

@@ -1,0 +1,136 @@
+using System.IO.Pipelines;
+using System.Text;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Weir.Inference;
+using Weir.Inference.Providers;
+using Weir.Inference.Relay;
+using Weir.Inference.Requests;
+using Weir.Inference.Routing;
+using Weir.Tests.Support;
+
+namespace Weir.Tests.Inference.Support;
+
+/// <summary>The gateway alone, with a clock that a test moves.</summary>
+internal sealed class GatewayHarness : IAsyncDisposable
+{
+    private readonly ServiceProvider _services;
+
+    public GatewayHarness(InferenceOptions options)
+    {
+        var services = new ServiceCollection();
+        services.AddSingleton<TimeProvider>(Time);
+        services.AddSingleton(new Random(7));
+        services.AddSingleton<ILoggerFactory>(NullLoggerFactory.Instance);
+        services.AddSingleton(typeof(ILogger<>), typeof(NullLogger<>));
+        services.AddMetrics();
+        services.AddInference();
+        _services = services.BuildServiceProvider();
+        Gateway.Apply(options);
+    }
+
+    public ManualTimeProvider Time { get; } = new();
+
+    public Gateway Gateway => _services.GetRequiredService<Gateway>();
+
+    public RouteTables Tables => _services.GetRequiredService<RouteTables>();
+
+    public T Get<T>()
+        where T : notnull => _services.GetRequiredService<T>();
+
+    /// <summary>A route of deployments in the order given, each at a provider of its own named a, b, c …</summary>
+    public static InferenceOptions Route(params ScriptedUpstream[] upstreams) => RouteOf(new ProviderOptions(), upstreams);
+
+    public static InferenceOptions RouteOf(ProviderOptions settings, params ScriptedUpstream[] upstreams) => new()
+    {
+        Providers = upstreams.Select((upstream, i) => (Name: NameOf(i), Options: settings with { BaseUrl = upstream.BaseUrl, ApiKey = "sk-secret-" + NameOf(i) }))
+            .ToDictionary(pair => pair.Name, pair => pair.Options),
+        Routes = new Dictionary<string, RouteOptions>
+        {
+            ["fast"] = new() { Deployments = [.. upstreams.Select((_, i) => new DeploymentOptions { Provider = NameOf(i), Model = "real-model", Order = i })] },
+        },
+    };
+
+    public Task<TestAnswer> ChatAsync(string extra = "", TimeSpan? timeout = null, CancellationToken clientGone = default) =>
+        SendAsync($$"""{"model":"fast","messages":[]{{extra}}}""", Operation.ChatCompletions, timeout, clientGone);
+
+    public Task<TestAnswer> StreamAsync(TimeSpan? timeout = null, CancellationToken clientGone = default) => ChatAsync(""","stream":true""", timeout, clientGone);
+
+    public async Task<TestAnswer> SendAsync(string body, Operation operation, TimeSpan? timeout = null, CancellationToken clientGone = default)
+    {
+        var bytes = Encoding.UTF8.GetBytes(body);
+        RequestHeadScanner.Scan(bytes, out var head).ShouldBeNull();
+        var answer = new TestAnswer();
+        var request = new InferenceRequest { Operation = operation, Head = head, Body = bytes, Tenant = "t", Timeout = timeout };
+        try
+        {
+            answer.Report = await Get<InferencePipeline>().RunAsync(request, answer, clientGone);
+        }
+        finally
+        {
+            answer.Finish();
+        }
+
+        return answer;
+    }
+
+    /// <summary>Lets time pass until <paramref name="work"/> ends: whenever it waits for a clock, the clock moves to what it waits for.</summary>
+    public async Task<T> RunAsync<T>(Task<T> work, TimeSpan? atMost = null)
+    {
+        var bound = atMost ?? TimeSpan.FromSeconds(30);
+        while (!work.IsCompleted)
+        {
+            await Task.WhenAny(work, Task.Delay(10));
+            if (!work.IsCompleted && Time.NextTimer is { } next && next <= bound)
+            {
+                Time.Advance(next);
+            }
+        }
+
+        return await work;
+    }
+
+    public async ValueTask DisposeAsync() => await _services.DisposeAsync();
+
+    private static string NameOf(int i) => ((char)('a' + i)).ToString();
+}
+
+/// <summary>What a client would have seen.</summary>
+internal sealed class TestAnswer : IAnswer
+{
+    private readonly Pipe _pipe = new(new PipeOptions(pauseWriterThreshold: 0));
+    private string? _text;
+
+    public AnswerHead? Head { get; private set; }
+
+    public bool Aborted { get; private set; }
+
+    public InferenceReport Report { get; set; } = null!;
+
+    public PipeWriter Body => _pipe.Writer;
+
+    public PipeReader Reader => _pipe.Reader;
+
+    public string Text => _text ??= ReadAll();
+
+    public int Status => Head?.Status ?? Report.Status;
+
+    public void Begin(in AnswerHead head)
+    {
+        Head.ShouldBeNull("an answer begins once");
+        Head = head;
+    }
+
+    public void Abort() => Aborted = true;
+
+    public void Finish() => _pipe.Writer.Complete();
+
+    private string ReadAll()
+    {
+        _pipe.Reader.TryRead(out var read);
+        var text = Encoding.UTF8.GetString(read.Buffer);
+        _pipe.Reader.AdvanceTo(read.Buffer.End);
+        return text;
+    }
+}
