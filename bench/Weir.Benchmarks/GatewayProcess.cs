@@ -48,8 +48,9 @@ internal sealed class GatewayProcess : IAsyncDisposable
             }
         }
 
+        var failure = server.ToString();
         await server.DisposeAsync();
-        throw new InvalidOperationException($"{file} {string.Join(' ', arguments)} does not serve at {url}:\n{server._output}");
+        throw new InvalidOperationException($"Nothing serves at {url}: {failure}");
     }
 
     public static int FreePort()
@@ -72,6 +73,13 @@ internal sealed class GatewayProcess : IAsyncDisposable
         var line = File.ReadLines($"/proc/{pid}/status").FirstOrDefault(line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
         return line is null ? 0 : Number(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]) * 1024 / 1e6;
     });
+
+    /// <summary>What it is, whether it lives, and what it said.</summary>
+    public override string ToString()
+    {
+        lock (_output)
+            return $"{_process.StartInfo.FileName} {string.Join(' ', _process.StartInfo.ArgumentList)} ({(_process.HasExited ? $"ended with {_process.ExitCode}" : "running")}) said:\n{_output}";
+    }
 
     public async ValueTask DisposeAsync()
     {

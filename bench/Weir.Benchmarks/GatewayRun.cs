@@ -85,8 +85,17 @@ internal sealed class GatewayRun(
         return (before, after, weir.ResidentMegabytes());
     }
 
-    private Task<GatewayLoad> LoadAsync(GatewayProcess server, int connections, double seconds, int bodyBytes = 400) =>
-        GatewayLoad.RunAsync(server.Url, key, folder, connections, seconds, bodyBytes);
+    private async Task<GatewayLoad> LoadAsync(GatewayProcess server, int connections, double seconds, int bodyBytes = 400)
+    {
+        try
+        {
+            return await GatewayLoad.RunAsync(server.Url, key, folder, connections, seconds, bodyBytes);
+        }
+        catch (InvalidOperationException failed)
+        {
+            throw new InvalidOperationException($"{failed.Message}\n{server}", failed);
+        }
+    }
 
     private async Task<double> BareAllocatedAsync() =>
         double.Parse(await _client.GetStringAsync(new Uri(bare.Url, "/allocated")), CultureInfo.InvariantCulture);
