@@ -123,7 +123,7 @@ public sealed class AdmissionGate : IDisposable
             foreach (var lane in _lanes)
             {
                 lane.IsClosed = true;
-                RefuseAll(lane, RefusalReason.Closed, LeastRetryAfter, MonotonicClock.Never, ref answers);
+                RefuseAll(lane, RefusalReason.Closed, LeastRetryAfter, static _ => true, ref answers);
             }
             _lanes.Clear();
             _timer.Dispose();
@@ -216,7 +216,7 @@ public sealed class AdmissionGate : IDisposable
             if (until <= Math.Max(now, lane.PausedUntil))
                 return;
             lane.PausedUntil = until;
-            RefuseAll(lane, RefusalReason.PausedPastDeadline, RetryAfter(lane, tokens: 0, now), until, ref answers);
+            RefuseAll(lane, RefusalReason.Paused, RetryAfter(lane, tokens: 0, now), waiter => waiter.LeavesOnPause || waiter.Deadline <= until, ref answers);
             AdmitAll(now, ref answers);
         }
         answers.Tell();
@@ -254,7 +254,7 @@ public sealed class AdmissionGate : IDisposable
                 return;
             lane.IsClosed = true;
             _lanes.Remove(lane);
-            RefuseAll(lane, RefusalReason.Closed, LeastRetryAfter, MonotonicClock.Never, ref answers);
+            RefuseAll(lane, RefusalReason.Closed, LeastRetryAfter, static _ => true, ref answers);
             AdmitAll(Clock.Now, ref answers);
         }
         answers.Tell();
@@ -290,8 +290,8 @@ public sealed class AdmissionGate : IDisposable
         var deadline = MonotonicClock.After(now, ticket.Timeout);
         if (lane.IsClosed)
             return Refuse(RefusalReason.Closed, LeastRetryAfter, out result);
-        if (lane.IsPaused(now) && lane.PausedUntil >= deadline)
-            return Refuse(RefusalReason.PausedPastDeadline, RetryAfter(lane, ticket.Tokens, now), out result);
+        if (lane.IsPaused(now) && (ticket.LeavesOnPause || lane.PausedUntil >= deadline))
+            return Refuse(RefusalReason.Paused, RetryAfter(lane, ticket.Tokens, now), out result);
         if (deadline <= now)
             return Refuse(RefusalReason.Deadline, RetryAfter(lane, ticket.Tokens, now), out result);
         var shed = false;
@@ -327,10 +327,10 @@ public sealed class AdmissionGate : IDisposable
         answers.Add(waiter, result);
     }
 
-    /// <summary>Refuses who waits in a lane with a deadline until the given moment.</summary>
-    private void RefuseAll(AdmissionLane lane, RefusalReason reason, TimeSpan retryAfter, long until, ref Answers answers)
+    /// <summary>Refuses some of those who wait in a lane.</summary>
+    private void RefuseAll(AdmissionLane lane, RefusalReason reason, TimeSpan retryAfter, Func<Waiter, bool> which, ref Answers answers)
     {
-        foreach (var waiter in lane.Waiting.DueBy(until))
+        foreach (var waiter in lane.Waiting.Where(which))
             Refuse(waiter, reason, retryAfter, ref answers);
     }
 

@@ -337,11 +337,11 @@ public sealed class AdmissionGateTests
         var hasty = lane.EnterAsync(Ticket() with { Timeout = TimeSpan.FromSeconds(10) }).AsTask();
         var patient = lane.EnterAsync(Ticket()).AsTask();
         lane.Pause(TimeSpan.FromSeconds(90));
-        (await Refused(hasty)).ShouldBe(new AdmissionRefusal(RefusalReason.PausedPastDeadline, TimeSpan.FromSeconds(90)));
+        (await Refused(hasty)).ShouldBe(new AdmissionRefusal(RefusalReason.Paused, TimeSpan.FromSeconds(90)));
         patient.IsCompleted.ShouldBeFalse();
         _time.Advance(TimeSpan.FromSeconds(30));
         var late = await Refused(lane.EnterAsync(Ticket() with { Timeout = TimeSpan.FromSeconds(59) }).AsTask());
-        late.ShouldBe(new AdmissionRefusal(RefusalReason.PausedPastDeadline, TimeSpan.FromSeconds(60)));
+        late.ShouldBe(new AdmissionRefusal(RefusalReason.Paused, TimeSpan.FromSeconds(60)));
     }
 
     [Fact]

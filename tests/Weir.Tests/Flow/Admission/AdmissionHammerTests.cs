@@ -69,7 +69,7 @@ public sealed class AdmissionHammerTests
         (gate.InFlight, gate.Queued).ShouldBe((0, 0));
         lanes.ShouldAllBe(lane => lane.Lane.InFlight == 0 && lane.Lane.Queued == 0);
         var totals = gate.Snapshot().Totals;
-        (totals.Admitted + totals.QueueFull + totals.Shed + totals.Deadline + totals.PausedPastDeadline + totals.Closed + totals.Cancelled)
+        (totals.Admitted + totals.QueueFull + totals.Shed + totals.Deadline + totals.Paused + totals.Closed + totals.Cancelled)
             .ShouldBeLessThanOrEqualTo(Workers * Rounds);
         // Who finds its token cancelled before it asks is not counted by the gate.
         totals.Cancelled.ShouldBeGreaterThanOrEqualTo(0);
