@@ -6,7 +6,7 @@ namespace Weir.Tests.Flow.Admission;
 public sealed class AdmissionGateTests
 {
     private static readonly TimeSpan Long = TimeSpan.FromMinutes(10);
-    private static readonly TimeSpan Watchdog = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Watchdog = TimeSpan.FromMinutes(2);
 
     private readonly ManualTimeProvider _time = new();
 
