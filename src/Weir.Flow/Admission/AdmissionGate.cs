@@ -143,7 +143,7 @@ public sealed class AdmissionGate : IDisposable
             var now = Clock.Now;
             if (_queue.Count > 0)
                 AdmitAll(now, ref answers);
-            permit = CanPass(lane, ticket, _queue.Rank(ticket, now), now) ? Admit(lane, ticket.Tokens, now, now) : null;
+            permit = CanPass(lane, ticket, _queue.Rank(ticket, now), now) ? AdmitNewcomer(lane, ticket.Tokens, now, ref answers) : null;
         }
         answers.Tell();
         return permit is not null;
@@ -164,7 +164,7 @@ public sealed class AdmissionGate : IDisposable
             if (CanPass(lane, ticket, rank, now))
             {
                 waiter = null;
-                result = new AdmissionResult(Admit(lane, ticket.Tokens, now, now));
+                result = new AdmissionResult(AdmitNewcomer(lane, ticket.Tokens, now, ref answers));
             }
             else
             {
@@ -284,6 +284,15 @@ public sealed class AdmissionGate : IDisposable
         };
     }
 
+    private AdmissionPermit AdmitNewcomer(AdmissionLane lane, int tokens, long now, ref Answers answers)
+    {
+        var permit = Admit(lane, tokens, now, now);
+        // He may have filled his lane: its first then no longer holds up those of other lanes whom the gate could take.
+        if (_queue.Count > 0)
+            AdmitAll(now, ref answers);
+        return permit;
+    }
+
     private Waiter? Enqueue(
         AdmissionLane lane, in AdmissionTicket ticket, in QueueRank rank, long now, out AdmissionResult result, ref Answers answers)
     {
@@ -294,21 +303,16 @@ public sealed class AdmissionGate : IDisposable
             return Refuse(RefusalReason.Paused, RetryAfter(lane, ticket.Tokens, now), out result);
         if (deadline <= now)
             return Refuse(RefusalReason.Deadline, RetryAfter(lane, ticket.Tokens, now), out result);
-        var shed = false;
         if (_queue.IsFull(lane, _capacity.Queue, out var crowded))
         {
             if (crowded.FindVictim(ticket.Priority, ticket.AtHead) is not { } victim)
                 return Refuse(RefusalReason.QueueFull, RetryAfter(lane, ticket.Tokens, now), out result);
             Refuse(victim, RefusalReason.Shed, RetryAfter(victim.Lane, victim.Tokens, now), ref answers);
-            shed = true;
         }
         var waiter = new Waiter(lane, ticket, rank, now, deadline);
         _queue.Add(waiter);
-        // A newcomer who could not pass changes nothing for the others, but the one who was sent away may have stood in their way.
-        if (shed)
-            AdmitAll(now, ref answers);
-        else
-            SetTimer(now);
+        // Even one who must wait may be the new first of his lane, and no longer stand in the way of other lanes.
+        AdmitAll(now, ref answers);
         result = default;
         return waiter;
     }

@@ -141,6 +141,34 @@ public sealed class AdmissionGateTests
     }
 
     [Fact]
+    public async Task TryEnter_NewcomerFillsTheLaneOfTheFirst_LetsOtherLanesPass()
+    {
+        using var gate = new AdmissionGate(new AdmissionLimits { TokensPerMinute = 100 }, _time);
+        var (narrow, wide) = (gate.OpenLane("narrow", new AdmissionLimits { MaxConcurrency = 1 }), gate.OpenLane("wide"));
+        Take(wide, tokens: 100);
+        var first = narrow.EnterAsync(Ticket(8, tokens: 10)).AsTask();
+        var behind = wide.EnterAsync(Ticket(5)).AsTask();
+        narrow.TryEnter(Ticket(9), out _).ShouldBeTrue();
+        await Admitted(behind);
+        first.IsCompleted.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task EnterAsync_NewcomerBecomesAFirstThatItsLaneCannotTake_LetsOtherLanesPass()
+    {
+        using var gate = new AdmissionGate(new AdmissionLimits { TokensPerMinute = 100 }, _time);
+        var (narrow, wide) = (gate.OpenLane("narrow", new AdmissionLimits { TokensPerMinute = 20 }), gate.OpenLane("wide"));
+        Take(wide, tokens: 90);
+        Take(narrow, tokens: 5);
+        var first = narrow.EnterAsync(Ticket(8, tokens: 10)).AsTask();
+        var behind = wide.EnterAsync(Ticket(5)).AsTask();
+        behind.IsCompleted.ShouldBeFalse();
+        var newcomer = narrow.EnterAsync(Ticket(9, tokens: 19)).AsTask();
+        await Admitted(behind);
+        (first.IsCompleted, newcomer.IsCompleted).ShouldBe((false, false));
+    }
+
+    [Fact]
     public async Task EnterAsync_QueueFull_RefusesEqualsAndShedsTheYoungestOfTheLowest()
     {
         using var gate = Gate(1, queue: 3);
