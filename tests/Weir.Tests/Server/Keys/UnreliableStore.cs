@@ -12,6 +12,9 @@ internal sealed class UnreliableStore(IStateStore inner, Random random) : IState
     /// <summary>The share of calls that fail in some way.</summary>
     public double FaultRate { get; set; }
 
+    /// <summary>Whether nothing reaches the store at all.</summary>
+    public bool Away { get; set; }
+
     public IStoreClock Clock => inner.Clock;
 
     public IBlobStore Blobs => inner.Blobs;
@@ -68,6 +71,7 @@ internal sealed class UnreliableStore(IStateStore inner, Random random) : IState
 
     private int Draw()
     {
+        if (Away) return 0;
         lock (_gate) return random.NextDouble() < FaultRate ? random.Next(3) : -1;
     }
 }
