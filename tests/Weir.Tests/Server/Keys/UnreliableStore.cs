@@ -56,6 +56,7 @@ internal sealed class UnreliableStore(IStateStore inner, Random random) : IState
     public async IAsyncEnumerable<Feed> WatchAsync(
         string partition, IReadOnlyList<string> prefixes, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
+        if (Away) throw new StoreUnavailableException("away");
         var interrupted = Volatile.Read(ref _interrupted).Task;
         await using var steps = inner.WatchAsync(partition, prefixes, cancellationToken).GetAsyncEnumerator(cancellationToken);
         while (true)
