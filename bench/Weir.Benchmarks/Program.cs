@@ -6,6 +6,7 @@ var benchmarks = new Dictionary<string, Func<string[], Task<int>>>(StringCompare
 {
     ["gateway"] = GatewayBenchmark.RunAsync,
     ["streams"] = GatewayStreams.RunAsync,
+    ["state"] = StateBenchmark.RunAsync,
     ["micro"] = micro =>
     {
         BenchmarkSwitcher.FromAssembly(typeof(GatewayBenchmark).Assembly).Run(micro);

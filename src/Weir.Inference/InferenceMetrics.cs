@@ -36,7 +36,7 @@ public sealed class InferenceMetrics : IDisposable
     {
         if (_attempts.Enabled)
         {
-            _attempts.Add(1, new("deployment", target.Name), new("outcome", failure is { } kind ? NameOf(kind) : "answered"));
+            _attempts.Add(1, new("deployment", target.State.Lane.Name), new("outcome", failure is { } kind ? NameOf(kind) : "answered"));
         }
     }
 
@@ -44,10 +44,10 @@ public sealed class InferenceMetrics : IDisposable
     {
         if (_requests.Enabled)
         {
-            _requests.Add(1, new("route", report.Route ?? "unknown"), new("operation", request.Operation.Name), new("outcome", report.FailedBy ?? "complete"));
+            _requests.Add(1, new("route", report.Label), new("operation", request.Operation.Name), new("outcome", report.FailedBy ?? "complete"));
         }
 
-        var model = new KeyValuePair<string, object?>("gen_ai.request.model", report.Route ?? "unknown");
+        var model = new KeyValuePair<string, object?>("gen_ai.request.model", report.Label);
         var operation = new KeyValuePair<string, object?>("gen_ai.operation.name", request.Operation.Name);
         _duration.Record(took.TotalSeconds, model, operation);
         if (report.Attempts > 0)

@@ -44,6 +44,7 @@ public sealed partial class InferencePipeline
         {
             var (route, error) = await _directory.ResolveAsync(request.Head.Model, request.MayUse, clientGone).ConfigureAwait(false);
             report.Route = route?.Name;
+            report.IsConfigured = route?.IsConfigured ?? false;
             report.Error = error ?? await ServeAsync(route!, request, answer, report, started, clientGone).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (clientGone.IsCancellationRequested)

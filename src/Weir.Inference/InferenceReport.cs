@@ -11,6 +11,15 @@ public sealed class InferenceReport
     /// <summary>The route; null where the model was not found.</summary>
     public string? Route { get; internal set; }
 
+    /// <summary>
+    /// The route as counters name it: what a client made up and no provider answered is counted under its provider alone, so that
+    /// clients cannot make counters without end.
+    /// </summary>
+    public string Label => Route is null ? "unknown" : IsConfigured || Status is >= 200 and < 300 ? Route : Provider + "/*";
+
+    /// <summary>The route stands in the configuration, as opposed to being implied by provider/model.</summary>
+    public bool IsConfigured { get; internal set; }
+
     /// <summary><c>provider/model</c> of the last attempt; null where there was none.</summary>
     public string? Deployment { get; internal set; }
 

@@ -8,27 +8,35 @@ namespace Weir.Cli.Commands;
 /// <summary><c>weir check</c>: everything that is wrong with a configuration, without starting anything.</summary>
 internal static class CheckCommand
 {
-    private const int WrongConfiguration = 2;
-
     public static Command Create()
     {
-        var config = new Option<string?>("--config") { Description = $"The file to check. Default: {ConfigurationSources.DefaultFile}, if there is one", HelpName = "FILE" };
-        var simulate = new Option<bool>("--simulate") { Description = $"Check as for 'up --simulate', which offers the provider {ProviderDiscovery.Simulated}" };
-        var schema = new Option<bool>("--schema") { Description = "Print the JSON schema of the file instead" };
-        var command = new Command("check", "Check a configuration; settings may follow as --section.name=value") { config, simulate, schema };
-        command.TreatUnmatchedTokensAsErrors = false;
-        command.SetAction(async (parse, cancellation) =>
+        var flags = new ConfigurationFlags();
+        var simulate = new Option<bool>("--simulate") { Description = $"Check as for 'up --simulate', which offers the provider '{ProviderDiscovery.Simulated}'" };
+        var schema = new Option<bool>("--schema") { Description = "Print the JSON schema of weir.json instead" };
+        var settings = new Argument<string[]>("settings")
         {
-            var (output, error) = (parse.InvocationConfiguration.Output, parse.InvocationConfiguration.Error);
-            if (parse.GetValue(schema))
+            Description = "Any setting of weir.json, as --server.drain=10s",
+            Arity = ArgumentArity.ZeroOrMore,
+            HelpName = "--SETTING=VALUE",
+        };
+
+        var command = new Command("check", "Check a configuration: everything that is wrong with it, each with its place and how to mend it");
+        flags.AddTo(command);
+        command.Options.Add(simulate);
+        command.Options.Add(schema);
+        command.Arguments.Add(settings);
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var (output, error) = (parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error);
+            if (parsed.GetValue(schema))
             {
                 await output.WriteAsync(ConfigurationSchema.Write());
-                return 0;
+                return ExitCode.Ok;
             }
 
-            using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false });
-            var sources = ConfigurationSources.OfProcess(parse.GetValue(config), [.. parse.UnmatchedTokens]);
-            return await RunAsync(sources, parse.GetValue(simulate), http, output, error, cancellation);
+            using var http = new HttpMessageInvoker(new SocketsHttpHandler { UseProxy = false });
+            var sources = flags.Sources(parsed, parsed.GetValue(settings) ?? []);
+            return await RunAsync(sources, parsed.GetValue(simulate), http, output, error, cancellation);
         });
         return command;
     }
@@ -50,25 +58,10 @@ internal static class CheckCommand
             loaded = ConfigurationLoader.Load(sources with { DefaultProviders = found });
         }
 
-        foreach (var fault in loaded.Faults)
-        {
-            await error.WriteLineAsync(fault.ToString());
-        }
+        if (!loaded.Print(error)) return ExitCode.Usage;
 
-        foreach (var warning in loaded.Warnings)
-        {
-            await error.WriteLineAsync($"warning: {warning}");
-        }
-
-        var source = loaded.File ?? "no file";
-        if (loaded.Faults.Count > 0)
-        {
-            await error.WriteLineAsync($"{source}: {Count(loaded.Faults.Count, "fault")}.");
-            return WrongConfiguration;
-        }
-
-        await output.WriteLineAsync($"{source}: {Describe(loaded.Options)}");
-        return 0;
+        await output.WriteLineAsync($"{loaded.File ?? "no file"}: {Describe(loaded.Options)}");
+        return ExitCode.Ok;
     }
 
     private static string Describe(WeirOptions options) => string.Join("; ",

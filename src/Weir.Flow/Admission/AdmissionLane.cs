@@ -80,7 +80,9 @@ public sealed class AdmissionLane : IDisposable
         if (cancellationToken.IsCancellationRequested)
             return ValueTask.FromCanceled<AdmissionResult>(cancellationToken);
         var waiter = Gate.Enter(this, ticket, out var result);
-        return waiter is null ? new ValueTask<AdmissionResult>(result) : WaitAsync(waiter, cancellationToken);
+        if (waiter is null)
+            return new ValueTask<AdmissionResult>(result);
+        return cancellationToken.CanBeCanceled ? WaitAsync(waiter, cancellationToken) : new ValueTask<AdmissionResult>(waiter.Task);
     }
 
     /// <summary>

@@ -149,7 +149,7 @@ public sealed class CircuitBreaker
     private void Count(bool failed)
     {
         _counts.Add(_clock.Now, total: 1, marked: failed ? 1 : 0);
-        if (failed && _counts.Total >= _settings.MinimumRequests && _counts.Marked >= _settings.FailureRatio * _counts.Total)
+        if (failed && _counts.Total >= _settings.MinimumRequests && (double)_counts.Marked / _counts.Total >= _settings.FailureRatio)
             Enter(BreakerState.Open);
     }
 

@@ -46,7 +46,8 @@ public sealed class RetryBudget
         }
     }
 
-    private double Allowed => _floor + (_ratio * _counts.Total);
+    /// <summary>Rounded, since 0.29 of 100 is 29 for everybody but a double.</summary>
+    private double Allowed => _floor + Math.Round(_ratio * _counts.Total, 6);
 
     /// <summary>Counts one request (not one attempt): each adds its ratio to what may be spent while it is in the window.</summary>
     public void CountRequest()

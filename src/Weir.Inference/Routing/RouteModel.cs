@@ -2,7 +2,7 @@ namespace Weir.Inference.Routing;
 
 /// <summary>A public model name and the deployments behind it, lowest order first. Immutable.</summary>
 internal sealed class RouteModel(
-    string name, IReadOnlyList<DeploymentModel> deployments, Balance balance, TimeSpan timeout, bool overflow, RouteState state)
+    string name, IReadOnlyList<DeploymentModel> deployments, Balance balance, TimeSpan timeout, bool overflow, RouteState state, bool isConfigured)
 {
     public static readonly TimeSpan DefaultTimeout = TimeSpan.FromMinutes(10);
 
@@ -19,6 +19,9 @@ internal sealed class RouteModel(
     public bool Overflow { get; } = overflow;
 
     public RouteState State { get; } = state;
+
+    /// <summary>It stands in the configuration, as opposed to being implied by provider/model.</summary>
+    public bool IsConfigured { get; } = isConfigured;
 }
 
 /// <summary>What outlives a reload for one route.</summary>

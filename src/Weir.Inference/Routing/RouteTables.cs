@@ -94,7 +94,8 @@ internal sealed class RouteTables(TimeProvider time) : IDisposable
             options.Balance ?? Balance.LeastBusy,
             options.Timeout ?? RouteModel.DefaultTimeout,
             options.Overflow ?? false,
-            _routes.GetOrAdd(name, static _ => new RouteState()));
+            _routes.GetOrAdd(name, static _ => new RouteState()),
+            isConfigured: true);
     }
 
     private RouteModel Direct(ProviderModel provider, string model) => new(
@@ -103,7 +104,8 @@ internal sealed class RouteTables(TimeProvider time) : IDisposable
         Balance.LeastBusy,
         RouteModel.DefaultTimeout,
         overflow: false,
-        _routes.GetOrAdd(provider.Name, static _ => new RouteState()));
+        _routes.GetOrAdd(provider.Name, static _ => new RouteState()),
+        isConfigured: false);
 
     private IEnumerable<DeploymentModel> Deploy(ProviderModel provider, string model, int order, double weight, LimitOptions? limits) =>
         provider.Keys.Select(key => new DeploymentModel(

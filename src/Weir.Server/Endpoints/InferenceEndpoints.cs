@@ -89,7 +89,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
             {
                 permit.Settle(new KeyUsage
                 {
-                    Model = report.Route!,
+                    Model = report.Label,
                     Provider = report.Provider!,
                     InputTokens = report.Usage?.Input ?? 0,
                     OutputTokens = report.Usage?.Output ?? 0,

@@ -93,9 +93,9 @@ public sealed class ConfigurationLoaderTests : IDisposable
             "weir.json:4:70 providers.box.limits.max_concurrency",
             "weir.json:5:13 providers.bare.base_url",
             "weir.json:6:24 providers.two.preset",
-            "weir.json:8:58 routes.fast.deployments[0].provider",
-            "weir.json:8:73 routes.fast.deployments[0].model",
-            "weir.json:8:91 routes.fast.timeout",
+            "weir.json:8:56 routes.fast.deployments[0].provider",
+            "weir.json:8:71 routes.fast.deployments[0].model",
+            "weir.json:8:89 routes.fast.timeout",
             "weir.json:9:3 cache",
         ]);
         loaded.Faults[0].ToString().ShouldBe("weir.json:2:15: server.drian: is not a setting. Did you mean \"drain\"?");

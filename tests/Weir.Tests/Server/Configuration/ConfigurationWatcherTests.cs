@@ -10,7 +10,7 @@ public sealed class ConfigurationWatcherTests : IDisposable
     private const string Better = """{ "server": { "drain": "2s" }, "providers": {} }""";
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("weir-watch-");
-    private readonly Log _log = new();
+    private readonly LogLines _log = new();
     private readonly string _path;
 
     public ConfigurationWatcherTests() => _path = Path.Combine(_folder.FullName, "weir.json");
@@ -104,7 +104,7 @@ public sealed class ConfigurationWatcherTests : IDisposable
         _log.Lines.ShouldBe(
         [
             $"Error {_path}:1:15: server.drian: is not a setting. Did you mean \"drain\"?",
-            $"Error {_path}:1:40: state: is no store that Weir knows. Write \"sqlite\", \"memory\" or \"redis://host:6379/0\".",
+            $"Error {_path}:1:41: state: is no store that Weir knows. Write \"sqlite\", \"memory\" or \"redis://host:6379/0\".",
             $"Error {_path} has 2 faults: the last good configuration stays in force",
         ]);
 
@@ -205,7 +205,7 @@ public sealed class ConfigurationWatcherTests : IDisposable
         return (new ConfigurationWatcher(sources, loaded, live, time ?? TimeProvider.System, _log), live);
     }
 
-    private sealed class Log : ILogger<ConfigurationWatcher>
+    private sealed class LogLines : ILogger<ConfigurationWatcher>
     {
         public List<string> Lines { get; } = [];
 

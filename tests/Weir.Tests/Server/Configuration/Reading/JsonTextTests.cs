@@ -30,11 +30,6 @@ public sealed class JsonTextTests
     public void Parse_NotAnObject_SaysWhatItIs(string json, string kind) => OnlyFault(json).Message.ShouldBe($"must be an object, found {kind}");
 
     [Fact]
-    public void Parse_Column_CountsCharactersAsEditorsDo() =>
-        OnlyFault("{ \"providers\": { \"é漢😀\": { \"preset\": \"ollama\", \"x\": 1 } } }".Replace("é漢😀", "e", StringComparison.Ordinal)).Where
-            .ShouldBe("weir.json:1:44");
-
-    [Fact]
     public void Parse_ColumnAfterWideCharacters_CountsUtf16Units() =>
         Load("{ \"state\": \"é漢😀\", \"x\": 1 }").Faults.Select(fault => fault.Where).ShouldBe(["weir.json:1:12", "weir.json:1:20"]);
 
