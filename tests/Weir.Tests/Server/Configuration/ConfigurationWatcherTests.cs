@@ -105,7 +105,7 @@ public sealed class ConfigurationWatcherTests : IDisposable
         [
             $"Error {_path}:1:15: server.drian: is not a setting. Did you mean \"drain\"?",
             $"Error {_path}:1:41: state: is no store that Weir knows. Write \"sqlite\", \"memory\" or \"redis://host:6379/0\".",
-            $"Error {_path} has 2 faults: the last good configuration stays in force",
+            $"Error The last good configuration stays in force; faults in {_path}: 2",
         ]);
 
         File.WriteAllText(_path, Better);
