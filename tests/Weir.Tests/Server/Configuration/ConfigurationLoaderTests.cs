@@ -217,4 +217,15 @@ public sealed class ConfigurationLoaderTests : IDisposable
         warned.Warnings.ShouldHaveSingleItem().Path.ShouldBe("server.url");
         silent.Warnings.ShouldBeEmpty();
     }
+
+    [Fact]
+    public void Load_ManyEntriesAndLongNames_EndsSoon()
+    {
+        var entries = Enumerable.Range(0, 20_000).Select(i => $"\"p{i}\": {{ \"preset\": \"ollama\", \"{new string('x', i)[..Math.Min(i, 100)]}\": 1 }}");
+
+        var loaded = Load($"{{ \"{new string('y', 1_000_000)}\": 1, \"providers\": {{ {string.Join(", ", entries)} }} }}");
+
+        loaded.Options.Providers.Count.ShouldBe(20_000);
+        loaded.Faults.Count.ShouldBe(20_001);
+    }
 }
