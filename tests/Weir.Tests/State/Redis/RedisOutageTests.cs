@@ -68,6 +68,22 @@ public sealed class RedisOutageTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Commit_CancelledAfterItWasSent_IsUnknownAndCanBeSettled()
+    {
+        using var cancel = new CancellationTokenSource();
+        var commit = Of("p", Put("a", 0, "1"));
+        _server.Pause();
+        var sent = _store.CommitAsync(commit, cancel.Token).AsTask();
+        await cancel.CancelAsync();
+        (await sent).ShouldBeOfType<CommitOutcome.Unknown>();
+        _server.Continue();
+
+        var landed = await SettleAsync(commit) is CommitOutcome.Committed;
+        (await _store.ReadAsync("p", "a") is not null).ShouldBe(landed);
+        await Should.ThrowAsync<OperationCanceledException>(async () => await _store.CommitAsync(Of("p", Put("b", 0, "1")), cancel.Token));
+    }
+
+    [Fact]
     public async Task Server_KilledAndStartedAgain_CommitsWaitAndTheWatchHasNoGap()
     {
         await using var watch = new WatchReader(_store, "p", "k");
