@@ -93,9 +93,16 @@ public sealed class RedisOutageTests : IAsyncLifetime
 
         await _server.KillAsync();
         var waiting = SureAsync(Of("p", Put("k/0/0", version, "2"), Put("k/0/1", version, "2")) with { Deadline = TimeSpan.FromSeconds(30) });
-        var refused = await Should.ThrowAsync<StoreUnavailableException>(async () =>
-            await _store.CommitAsync(Of("p", Put("x", 0, "1")) with { Deadline = TimeSpan.FromMilliseconds(500) }));
-        refused.Message.ShouldContain("Redis");
+        try
+        {
+            // Sent into a connection that was just dying it may have landed, as far as anybody here can tell.
+            (await _store.CommitAsync(Of("p", Put("x", 0, "1")) with { Deadline = TimeSpan.FromMilliseconds(500) })).ShouldBeOfType<CommitOutcome.Unknown>();
+        }
+        catch (StoreUnavailableException e)
+        {
+            e.Message.ShouldContain("Redis");
+        }
+
         _store.Health.Available.ShouldBeFalse();
         await _server.StartAsync();
 
