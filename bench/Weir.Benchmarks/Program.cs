@@ -5,6 +5,7 @@ using Weir.Benchmarks;
 var benchmarks = new Dictionary<string, Func<string[], Task<int>>>(StringComparer.Ordinal)
 {
     ["gateway"] = GatewayBenchmark.RunAsync,
+    ["state"] = StateBenchmark.RunAsync,
     ["micro"] = micro =>
     {
         BenchmarkSwitcher.FromAssembly(typeof(GatewayBenchmark).Assembly).Run(micro);

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Weir.State.Memory;
+using Weir.State.Redis;
 using Weir.State.Sqlite;
 
 namespace Weir.State;
@@ -19,7 +20,9 @@ public static class StateStores
         {
             "memory" => new MemoryStateStore(options, time),
             "sqlite" => await SqliteStateStore.OpenAsync(options, time, loggers, cancellationToken),
-            _ => throw new StoreUnavailableException($"State '{options.Store}' is not one of sqlite, memory."),
+            _ when RedisAddress.TryParse(options.Store, out var address) =>
+                await RedisStateStore.OpenAsync(address, options, time, loggers, cancellationToken),
+            _ => throw new StoreUnavailableException(RedisAddress.Describe(options.Store)),
         };
     }
 }

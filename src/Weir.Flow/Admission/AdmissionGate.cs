@@ -27,8 +27,8 @@ public sealed class AdmissionGate : IDisposable
     private readonly CompletionRate _rate = new();
     private readonly List<AdmissionLane> _lanes = [];
     private readonly AdmissionQueue _queue;
+    private readonly ITimer _timer;
     private AdmissionTotals _totals;
-    private ITimer? _timer;
     private long _timerAt = MonotonicClock.Never;
     private bool _closed;
 
@@ -47,6 +47,7 @@ public sealed class AdmissionGate : IDisposable
         _queue = new AdmissionQueue(step == Timeout.InfiniteTimeSpan ? NoAgeing : Math.Min(step.Ticks, NoAgeing));
         Clock = new MonotonicClock(time);
         _capacity = new Capacity(limits, Clock);
+        _timer = Clock.CreateTimer(static state => ((AdmissionGate)state!).OnTimer(), this);
     }
 
     /// <summary>Permits not yet released, of all lanes.</summary>
@@ -125,7 +126,7 @@ public sealed class AdmissionGate : IDisposable
                 RefuseAll(lane, RefusalReason.Closed, LeastRetryAfter, MonotonicClock.Never, ref answers);
             }
             _lanes.Clear();
-            _timer?.Dispose();
+            _timer.Dispose();
         }
         answers.Tell();
     }
@@ -215,7 +216,7 @@ public sealed class AdmissionGate : IDisposable
             if (until <= Math.Max(now, lane.PausedUntil))
                 return;
             lane.PausedUntil = until;
-            RefuseAll(lane, RefusalReason.PausedPastDeadline, RetryAfter(lane, now), until, ref answers);
+            RefuseAll(lane, RefusalReason.PausedPastDeadline, RetryAfter(lane, tokens: 0, now), until, ref answers);
             AdmitAll(now, ref answers);
         }
         answers.Tell();
@@ -290,15 +291,15 @@ public sealed class AdmissionGate : IDisposable
         if (lane.IsClosed)
             return Refuse(RefusalReason.Closed, LeastRetryAfter, out result);
         if (lane.IsPaused(now) && lane.PausedUntil >= deadline)
-            return Refuse(RefusalReason.PausedPastDeadline, RetryAfter(lane, now), out result);
+            return Refuse(RefusalReason.PausedPastDeadline, RetryAfter(lane, ticket.Tokens, now), out result);
         if (deadline <= now)
-            return Refuse(RefusalReason.Deadline, RetryAfter(lane, now), out result);
+            return Refuse(RefusalReason.Deadline, RetryAfter(lane, ticket.Tokens, now), out result);
         var shed = false;
         if (_queue.IsFull(lane, _capacity.Queue, out var crowded))
         {
             if (crowded.FindVictim(ticket.Priority, ticket.AtHead) is not { } victim)
-                return Refuse(RefusalReason.QueueFull, RetryAfter(lane, now), out result);
-            Refuse(victim, RefusalReason.Shed, RetryAfter(victim.Lane, now), ref answers);
+                return Refuse(RefusalReason.QueueFull, RetryAfter(lane, ticket.Tokens, now), out result);
+            Refuse(victim, RefusalReason.Shed, RetryAfter(victim.Lane, victim.Tokens, now), ref answers);
             shed = true;
         }
         var waiter = new Waiter(lane, ticket, rank, now, deadline);
@@ -333,11 +334,11 @@ public sealed class AdmissionGate : IDisposable
             Refuse(waiter, reason, retryAfter, ref answers);
     }
 
-    private TimeSpan RetryAfter(AdmissionLane lane, long now)
+    /// <summary>What is known (the end of a pause or of a minute) or, where it is longer, what the rate of completion lets expect.</summary>
+    private TimeSpan RetryAfter(AdmissionLane lane, int tokens, long now)
     {
-        var estimate = _rate.Estimate(now, _queue.Count + 1);
-        var pause = PauseLeft(lane, now);
-        return pause > estimate ? pause : estimate;
+        var known = Math.Max(lane.PausedUntil, Math.Max(_capacity.MinuteReadyAt(now, tokens), lane.Capacity.MinuteReadyAt(now, tokens)));
+        return TimeSpan.FromTicks(Math.Max(known - now, _rate.Estimate(now, _queue.Count + 1).Ticks));
     }
 
     /// <summary>Admits, in order, all who can be; refuses whose time is up; sets the timer for the next who will be either.</summary>
@@ -346,7 +347,7 @@ public sealed class AdmissionGate : IDisposable
         while (_queue.NextDeadline <= now)
         {
             var late = _queue.NextLate;
-            Refuse(late, RefusalReason.Deadline, RetryAfter(late.Lane, now), ref answers);
+            Refuse(late, RefusalReason.Deadline, RetryAfter(late.Lane, late.Tokens, now), ref answers);
         }
         while (_capacity.HasSlot && _queue.FindFirst(now) is { } first && _capacity.CanTake(now, first.Tokens))
         {
@@ -367,12 +368,7 @@ public sealed class AdmissionGate : IDisposable
         if (at >= _timerAt)
             return;
         _timerAt = at;
-        // Whole milliseconds, rounded up: a timer that fires early by a fraction would only be set again.
-        var due = TimeSpan.FromMilliseconds(Math.Min(Math.Ceiling((at - now) / (double)TimeSpan.TicksPerMillisecond), int.MaxValue));
-        if (_timer is null)
-            _timer = Clock.Time.CreateTimer(static state => ((AdmissionGate)state!).OnTimer(), this, due, Timeout.InfiniteTimeSpan);
-        else
-            _timer.Change(due, Timeout.InfiniteTimeSpan);
+        _timer.Change(MonotonicClock.Due(at - now), Timeout.InfiniteTimeSpan);
     }
 
     private void OnTimer()

@@ -3,7 +3,8 @@ namespace Weir.Flow.Admission;
 /// <summary>Why a request was not admitted, and when to try again.</summary>
 /// <param name="Reason">What stood in the way.</param>
 /// <param name="RetryAfter">
-/// At least 1 s. Estimated from the rate at which requests lately completed, at most 60 s; where a pause is the cause, at least what is left of it.
+/// At least 1 s. Estimated from the rate at which requests lately completed, at most 60 s; but at least until the end of a pause, or
+/// until the per-minute limits have room for one such request.
 /// </param>
 public readonly record struct AdmissionRefusal(RefusalReason Reason, TimeSpan RetryAfter);
 

@@ -56,9 +56,11 @@ internal sealed class Capacity
     public bool CanTake(long now, int tokens) =>
         HasSlot && (_requests?.CanTake(now, 1) ?? true) && (_tokens?.CanTake(now, tokens) ?? true);
 
-    /// <summary>The first moment at which the per-minute limits allow it; <see cref="MonotonicClock.Never"/> while only a release can make room.</summary>
-    public long ReadyAt(long now, int tokens) =>
-        HasSlot ? Math.Max(_requests?.FitsAt(now, 1) ?? now, _tokens?.FitsAt(now, tokens) ?? now) : MonotonicClock.Never;
+    /// <summary>The first moment at which the per-minute limits allow it if nothing else is taken.</summary>
+    public long MinuteReadyAt(long now, int tokens) => Math.Max(_requests?.FitsAt(now, 1) ?? now, _tokens?.FitsAt(now, tokens) ?? now);
+
+    /// <summary>The same; <see cref="MonotonicClock.Never"/> while only a release can make room.</summary>
+    public long ReadyAt(long now, int tokens) => HasSlot ? MinuteReadyAt(now, tokens) : MonotonicClock.Never;
 
     public Claim Take(long now, int tokens)
     {

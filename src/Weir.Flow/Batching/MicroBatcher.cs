@@ -55,8 +55,7 @@ public sealed class MicroBatcher<TItem, TResult> : IAsyncDisposable
         _clock = new MonotonicClock(time);
         _weigh = weigh;
         _divides = divides ?? (static error => error is not OperationCanceledException);
-        _timer = time.CreateTimer(
-            static state => ((MicroBatcher<TItem, TResult>)state!).SendReady(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _timer = _clock.CreateTimer(static state => ((MicroBatcher<TItem, TResult>)state!).SendReady(), this);
     }
 
     /// <summary>Adds one item and waits for its outcome. A full queue or a closed batcher is an outcome with <see cref="BatchRefusedException"/>.</summary>
@@ -163,7 +162,7 @@ public sealed class MicroBatcher<TItem, TResult> : IAsyncDisposable
             var waited = _clock.Now - oldest.Value.Since;
             if (_inFlight > 0 && !_closed && !IsFull && waited < _settings.Wait.Ticks)
             {
-                _timer.Change(RoundUp(_settings.Wait.Ticks - waited), Timeout.InfiniteTimeSpan);
+                _timer.Change(MonotonicClock.Due(_settings.Wait.Ticks - waited), Timeout.InfiniteTimeSpan);
                 return null;
             }
             return TakeBatch();
@@ -238,6 +237,4 @@ public sealed class MicroBatcher<TItem, TResult> : IAsyncDisposable
         foreach (var member in members)
             batch.Answer(member, BatchOutcome.Failure<TResult>(error));
     }
-
-    private static TimeSpan RoundUp(long ticks) => TimeSpan.FromMilliseconds(Math.Ceiling(ticks / (double)TimeSpan.TicksPerMillisecond));
 }

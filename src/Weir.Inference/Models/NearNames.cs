@@ -29,6 +29,11 @@ public static class NearNames
     {
         // The part behind the provider is what people remember.
         var tail = candidate[(candidate.IndexOf('/') + 1)..];
+        if (name.Equals(tail, StringComparison.OrdinalIgnoreCase))
+        {
+            return 0;
+        }
+
         if (name.Length >= 3 && tail.Length >= 3 && (tail.Contains(name, StringComparison.OrdinalIgnoreCase) || name.Contains(tail, StringComparison.OrdinalIgnoreCase)))
         {
             return 1;

@@ -11,6 +11,7 @@ namespace Weir.Server.Endpoints;
 internal static class KeyEndpoints
 {
     private static readonly TimeSpan StoreRetry = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan FeedWithin = TimeSpan.FromSeconds(2);
 
     public static void MapKeys(this IEndpointRouteBuilder app)
     {
@@ -33,6 +34,7 @@ internal static class KeyEndpoints
         try
         {
             var (record, secret) = await context.Service<KeyStore>().CreateAsync(body!, context.RequestAborted);
+            await SeenAsync(context, table => table.Contains(record.Id));
             context.Response.Headers.CacheControl = "no-store";
             await context.Response.WriteJsonAsync(KeyView.Of(record, secret), StatusCodes.Status201Created);
         }
@@ -41,6 +43,10 @@ internal static class KeyEndpoints
             await context.WriteErrorAsync(ApiError.Unavailable(fault.Message, StoreRetry, "state_unavailable"));
         }
     }
+
+    // Whoever is told that a key is made or gone may rely on it, at least at this replica; others follow their feeds.
+    private static Task<bool> SeenAsync(HttpContext context, Func<KeyTable, bool> seen) =>
+        context.Service<KeyRing>().WhenAsync(seen, FeedWithin, context.Time(), context.RequestAborted);
 
     private static async Task List(HttpContext context)
     {
@@ -62,9 +68,14 @@ internal static class KeyEndpoints
         try
         {
             if (await context.Service<KeyStore>().RevokeAsync(id, context.RequestAborted))
+            {
+                await SeenAsync(context, table => !table.Contains(id));
                 context.Response.StatusCode = StatusCodes.Status204NoContent;
+            }
             else
+            {
                 await context.WriteErrorAsync(ApiError.NotFound("There is no key of that id; ids begin with 'key_'. GET /v1/keys lists them."));
+            }
         }
         catch (StoreUnavailableException fault)
         {

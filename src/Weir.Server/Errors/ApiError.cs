@@ -30,8 +30,9 @@ internal sealed record ApiError(int Status, string Code, string Message)
     public static ApiError KeyExpired(DateTimeOffset at) =>
         new(401, "key_expired", $"The key expired at {at.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}. Ask an admin for a new one.");
 
-    public static ApiError Forbidden(string needed) =>
-        new(403, "role_missing", $"The key is known but may not do this: it takes the role {needed}.");
+    public static ApiError Forbidden(string needed, bool keyless) => new(403, "role_missing", keyless
+        ? $"Without a key this may not be done: it takes one with the role {needed}. The admin key of this server is in its data folder, in admin.key."
+        : $"The key is known but may not do this: it takes the role {needed}.");
 
     public static ApiError NotFound(string message, string code = "not_found") => new(404, code, message);
 

@@ -53,7 +53,7 @@ internal sealed partial class FrontDoor(
 
                     if (!caller.Has(requirement.Role))
                     {
-                        await context.WriteErrorAsync(ApiError.Forbidden(requirement.Named));
+                        await context.WriteErrorAsync(ApiError.Forbidden(requirement.Named, caller.IsLoopback));
                         return;
                     }
 

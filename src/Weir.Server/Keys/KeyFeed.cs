@@ -25,15 +25,8 @@ internal sealed partial class KeyFeed(
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         await base.StartAsync(cancellationToken);
-        try
-        {
-            // Usually the first request finds the keys; a store that is away must not keep the server from saying so.
-            await ring.Loaded.WaitAsync(FirstWait, time, cancellationToken);
-        }
-        catch (TimeoutException)
-        {
-            LogSlow();
-        }
+        // Usually the first request finds the keys; a store that is away must not keep the server from saying so.
+        if (!await ring.WhenAsync(_ => true, FirstWait, time, cancellationToken)) LogSlow();
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

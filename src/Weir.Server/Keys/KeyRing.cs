@@ -5,8 +5,8 @@ namespace Weir.Server.Keys;
 /// <summary>What authentication reads: the table of stored keys, swapped by <see cref="KeyFeed"/>, and this replica's own admin keys.</summary>
 internal sealed class KeyRing(KeyStates states)
 {
-    private readonly TaskCompletionSource _loaded = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile KeyTable? _table;
+    private TaskCompletionSource _published = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile KeyHash[] _localAdmins = [];
 
     /// <summary>Who calls without a key from this machine.</summary>
@@ -18,13 +18,33 @@ internal sealed class KeyRing(KeyStates states)
     /// <summary>Null until the store was read once: nobody can be told apart before.</summary>
     public KeyTable? Table => _table;
 
-    /// <summary>Ends when <see cref="Table"/> is there.</summary>
-    public Task Loaded => _loaded.Task;
-
     public void Publish(KeyTable table)
     {
         _table = table;
-        _loaded.TrySetResult();
+        Interlocked.Exchange(ref _published, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
+    }
+
+    /// <summary>Waits until a published table satisfies <paramref name="seen"/>. False when <paramref name="limit"/> is over first.</summary>
+    public async Task<bool> WhenAsync(Func<KeyTable, bool> seen, TimeSpan limit, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var began = time.GetTimestamp();
+        while (true)
+        {
+            // Taken before looking: a table published in between ends the wait at once.
+            var next = Volatile.Read(ref _published).Task;
+            if (_table is { } table && seen(table)) return true;
+
+            var left = limit - time.GetElapsedTime(began);
+            if (left <= TimeSpan.Zero) return false;
+            try
+            {
+                await next.WaitAsync(left, time, cancellationToken);
+            }
+            catch (TimeoutException)
+            {
+                return false;
+            }
+        }
     }
 
     /// <summary>Admin keys that live outside the store: the file <c>admin.key</c>, and WEIR_ADMIN_KEY.</summary>

@@ -7,6 +7,8 @@ internal sealed class KeyState(string keyId, TimeProvider time)
 {
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
 
+    private const int MaxModelLength = 200;
+
     private readonly Lock _gate = new();
     private readonly UsageCounter _usage = new();
     private SlidingWindow? _requests;
@@ -68,7 +70,9 @@ internal sealed class KeyState(string keyId, TimeProvider time)
     public void Count(in KeyUsage usage)
     {
         var day = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
-        var key = new UsageKey(day, usage.Model, usage.Provider);
+        // What a client may make up must not decide how large a document gets.
+        var model = usage.Model.Length <= MaxModelLength ? usage.Model : usage.Model[..MaxModelLength];
+        var key = new UsageKey(day, model, usage.Provider);
         lock (_gate) _usage.Add(key, new UsageTotals(1, usage.InputTokens, usage.OutputTokens, usage.Cost));
     }
 

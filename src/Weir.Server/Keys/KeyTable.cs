@@ -35,5 +35,7 @@ internal sealed class KeyTable
         return new KeyTable([.. records.OrderBy(r => r.Created).ThenBy(r => r.Id, StringComparer.Ordinal)], byHash);
     }
 
+    public bool Contains(string id) => Records.Any(r => r.Id == id);
+
     public bool TryFind(KeyHash hash, [NotNullWhen(true)] out Caller? caller) => _byHash.TryGetValue(hash, out caller);
 }

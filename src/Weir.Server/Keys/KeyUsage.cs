@@ -36,4 +36,7 @@ internal sealed record UsageDocument
 
     /// <summary>By <see cref="UsageKey.Name"/>.</summary>
     public required IReadOnlyDictionary<string, UsageTotals> Models { get; init; }
+
+    /// <summary>By writing process, the last batch of its that is in here: what tells a repeated write from a new one.</summary>
+    public IReadOnlyDictionary<string, long>? Writers { get; init; }
 }

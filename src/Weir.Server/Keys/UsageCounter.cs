@@ -23,10 +23,10 @@ internal sealed class UsageCounter
         _pending[key] = _pending.GetValueOrDefault(key) + totals;
     }
 
-    /// <summary>Hands over what came since the last call. Until <see cref="Written"/> or <see cref="NotWritten"/> it still counts as spent.</summary>
+    /// <summary>Hands over what came since the last call. Until <see cref="Written"/> it still counts as spent.</summary>
     public IReadOnlyDictionary<UsageKey, UsageTotals> Take()
     {
-        if (_writing is not null) throw new InvalidOperationException("What was taken before has not been settled.");
+        if (_writing is not null) throw new InvalidOperationException("What was taken before has not been written.");
         _writing = _pending;
         _pending = [];
         return _writing;
@@ -38,19 +38,6 @@ internal sealed class UsageCounter
         Stored(day, cost);
         if (_writing is null) return;
         foreach (var key in _writing.Keys.Where(k => k.Day == day).ToList()) _writing.Remove(key);
-        if (_writing.Count == 0) _writing = null;
-    }
-
-    /// <summary>What was taken of <paramref name="day"/> is not in the store: it is pending again.</summary>
-    public void NotWritten(DateOnly day)
-    {
-        if (_writing is null) return;
-        foreach (var (key, totals) in _writing.Where(w => w.Key.Day == day).ToList())
-        {
-            _pending[key] = _pending.GetValueOrDefault(key) + totals;
-            _writing.Remove(key);
-        }
-
         if (_writing.Count == 0) _writing = null;
     }
 

@@ -18,9 +18,15 @@ internal sealed partial class UsageLedger(
 
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LastFlushWithin = TimeSpan.FromSeconds(5);
+    private const int MostTries = 20;
+    private const int MostWriters = 256;
 
-    // Writes whose fate the store did not tell. They are settled before anything else of their key is written.
-    private readonly Dictionary<string, (KeyState Key, DateOnly Day, Commit Commit, decimal Cost)> _inDoubt = new(StringComparer.Ordinal);
+    // Names this process among the writers of a document.
+    private readonly string _writer = Guid.NewGuid().ToString("N")[..12];
+
+    // Taken from the counters and not known to be written. A batch keeps its number until it is, so that writing it again does nothing.
+    private readonly List<Batch> _batches = [];
+    private long _lastBatch;
 
     // One flush at a time: the loop's, or the one that shutdown asks for.
     private readonly SemaphoreSlim _flushing = new(1, 1);
@@ -42,19 +48,16 @@ internal sealed partial class UsageLedger(
         await _flushing.WaitAsync(cancellationToken);
         try
         {
-            foreach (var (id, doubt) in _inDoubt.ToList())
-            {
-                Settled(doubt.Key, doubt.Day, doubt.Cost, await store.SettleAsync(doubt.Commit, cancellationToken));
-                _inDoubt.Remove(id);
-            }
-
+            await WriteBatchesAsync(cancellationToken);
             foreach (var key in states.All)
             {
                 if (!key.WithUsage(u => u.HasPending)) continue;
 
-                await WriteAsync(key, cancellationToken);
+                foreach (var day in key.WithUsage(u => u.Take()).GroupBy(t => t.Key.Day))
+                    _batches.Add(new Batch(++_lastBatch, key, day.Key, [.. day]));
             }
 
+            await WriteBatchesAsync(cancellationToken);
             return true;
         }
         catch (Exception fault) when (fault is StoreUnavailableException or OperationCanceledException)
@@ -156,78 +159,50 @@ internal sealed partial class UsageLedger(
         }
     }
 
-    private async Task WriteAsync(KeyState key, CancellationToken cancellationToken)
+    private async Task WriteBatchesAsync(CancellationToken cancellationToken)
     {
-        var days = key.WithUsage(u => u.Take()).GroupBy(t => t.Key.Day).ToDictionary(g => g.Key, g => g.ToList());
-        try
+        while (_batches.Count > 0)
         {
-            foreach (var (day, taken) in days)
-                await WriteDayAsync(key, day, taken, cancellationToken);
-        }
-        catch
-        {
-            // Of what is in doubt nothing is said until it is settled; of the rest nothing was written.
-            key.WithUsage(u =>
-            {
-                foreach (var day in days.Keys.Where(d => !_inDoubt.ContainsKey(DocumentKey(d, key.KeyId)))) u.NotWritten(day);
-                return 0;
-            });
-            throw;
+            var batch = _batches[0];
+            var cost = await WriteAsync(batch, cancellationToken);
+            batch.Key.WithUsage(u => { u.Written(batch.Day, cost); return 0; });
+            _batches.RemoveAt(0);
         }
     }
 
-    private async Task WriteDayAsync(
-        KeyState key, DateOnly day, List<KeyValuePair<UsageKey, UsageTotals>> taken, CancellationToken cancellationToken)
+    // A commit that was not answered needs no settling: whether the batch is in is read from the document itself, and a commit
+    // that lands late finds the version gone.
+    private async Task<decimal> WriteAsync(Batch batch, CancellationToken cancellationToken)
     {
-        var documentKey = DocumentKey(day, key.KeyId);
-        while (true)
+        var documentKey = DocumentKey(batch.Day, batch.Key.KeyId);
+        for (var tries = 0; tries < MostTries; tries++)
         {
             var stored = await store.ReadAsync(Partition, documentKey, cancellationToken);
-            var merged = Merge(key, day, stored is null ? null : Read(stored), taken);
-            var body = JsonSerializer.SerializeToUtf8Bytes(merged, KeyJson.Default.UsageDocument);
-            var commit = new Commit(Partition) { Writes = [new Write(documentKey, stored?.Version ?? 0, body)] };
-            var cost = Cost(merged);
-            // Until the store has said otherwise: an exception on the way may come after it was sent.
-            _inDoubt[documentKey] = (key, day, commit, cost);
-            CommitOutcome outcome;
-            try
-            {
-                outcome = await store.CommitAsync(commit, cancellationToken);
-            }
-            catch (StoreUnavailableException)
-            {
-                // By contract nothing was sent.
-                _inDoubt.Remove(documentKey);
-                throw;
-            }
+            var before = stored is null ? null : Read(stored);
+            if (before?.Writers?.GetValueOrDefault(_writer) >= batch.Number) return Cost(before);
 
-            if (outcome is CommitOutcome.Unknown) outcome = await store.SettleAsync(commit, cancellationToken);
-            _inDoubt.Remove(documentKey);
-            if (outcome is CommitOutcome.Committed)
-            {
-                Settled(key, day, cost, outcome);
-                return;
-            }
+            var after = Merge(batch, before);
+            var body = JsonSerializer.SerializeToUtf8Bytes(after, KeyJson.Default.UsageDocument);
+            var commit = new Commit(Partition) { Writes = [new Write(documentKey, stored?.Version ?? 0, body)] };
+            if (await store.CommitAsync(commit, cancellationToken) is CommitOutcome.Committed) return Cost(after);
         }
+
+        throw new StoreUnavailableException($"The usage of {batch.Key.KeyId} could not be written in {MostTries} tries.");
     }
 
-    private static void Settled(KeyState key, DateOnly day, decimal cost, CommitOutcome outcome) => key.WithUsage(u =>
-    {
-        if (outcome is CommitOutcome.Committed) u.Written(day, cost);
-        else u.NotWritten(day);
-        return 0;
-    });
-
-    private static UsageDocument Merge(KeyState key, DateOnly day, UsageDocument? stored, List<KeyValuePair<UsageKey, UsageTotals>> taken)
+    private UsageDocument Merge(Batch batch, UsageDocument? stored)
     {
         var models = stored is null ? [] : new Dictionary<string, UsageTotals>(stored.Models, StringComparer.Ordinal);
-        foreach (var (usage, totals) in taken)
+        foreach (var (usage, totals) in batch.Taken)
         {
             var name = models.Count >= UsageCounter.MaxModels && !models.ContainsKey(usage.Name) ? UsageCounter.OtherModels : usage.Name;
             models[name] = models.GetValueOrDefault(name) + totals;
         }
 
-        return new UsageDocument { Key = key.KeyId, Tenant = key.Tenant, Day = day, Models = models };
+        // The most recent last: old processes fall out in front.
+        var writers = (stored?.Writers ?? new Dictionary<string, long>()).Where(w => w.Key != _writer).TakeLast(MostWriters - 1)
+            .Append(new(_writer, batch.Number)).ToDictionary();
+        return new UsageDocument { Key = batch.Key.KeyId, Tenant = batch.Key.Tenant, Day = batch.Day, Models = models, Writers = writers };
     }
 
     private static UsageDocument? Read(Document document)
@@ -249,6 +224,9 @@ internal sealed partial class UsageLedger(
     private static string DocumentKey(DateOnly day, string keyId) => $"{KeyPrefix}{Text(day)}/{keyId}";
 
     private static string Text(DateOnly day) => day.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
+
+    /// <summary>What one key used on one day, on its way to the store.</summary>
+    private sealed record Batch(long Number, KeyState Key, DateOnly Day, IReadOnlyList<KeyValuePair<UsageKey, UsageTotals>> Taken);
 
     [LoggerMessage(1, LogLevel.Warning, "Usage could not be written to the state store and is kept for the next time: {Reason}", EventName = "usage_flush_failed")]
     private partial void LogFlushFailed(string reason);

@@ -28,14 +28,11 @@ internal sealed class FileLogWriter : ILogWriter
         try
         {
             var isNew = !File.Exists(path);
-            file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete, 1 << 16, useAsync: true);
+            // Unbuffered: what a failed write leaves behind must not be written again later.
+            file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete, bufferSize: 0, useAsync: true);
             if (isNew)
                 DurableFile.FlushFolder(Path.GetDirectoryName(path)!);
-            var log = new LogFile(file, name);
-            while (await log.NextAsync(cancellationToken) is not null)
-            {
-            }
-
+            var log = await ScanAsync(path, name, cancellationToken);
             if (log.Fence > fence)
                 throw StaleFenceException.Of(name, fence, log.Fence);
             var writer = new FileLogWriter(file, name, fence, log);
@@ -51,6 +48,18 @@ internal sealed class FileLogWriter : ILogWriter
                 throw new StoreUnavailableException($"Log '{name}' cannot be opened: {e.Message}", e);
             throw;
         }
+    }
+
+    /// <summary>Through a buffered reader of its own.</summary>
+    private static async ValueTask<LogFile> ScanAsync(string path, string name, CancellationToken cancellationToken)
+    {
+        await using var reading = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 16, useAsync: true);
+        var log = new LogFile(reading, name);
+        while (await log.NextAsync(cancellationToken) is not null)
+        {
+        }
+
+        return log;
     }
 
     public async ValueTask AppendAsync(IReadOnlyList<ReadOnlyMemory<byte>> records, CancellationToken cancellationToken = default)

@@ -9,6 +9,8 @@ public sealed partial class DocumentTests
     // What the launcher does by itself.
     private static readonly string[] Launched = ["test", "bench", "help"];
 
+    public static TheoryData<string> Configurations => [.. Repository.Files("weir.json").Where(file => file.StartsWith("examples", StringComparison.Ordinal))];
+
     public static TheoryData<string> Documents => [.. Repository.Files(".md")];
 
     [Theory]
@@ -52,12 +54,13 @@ public sealed partial class DocumentTests
         unknown.ShouldBeEmpty($"Known: {string.Join(", ", known)}");
     }
 
-    [Fact]
-    public void Examples_Configuration_HasNoFault()
+    [Theory]
+    [MemberData(nameof(Configurations))]
+    public void Example_Configuration_HasNoFault(string file)
     {
         var loaded = ConfigurationLoader.Load(new ConfigurationSources
         {
-            File = Repository.Path("examples", "weir.json"),
+            File = Repository.Path(file),
             Environment = new Dictionary<string, string> { ["OPENAI_API_KEY"] = "k" },
         });
 

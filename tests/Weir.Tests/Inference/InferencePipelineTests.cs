@@ -299,10 +299,11 @@ public sealed class InferencePipelineTests
         await using var gateway = new GatewayHarness(GatewayHarness.RouteOf(
             new ProviderOptions { Timeouts = new TimeoutOptions { FirstByte = TimeSpan.FromSeconds(3) } }, silent, good));
 
-        var answer = await gateway.RunAsync(gateway.StreamAsync());
+        var running = gateway.StreamAsync();
+        await silent.ReceivedAsync();
+        await gateway.ElapseAsync(TimeSpan.FromSeconds(3));
 
-        answer.Report.Deployment.ShouldBe("b/real-model");
-        gateway.Time.Elapsed.ShouldBe(TimeSpan.FromSeconds(3));
+        (await running).Report.Deployment.ShouldBe("b/real-model");
         silent.Requests.Count.ShouldBe(1);
     }
 
@@ -317,30 +318,38 @@ public sealed class InferencePipelineTests
         });
         await using var gateway = new GatewayHarness(GatewayHarness.Route(silent));
 
-        var answer = await gateway.RunAsync(gateway.ChatAsync(timeout: TimeSpan.FromSeconds(5)));
+        var running = gateway.ChatAsync(timeout: TimeSpan.FromSeconds(5));
+        await silent.ReceivedAsync();
+        await gateway.ElapseAsync(TimeSpan.FromSeconds(5));
+        var answer = await running;
 
         answer.Report.Error!.Status.ShouldBe(504);
         answer.Report.Error.Code.ShouldBe("deadline_exceeded");
-        gateway.Time.Elapsed.ShouldBe(TimeSpan.FromSeconds(5));
         await closed.Task.WaitAsync(TimeSpan.FromSeconds(10));
     }
 
     [Fact]
     public async Task RunAsync_DeadlinePassesInAStreamThatHasBegun_DoesNotCutIt()
     {
+        var finish = new TaskCompletionSource();
         await using var upstream = new ScriptedUpstream(async exchange =>
         {
             await exchange.BeginStreamAsync();
             await exchange.EventAsync("""{"n":1}""");
-            await Task.Delay(100);
+            await finish.Task;
             await exchange.EventAsync("[DONE]");
             await exchange.EndAsync();
         });
         await using var gateway = new GatewayHarness(GatewayHarness.Route(upstream));
 
         var running = gateway.StreamAsync(timeout: TimeSpan.FromSeconds(5));
-        await Task.Delay(50);
+        while (gateway.Time.NextTimer != TimeSpan.FromSeconds(120))
+        {
+            await Task.Delay(5);
+        }
+
         gateway.Time.Advance(TimeSpan.FromSeconds(30));
+        finish.SetResult();
 
         (await running).Report.FailedBy.ShouldBeNull();
     }
@@ -397,10 +406,10 @@ public sealed class InferencePipelineTests
         await using var gateway = new GatewayHarness(GatewayHarness.RouteOf(
             new ProviderOptions { Timeouts = new TimeoutOptions { Idle = TimeSpan.FromSeconds(20) } }, upstream));
 
-        var answer = await gateway.RunAsync(gateway.StreamAsync());
+        var running = gateway.StreamAsync();
+        await gateway.ElapseAsync(TimeSpan.FromSeconds(20));
 
-        answer.Text.ShouldContain("\"code\":\"stream_silent\"");
-        gateway.Time.Elapsed.ShouldBe(TimeSpan.FromSeconds(20));
+        (await running).Text.ShouldContain("\"code\":\"stream_silent\"");
     }
 
     [Fact]
@@ -505,12 +514,11 @@ public sealed class InferencePipelineTests
         using var client = new CancellationTokenSource();
 
         var running = gateway.StreamAsync(clientGone: client.Token);
-        while (gateway.Tables.Current.Find("fast")!.Deployments[0].State.Lane.InFlight == 0 || upstream.Requests.IsEmpty)
+        while (gateway.Time.NextTimer != TimeSpan.FromSeconds(120))
         {
             await Task.Delay(5);
         }
 
-        await Task.Delay(50);
         await client.CancelAsync();
 
         (await running).Report.FailedBy.ShouldBe("client_left");
@@ -661,10 +669,7 @@ public sealed class InferencePipelineTests
         await using var gateway = new GatewayHarness(GatewayHarness.Route(old));
 
         var underWay = gateway.ChatAsync();
-        while (old.Requests.IsEmpty)
-        {
-            await Task.Delay(5);
-        }
+        await old.ReceivedAsync();
 
         gateway.Gateway.Apply(GatewayHarness.Route(fresh));
         (await gateway.ChatAsync()).Status.ShouldBe(200);

@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Weir.Server.Observability.Health;
 
 /// <summary>One dependency as <c>/health/ready</c> names it. Asked on each request: answers at once, from what is known.</summary>
@@ -15,6 +17,7 @@ internal sealed record DependencyHealth(string Status, IReadOnlyList<string> Det
 {
     public static readonly DependencyHealth Ok = new("ok", []);
 
+    [JsonIgnore]
     public bool IsOk => Status == "ok";
 
     public static DependencyHealth Degraded(params IReadOnlyList<string> details) => new("degraded", details);

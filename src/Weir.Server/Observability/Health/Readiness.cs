@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Weir.Server.Hosting;
 
 namespace Weir.Server.Observability.Health;
@@ -22,5 +23,6 @@ internal sealed class Readiness(Drain drain, IEnumerable<IReadinessCheck> checks
 /// <param name="Dependencies">Each by its name. A degraded one does not take the replica out of rotation: others would fare no better.</param>
 internal sealed record ReadinessReport(string Status, IReadOnlyDictionary<string, DependencyHealth> Dependencies)
 {
+    [JsonIgnore]
     public bool IsReady => Status == "ready";
 }

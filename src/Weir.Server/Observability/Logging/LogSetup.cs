@@ -21,12 +21,12 @@ internal static class LogSetup
         logging.SetMinimumLevel(level);
         // The framework speaks up when something is wrong. Its per-request diagnostics are off altogether: enabled even at
         // Critical they make a scope and an Activity for every request, and Weir makes its own where somebody listens.
-        logging.AddFilter("Microsoft", LogLevel.Warning);
+        logging.AddFilter("Microsoft", (LogLevel)Math.Max((int)level, (int)LogLevel.Warning));
         logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         // The host says in a stack trace what its owner says in a sentence.
         logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
-        // A client that breaks the protocol is answered; it is not news.
-        logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel.BadRequests", LogLevel.Error);
+        // A client that breaks the protocol or leaves in the middle of its body is not news; failures of ours the front door logs.
+        logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", LogLevel.Critical);
         if (format == LogFormat.Json)
         {
             logging.AddJsonConsole(o =>

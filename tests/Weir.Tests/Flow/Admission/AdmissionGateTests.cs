@@ -451,6 +451,17 @@ public sealed class AdmissionGateTests
     }
 
     [Fact]
+    public async Task RetryAfter_MinuteUsedUp_IsUntilThereIsRoomInIt()
+    {
+        using var gate = new AdmissionGate(new AdmissionLimits { RequestsPerMinute = 2, Queue = 0 }, _time);
+        var lane = gate.OpenLane("a");
+        Take(lane).Dispose();
+        _time.Advance(TimeSpan.FromSeconds(5));
+        Take(lane).Dispose();
+        (await Refused(lane.EnterAsync(Ticket()).AsTask())).ShouldBe(new AdmissionRefusal(RefusalReason.QueueFull, TimeSpan.FromSeconds(55)));
+    }
+
+    [Fact]
     public async Task Throttled_ManyWait_TheWorkingLimitFallsAndNobodyEntersAboveIt()
     {
         using var gate = new AdmissionGate(new AdmissionLimits { MaxConcurrency = 80, StartConcurrency = 8 }, _time);

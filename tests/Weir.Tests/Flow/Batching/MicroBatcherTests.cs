@@ -247,6 +247,15 @@ public sealed class MicroBatcherTests
     }
 
     [Fact]
+    public async Task SubmitAsync_AmbientOfTheCaller_IsNotTheRuns()
+    {
+        var ambient = new AsyncLocal<string?> { Value = "the first caller's" };
+        await using var batcher = new MicroBatcher<int, string?>(
+            Settings, (items, _) => Task.FromResult<IReadOnlyList<BatchOutcome<string?>>>([BatchOutcome.Success<string?>(ambient.Value)]), _time);
+        (await batcher.SubmitAsync(1).WaitAsync(Watchdog)).Value.ShouldBeNull();
+    }
+
+    [Fact]
     public void Constructor_ImpossibleSettings_Throws()
     {
         MicroBatcherSettings[] impossible =

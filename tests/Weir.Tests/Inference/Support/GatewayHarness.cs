@@ -15,6 +15,7 @@ namespace Weir.Tests.Inference.Support;
 /// <summary>The gateway alone, with a clock that a test moves.</summary>
 internal sealed class GatewayHarness : IAsyncDisposable
 {
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
     private readonly ServiceProvider _services;
 
     public GatewayHarness(InferenceOptions options)
@@ -75,20 +76,30 @@ internal sealed class GatewayHarness : IAsyncDisposable
         return answer;
     }
 
-    /// <summary>Lets time pass until <paramref name="work"/> ends: whenever it waits for a clock, the clock moves to what it waits for.</summary>
-    public async Task<T> RunAsync<T>(Task<T> work, TimeSpan? atMost = null)
+    /// <summary>Lets the waits between attempts pass until <paramref name="work"/> ends; the bounds of attempts are longer than any of them.</summary>
+    public async Task<T> RunAsync<T>(Task<T> work)
     {
-        var bound = atMost ?? TimeSpan.FromSeconds(30);
         while (!work.IsCompleted)
         {
-            await Task.WhenAny(work, Task.Delay(10));
-            if (!work.IsCompleted && Time.NextTimer is { } next && next <= bound)
+            await Task.WhenAny(work, Task.Delay(5));
+            if (!work.IsCompleted && Time.NextTimer is { } next && next <= LongestWait)
             {
                 Time.Advance(next);
             }
         }
 
         return await work;
+    }
+
+    /// <summary>Waits until exactly <paramref name="bound"/> is what the gateway waits for, and lets it pass.</summary>
+    public async Task ElapseAsync(TimeSpan bound)
+    {
+        while (Time.NextTimer != bound)
+        {
+            await Task.Delay(5);
+        }
+
+        Time.Advance(bound);
     }
 
     public async ValueTask DisposeAsync() => await _services.DisposeAsync();

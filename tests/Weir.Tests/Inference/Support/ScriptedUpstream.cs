@@ -32,6 +32,15 @@ internal sealed class ScriptedUpstream : IAsyncDisposable
 
     public int Connections { get; private set; }
 
+    /// <summary>Ends once a request has come in whole.</summary>
+    public async Task ReceivedAsync()
+    {
+        while (Requests.IsEmpty)
+        {
+            await Task.Delay(5);
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
