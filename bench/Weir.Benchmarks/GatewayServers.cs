@@ -27,6 +27,13 @@ internal static class GatewayServers
         return GatewayProcess.StartAsync(url, "dotnet", Path.Combine(AppContext.BaseDirectory, "Weir.Benchmarks.dll"), GatewayBare.Command, url.ToString(), upstream.ToString());
     }
 
+    /// <summary>A simulated provider that paces every answer.</summary>
+    public static Task<GatewayProcess> SimulatedAsync(int tokensPerSecond, int tokens)
+    {
+        var url = new Uri($"http://127.0.0.1:{GatewayProcess.FreePort()}");
+        return GatewayProcess.StartAsync(url, "dotnet", WeirDll(), "sim", "--url", url.ToString(), "--models", "*", "--tokens-per-second", $"{tokensPerSecond}", "--answer-tokens", $"{tokens}");
+    }
+
     /// <summary>Weir with one provider, one route and an app key, which is returned.</summary>
     public static async Task<(GatewayProcess Server, string Key)> WeirAsync(string folder, Uri upstream)
     {
@@ -34,7 +41,7 @@ internal static class GatewayServers
         var config = Path.Combine(folder, "weir.json");
         await File.WriteAllTextAsync(config, $$"""
             {
-              "providers": { "up": { "dialect": "openai", "base_url": "{{upstream}}v1", "limits": { "max_concurrency": 4096, "queue": 4096 } } },
+              "providers": { "up": { "dialect": "openai", "base_url": "{{upstream}}v1", "limits": { "max_concurrency": 4096, "queue": 4096 }, "connections": { "max": 4096 } } },
               "routes": { "bench": { "deployments": [ { "provider": "up", "model": "bench-model" } ] } }
             }
             """);

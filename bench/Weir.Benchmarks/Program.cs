@@ -5,6 +5,7 @@ using Weir.Benchmarks;
 var benchmarks = new Dictionary<string, Func<string[], Task<int>>>(StringComparer.Ordinal)
 {
     ["gateway"] = GatewayBenchmark.RunAsync,
+    ["streams"] = GatewayStreams.RunAsync,
     ["state"] = StateBenchmark.RunAsync,
     ["micro"] = micro =>
     {

@@ -104,7 +104,12 @@ public sealed partial class InferencePipeline
             }
 
             Describe(report, target);
-            var ticket = new AdmissionTicket(request.Priority, request.Stored is null ? request.Head.EstimatedInput + route.State.MeanOutput : 0, remaining, again.AtHead);
+            var ticket = new AdmissionTicket(
+                request.Priority,
+                request.Stored is null ? request.Head.EstimatedInput + route.State.MeanOutput : 0,
+                remaining,
+                again.AtHead,
+                LeavesOnPause: again.Deployment < 0 && route.Deployments.Length > 1);
             var admission = await target.State.Lane.EnterAsync(ticket, clientGone).ConfigureAwait(false);
             if (admission.Refusal is { } refusal)
             {
@@ -113,7 +118,7 @@ public sealed partial class InferencePipeline
                     return final;
                 }
 
-                Note(route, target, trail, new Failure(FailureClass.RateLimited, $"Provider '{target.Provider.Name}' asked for a pause.") { Status = 429 });
+                // Paused meanwhile: there may be another deployment, or else there is a wait to decide on.
                 continue;
             }
 

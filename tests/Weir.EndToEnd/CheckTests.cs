@@ -33,7 +33,7 @@ public sealed class CheckTests : IDisposable
             """);
 
         code.ShouldBe(2, output);
-        foreach (var fault in new[] { "colour", "timeout", "bax" })
+        foreach (var fault in new[] { "colour", "timeout", "deployments[0].provider" })
             output.ShouldContain(fault);
     }
 

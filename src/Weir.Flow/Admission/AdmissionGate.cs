@@ -123,7 +123,7 @@ public sealed class AdmissionGate : IDisposable
             foreach (var lane in _lanes)
             {
                 lane.IsClosed = true;
-                RefuseAll(lane, RefusalReason.Closed, LeastRetryAfter, MonotonicClock.Never, ref answers);
+                RefuseAll(lane, RefusalReason.Closed, LeastRetryAfter, static _ => true, ref answers);
             }
             _lanes.Clear();
             _timer.Dispose();
@@ -143,7 +143,7 @@ public sealed class AdmissionGate : IDisposable
             var now = Clock.Now;
             if (_queue.Count > 0)
                 AdmitAll(now, ref answers);
-            permit = CanPass(lane, ticket, _queue.Rank(ticket, now), now) ? Admit(lane, ticket.Tokens, now, now) : null;
+            permit = CanPass(lane, ticket, _queue.Rank(ticket, now), now) ? AdmitNewcomer(lane, ticket.Tokens, now, ref answers) : null;
         }
         answers.Tell();
         return permit is not null;
@@ -164,7 +164,7 @@ public sealed class AdmissionGate : IDisposable
             if (CanPass(lane, ticket, rank, now))
             {
                 waiter = null;
-                result = new AdmissionResult(Admit(lane, ticket.Tokens, now, now));
+                result = new AdmissionResult(AdmitNewcomer(lane, ticket.Tokens, now, ref answers));
             }
             else
             {
@@ -216,7 +216,7 @@ public sealed class AdmissionGate : IDisposable
             if (until <= Math.Max(now, lane.PausedUntil))
                 return;
             lane.PausedUntil = until;
-            RefuseAll(lane, RefusalReason.PausedPastDeadline, RetryAfter(lane, tokens: 0, now), until, ref answers);
+            RefuseAll(lane, RefusalReason.Paused, RetryAfter(lane, tokens: 0, now), waiter => waiter.LeavesOnPause || waiter.Deadline <= until, ref answers);
             AdmitAll(now, ref answers);
         }
         answers.Tell();
@@ -254,7 +254,7 @@ public sealed class AdmissionGate : IDisposable
                 return;
             lane.IsClosed = true;
             _lanes.Remove(lane);
-            RefuseAll(lane, RefusalReason.Closed, LeastRetryAfter, MonotonicClock.Never, ref answers);
+            RefuseAll(lane, RefusalReason.Closed, LeastRetryAfter, static _ => true, ref answers);
             AdmitAll(Clock.Now, ref answers);
         }
         answers.Tell();
@@ -284,31 +284,35 @@ public sealed class AdmissionGate : IDisposable
         };
     }
 
+    private AdmissionPermit AdmitNewcomer(AdmissionLane lane, int tokens, long now, ref Answers answers)
+    {
+        var permit = Admit(lane, tokens, now, now);
+        // He may have filled his lane: its first then no longer holds up those of other lanes whom the gate could take.
+        if (_queue.Count > 0)
+            AdmitAll(now, ref answers);
+        return permit;
+    }
+
     private Waiter? Enqueue(
         AdmissionLane lane, in AdmissionTicket ticket, in QueueRank rank, long now, out AdmissionResult result, ref Answers answers)
     {
         var deadline = MonotonicClock.After(now, ticket.Timeout);
         if (lane.IsClosed)
             return Refuse(RefusalReason.Closed, LeastRetryAfter, out result);
-        if (lane.IsPaused(now) && lane.PausedUntil >= deadline)
-            return Refuse(RefusalReason.PausedPastDeadline, RetryAfter(lane, ticket.Tokens, now), out result);
+        if (lane.IsPaused(now) && (ticket.LeavesOnPause || lane.PausedUntil >= deadline))
+            return Refuse(RefusalReason.Paused, RetryAfter(lane, ticket.Tokens, now), out result);
         if (deadline <= now)
             return Refuse(RefusalReason.Deadline, RetryAfter(lane, ticket.Tokens, now), out result);
-        var shed = false;
         if (_queue.IsFull(lane, _capacity.Queue, out var crowded))
         {
             if (crowded.FindVictim(ticket.Priority, ticket.AtHead) is not { } victim)
                 return Refuse(RefusalReason.QueueFull, RetryAfter(lane, ticket.Tokens, now), out result);
             Refuse(victim, RefusalReason.Shed, RetryAfter(victim.Lane, victim.Tokens, now), ref answers);
-            shed = true;
         }
         var waiter = new Waiter(lane, ticket, rank, now, deadline);
         _queue.Add(waiter);
-        // A newcomer who could not pass changes nothing for the others, but the one who was sent away may have stood in their way.
-        if (shed)
-            AdmitAll(now, ref answers);
-        else
-            SetTimer(now);
+        // Even one who must wait may be the new first of his lane, and no longer stand in the way of other lanes.
+        AdmitAll(now, ref answers);
         result = default;
         return waiter;
     }
@@ -327,10 +331,10 @@ public sealed class AdmissionGate : IDisposable
         answers.Add(waiter, result);
     }
 
-    /// <summary>Refuses who waits in a lane with a deadline until the given moment.</summary>
-    private void RefuseAll(AdmissionLane lane, RefusalReason reason, TimeSpan retryAfter, long until, ref Answers answers)
+    /// <summary>Refuses some of those who wait in a lane.</summary>
+    private void RefuseAll(AdmissionLane lane, RefusalReason reason, TimeSpan retryAfter, Func<Waiter, bool> which, ref Answers answers)
     {
-        foreach (var waiter in lane.Waiting.DueBy(until))
+        foreach (var waiter in lane.Waiting.Where(which))
             Refuse(waiter, reason, retryAfter, ref answers);
     }
 

@@ -33,18 +33,18 @@ public sealed record AdmissionLaneSnapshot(
 /// <param name="QueueFull">Refused since the queue was full.</param>
 /// <param name="Shed">Sent away from the queue by a higher priority.</param>
 /// <param name="Deadline">Out of time.</param>
-/// <param name="PausedPastDeadline">Refused since the lane's pause outlasts them.</param>
+/// <param name="Paused">Refused since the lane's pause outlasts them.</param>
 /// <param name="Closed">Refused since the lane or gate is closed.</param>
 /// <param name="Cancelled">Left by their own token.</param>
 public readonly record struct AdmissionTotals(
-    long Admitted, long QueueFull, long Shed, long Deadline, long PausedPastDeadline, long Closed, long Cancelled)
+    long Admitted, long QueueFull, long Shed, long Deadline, long Paused, long Closed, long Cancelled)
 {
     internal AdmissionTotals Count(RefusalReason reason) => reason switch
     {
         RefusalReason.QueueFull => this with { QueueFull = QueueFull + 1 },
         RefusalReason.Shed => this with { Shed = Shed + 1 },
         RefusalReason.Deadline => this with { Deadline = Deadline + 1 },
-        RefusalReason.PausedPastDeadline => this with { PausedPastDeadline = PausedPastDeadline + 1 },
+        RefusalReason.Paused => this with { Paused = Paused + 1 },
         _ => this with { Closed = Closed + 1 },
     };
 }

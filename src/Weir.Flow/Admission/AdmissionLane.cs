@@ -87,7 +87,7 @@ public sealed class AdmissionLane : IDisposable
 
     /// <summary>
     /// The provider asked to be left alone: nobody enters this lane until then. Of several pauses the later end wins. Who waits
-    /// here with an earlier deadline is refused at once.
+    /// here with an earlier deadline is refused at once. Pause before releasing the permit that met the refusal, or the next one goes in between.
     /// </summary>
     public void Pause(TimeSpan duration) => Gate.Pause(this, duration);
 

@@ -29,7 +29,7 @@ public sealed class AdmissionPermit : IDisposable
     /// <summary>Ends the request's stay, lets the next one in, and teaches the working limit.</summary>
     /// <param name="signal">What its end says about the load.</param>
     /// <param name="firstEvent">For a streamed answer, the time from sending to its first event; null for others, which do not count against the latency target.</param>
-    /// <param name="actualTokens">What it really used; null keeps the estimate.</param>
+    /// <param name="actualTokens">What it really used; 0 for one that was never sent, which gives the whole estimate back; null keeps the estimate.</param>
     public void Release(AdmissionSignal signal, TimeSpan? firstEvent = null, int? actualTokens = null)
     {
         if (Interlocked.Exchange(ref _released, 1) == 0)

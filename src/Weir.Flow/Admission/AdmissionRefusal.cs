@@ -19,8 +19,8 @@ public enum RefusalReason
     /// <summary>Its deadline passed while it waited.</summary>
     Deadline,
 
-    /// <summary>The provider asked for a pause that outlasts its deadline.</summary>
-    PausedPastDeadline,
+    /// <summary>The provider asked for a pause that outlasts its deadline, or that it does not want to wait for.</summary>
+    Paused,
 
     /// <summary>The lane or its gate is closed.</summary>
     Closed,

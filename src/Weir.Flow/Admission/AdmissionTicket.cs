@@ -7,4 +7,5 @@ namespace Weir.Flow.Admission;
 /// What is left of its deadline. Zero or less: it enters now or not at all. <see cref="System.Threading.Timeout.InfiniteTimeSpan"/>: it waits for ever.
 /// </param>
 /// <param name="AtHead">It was admitted before and comes back through no fault of its own: it waits ahead of all of its priority.</param>
-public readonly record struct AdmissionTicket(int Priority, int Tokens, TimeSpan Timeout, bool AtHead = false);
+/// <param name="LeavesOnPause">It has somewhere else to go: a pause of the lane sends it away instead of keeping it.</param>
+public readonly record struct AdmissionTicket(int Priority, int Tokens, TimeSpan Timeout, bool AtHead = false, bool LeavesOnPause = false);

@@ -55,19 +55,19 @@ internal sealed class WaitQueue
         return atHead ? _new[priority]?.Last?.Value : null;
     }
 
-    /// <summary>Those whose deadline comes no later than a moment: a copy, so that they can be taken out meanwhile.</summary>
-    public List<Waiter> DueBy(long moment)
+    /// <summary>Some of those who wait: a copy, so that they can be taken out meanwhile.</summary>
+    public List<Waiter> Where(Func<Waiter, bool> which)
     {
-        var due = new List<Waiter>();
+        var found = new List<Waiter>();
         foreach (var list in _returned.Concat(_new))
         {
             for (var node = list?.First; node is not null; node = node.Next)
             {
-                if (node.Value.Deadline <= moment)
-                    due.Add(node.Value);
+                if (which(node.Value))
+                    found.Add(node.Value);
             }
         }
-        return due;
+        return found;
     }
 
     private Waiter? FindFirst()

@@ -9,6 +9,7 @@ internal sealed class Waiter : TaskCompletionSource<AdmissionResult>
         Lane = lane;
         Priority = ticket.Priority;
         Tokens = ticket.Tokens;
+        LeavesOnPause = ticket.LeavesOnPause;
         Rank = rank;
         Since = now;
         Deadline = deadline;
@@ -21,6 +22,8 @@ internal sealed class Waiter : TaskCompletionSource<AdmissionResult>
     public int Priority { get; }
 
     public int Tokens { get; }
+
+    public bool LeavesOnPause { get; }
 
     public QueueRank Rank { get; }
 

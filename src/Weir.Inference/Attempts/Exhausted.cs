@@ -34,7 +34,7 @@ internal static class Exhausted
         };
     }
 
-    /// <summary>Null where another deployment, or another time, is still worth looking for.</summary>
+    /// <summary>Null where the lane was paused: another deployment, or another time, is still worth looking for.</summary>
     public static InferenceError? Explain(DeploymentModel target, AdmissionRefusal refusal) => refusal.Reason switch
     {
         RefusalReason.QueueFull => new InferenceError(429, "overloaded", $"The queue for '{target.Name}' is full. Come back later, or raise its limits.")
@@ -45,6 +45,7 @@ internal static class Exhausted
         {
             RetryAfter = refusal.RetryAfter,
         },
+        RefusalReason.Closed => new InferenceError(503, "draining", "The server is stopping: send this to another replica or try again.") { RetryAfter = refusal.RetryAfter },
         RefusalReason.Deadline => Deadline($"The deadline passed while the request waited for its turn at '{target.Name}'."),
         _ => null,
     };

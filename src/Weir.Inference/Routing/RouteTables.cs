@@ -151,15 +151,14 @@ internal sealed class RouteTables(TimeProvider time) : IDisposable
         LatencyTarget = limits.LatencyTarget,
     };
 
-    // Forgets what the new table does not name. Requests under way hold their own references; a lane with waiters stays until they are served.
+    // Forgets what the new table does not name. Nothing is closed: requests under way hold their own references, and end by them.
     private void Retire(Dictionary<string, ProviderModel> models, Dictionary<string, RouteModel> routes)
     {
-        foreach (var (id, state) in _deployments)
+        foreach (var id in _deployments.Keys)
         {
-            var wanted = models.TryGetValue(id.Provider, out var model) && model.Keys.Contains(id.Key);
-            if (!wanted && state.Lane is { InFlight: 0, Queued: 0 } && _deployments.TryRemove(id, out _))
+            if (!models.TryGetValue(id.Provider, out var model) || !model.Keys.Contains(id.Key))
             {
-                state.Lane.Dispose();
+                _deployments.TryRemove(id, out _);
             }
         }
 

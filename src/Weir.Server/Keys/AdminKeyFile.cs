@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Weir.Server.Keys;
 
 /// <summary>
@@ -8,6 +10,8 @@ internal static class AdminKeyFile
 {
     public const string Name = "admin.key";
 
+    private static readonly TimeSpan OthersWithin = TimeSpan.FromSeconds(5);
+
     /// <summary>Null where there is none.</summary>
     /// <exception cref="IOException">It is there and cannot be read, or does not hold a key.</exception>
     public static string? Read(string folder)
@@ -15,40 +19,62 @@ internal static class AdminKeyFile
         var path = Path.Combine(folder, Name);
         if (!File.Exists(path)) return null;
 
-        var secret = File.ReadAllText(path).Trim();
-        return Usable(secret) ? secret : throw new IOException($"{path} does not hold a key. Remove it and a new one is made at the next start.");
+        using var file = Open(path, new FileStreamOptions { Mode = FileMode.Open, Access = FileAccess.Read, Share = FileShare.Read });
+        return ReadKey(file, path);
     }
 
-    /// <summary>The key in the file, which is made where it is missing.</summary>
+    /// <summary>The key in the file, which is made where it is missing. Whoever else does the same gets the same key.</summary>
+    /// <exception cref="IOException">It cannot be read or made, or does not hold a key.</exception>
     public static string ReadOrCreate(string folder)
     {
-        if (Read(folder) is { } existing) return existing;
-
         Directory.CreateDirectory(folder);
-        var secret = KeySecret.Create();
         var path = Path.Combine(folder, Name);
-        var draft = $"{path}.{Guid.NewGuid():N}";
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        var options = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None };
         if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        using (var stream = new FileStream(draft, options))
-        {
-            stream.Write(System.Text.Encoding.ASCII.GetBytes(secret + "\n"));
-            stream.Flush(flushToDisk: true);
-        }
+        // Held alone from the look to the write. A rename that spares what is there would not do: it looks first and renames after.
+        using var file = Open(path, options);
+        if (ReadKey(file, path) is { } existing) return existing;
 
-        // Written whole, then named: nobody reads half a key.
-        try
-        {
-            File.Move(draft, path, overwrite: false);
-            return secret;
-        }
-        catch (IOException) when (File.Exists(path))
-        {
-            File.Delete(draft);
-            return Read(folder) ?? secret;
-        }
+        var secret = KeySecret.Create();
+        file.SetLength(0);
+        file.Write(Encoding.ASCII.GetBytes(secret + "\n"));
+        file.Flush(flushToDisk: true);
+        return secret;
     }
 
     /// <summary>Whether a secret that an operator chose is long enough to stand beside random ones.</summary>
     public static bool Usable(string secret) => secret.Length is >= 32 and <= KeySecret.MaxLength && !secret.Any(char.IsWhiteSpace);
+
+    // Null when the file is empty: its maker died before it wrote.
+    private static string? ReadKey(FileStream file, string path)
+    {
+        using var reader = new StreamReader(file, Encoding.UTF8, leaveOpen: true);
+        var secret = reader.ReadToEnd().Trim();
+        if (secret.Length == 0) return null;
+        return Usable(secret) ? secret : throw new IOException($"{path} does not hold a key. Remove it and a new one is made at the next start.");
+    }
+
+    // Another process may hold it for the moment that writing takes.
+    private static FileStream Open(string path, FileStreamOptions options)
+    {
+        FileStream? opened = null;
+        IOException? refused = null;
+        SpinWait.SpinUntil(() => TryOpen(path, options, out opened, out refused), OthersWithin);
+        return opened ?? throw refused!;
+    }
+
+    private static bool TryOpen(string path, FileStreamOptions options, out FileStream? opened, out IOException? refused)
+    {
+        (opened, refused) = (null, null);
+        try
+        {
+            opened = new FileStream(path, options);
+            return true;
+        }
+        catch (IOException fault)
+        {
+            refused = fault;
+            return fault is FileNotFoundException or DirectoryNotFoundException;
+        }
+    }
 }

@@ -207,6 +207,30 @@ public sealed class InferencePipelineTests
     }
 
     [Fact]
+    public async Task RunAsync_LaneIsPausedWhileOthersWaitInIt_SendsThemElsewhereAtOnce()
+    {
+        var busy = new TaskCompletionSource();
+        await using var paused = new ScriptedUpstream(async exchange =>
+        {
+            await busy.Task;
+            await exchange.RespondAsync(429, "{}", "retry-after: 30");
+        });
+        await using var good = new ScriptedUpstream();
+        await using var gateway = new GatewayHarness(GatewayHarness.RouteOf(
+            new ProviderOptions { Limits = new LimitOptions { MaxConcurrency = 1 } }, paused, good));
+
+        var first = gateway.ChatAsync();
+        await paused.ReceivedAsync();
+        var waiting = gateway.ChatAsync();
+        gateway.Tables.Current.Find("fast")!.Deployments[0].State.Lane.Queued.ShouldBe(1);
+        busy.SetResult();
+
+        (await first).Report.Deployment.ShouldBe("b/real-model");
+        (await waiting).Report.Deployment.ShouldBe("b/real-model");
+        gateway.Time.Elapsed.ShouldBe(TimeSpan.Zero);
+    }
+
+    [Fact]
     public async Task RunAsync_PausePastTheDeadline_IsAnsweredAtOnce()
     {
         await using var upstream = new ScriptedUpstream(Status(429, "retry-after: 60"));

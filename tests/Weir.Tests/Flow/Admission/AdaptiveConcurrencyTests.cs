@@ -148,7 +148,7 @@ public sealed class AdaptiveConcurrencyTests
     }
 
     [Fact]
-    public void Observe_RandomSignals_StaysBetweenFloorAndCap() => RandomSchedule.Run(200, random =>
+    public void Observe_RandomSignals_StaysBetweenFloorAndCap() => RandomSchedule.Run(100, random =>
     {
         var start = random.Next(1, 40);
         var cap = start + random.Next(40);

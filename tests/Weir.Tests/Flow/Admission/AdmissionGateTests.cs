@@ -6,7 +6,7 @@ namespace Weir.Tests.Flow.Admission;
 public sealed class AdmissionGateTests
 {
     private static readonly TimeSpan Long = TimeSpan.FromMinutes(10);
-    private static readonly TimeSpan Watchdog = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Watchdog = TimeSpan.FromMinutes(2);
 
     private readonly ManualTimeProvider _time = new();
 
@@ -138,6 +138,34 @@ public sealed class AdmissionGateTests
         one.TryEnter(Ticket(5, tokens: 10), out _).ShouldBeFalse();
         other.TryEnter(Ticket(6, tokens: 10), out _).ShouldBeTrue();
         big.IsCompleted.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task TryEnter_NewcomerFillsTheLaneOfTheFirst_LetsOtherLanesPass()
+    {
+        using var gate = new AdmissionGate(new AdmissionLimits { TokensPerMinute = 100 }, _time);
+        var (narrow, wide) = (gate.OpenLane("narrow", new AdmissionLimits { MaxConcurrency = 1 }), gate.OpenLane("wide"));
+        Take(wide, tokens: 100);
+        var first = narrow.EnterAsync(Ticket(8, tokens: 10)).AsTask();
+        var behind = wide.EnterAsync(Ticket(5)).AsTask();
+        narrow.TryEnter(Ticket(9), out _).ShouldBeTrue();
+        await Admitted(behind);
+        first.IsCompleted.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task EnterAsync_NewcomerBecomesAFirstThatItsLaneCannotTake_LetsOtherLanesPass()
+    {
+        using var gate = new AdmissionGate(new AdmissionLimits { TokensPerMinute = 100 }, _time);
+        var (narrow, wide) = (gate.OpenLane("narrow", new AdmissionLimits { TokensPerMinute = 20 }), gate.OpenLane("wide"));
+        Take(wide, tokens: 90);
+        Take(narrow, tokens: 5);
+        var first = narrow.EnterAsync(Ticket(8, tokens: 10)).AsTask();
+        var behind = wide.EnterAsync(Ticket(5)).AsTask();
+        behind.IsCompleted.ShouldBeFalse();
+        var newcomer = narrow.EnterAsync(Ticket(9, tokens: 19)).AsTask();
+        await Admitted(behind);
+        (first.IsCompleted, newcomer.IsCompleted).ShouldBe((false, false));
     }
 
     [Fact]
@@ -337,11 +365,11 @@ public sealed class AdmissionGateTests
         var hasty = lane.EnterAsync(Ticket() with { Timeout = TimeSpan.FromSeconds(10) }).AsTask();
         var patient = lane.EnterAsync(Ticket()).AsTask();
         lane.Pause(TimeSpan.FromSeconds(90));
-        (await Refused(hasty)).ShouldBe(new AdmissionRefusal(RefusalReason.PausedPastDeadline, TimeSpan.FromSeconds(90)));
+        (await Refused(hasty)).ShouldBe(new AdmissionRefusal(RefusalReason.Paused, TimeSpan.FromSeconds(90)));
         patient.IsCompleted.ShouldBeFalse();
         _time.Advance(TimeSpan.FromSeconds(30));
         var late = await Refused(lane.EnterAsync(Ticket() with { Timeout = TimeSpan.FromSeconds(59) }).AsTask());
-        late.ShouldBe(new AdmissionRefusal(RefusalReason.PausedPastDeadline, TimeSpan.FromSeconds(60)));
+        late.ShouldBe(new AdmissionRefusal(RefusalReason.Paused, TimeSpan.FromSeconds(60)));
     }
 
     [Fact]

@@ -48,8 +48,8 @@ internal sealed class AdmissionModel(AdmissionLimits limits, TimeSpan ageing)
         if (entrant.IsAnswered)
             return entrant;
         _waiting.Remove(entrant);
-        if (lane.PausedUntil > Now && lane.PausedUntil >= entrant.Deadline)
-            return entrant.Refuse(RefusalReason.PausedPastDeadline);
+        if (lane.PausedUntil > Now && (ticket.LeavesOnPause || lane.PausedUntil >= entrant.Deadline))
+            return entrant.Refuse(RefusalReason.Paused);
         if (entrant.Deadline <= Now)
             return entrant.Refuse(RefusalReason.Deadline);
         var laneIsFull = QueuedIn(lane) >= lane.Level.Limits.Queue;
@@ -93,10 +93,10 @@ internal sealed class AdmissionModel(AdmissionLimits limits, TimeSpan ageing)
             lane.PausedUntil = Now + duration;
         if (lane.PausedUntil > Now)
         {
-            foreach (var entrant in _waiting.Where(w => w.Lane == lane && w.Deadline <= lane.PausedUntil).ToList())
+            foreach (var entrant in _waiting.Where(w => w.Lane == lane && (w.Ticket.LeavesOnPause || w.Deadline <= lane.PausedUntil)).ToList())
             {
                 _waiting.Remove(entrant);
-                entrant.Refuse(RefusalReason.PausedPastDeadline);
+                entrant.Refuse(RefusalReason.Paused);
             }
         }
         Settle();

@@ -6,7 +6,7 @@ namespace Weir.Tests.Flow.Batching;
 
 public sealed class MicroBatcherTests
 {
-    private static readonly TimeSpan Watchdog = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Watchdog = TimeSpan.FromMinutes(2);
     private static readonly MicroBatcherSettings Settings = new() { Size = 3, Wait = TimeSpan.FromMilliseconds(10) };
 
     private readonly ManualTimeProvider _time = new();

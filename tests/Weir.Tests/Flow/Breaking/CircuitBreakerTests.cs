@@ -187,7 +187,7 @@ public sealed class CircuitBreakerTests
     }
 
     [Fact]
-    public void State_RandomSchedule_MatchesTheModel() => RandomSchedule.Run(200, random =>
+    public void State_RandomSchedule_MatchesTheModel() => RandomSchedule.Run(100, random =>
     {
         var time = new ManualTimeProvider();
         var settings = new CircuitBreakerSettings

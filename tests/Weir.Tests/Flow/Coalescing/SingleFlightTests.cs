@@ -4,7 +4,7 @@ namespace Weir.Tests.Flow.Coalescing;
 
 public sealed class SingleFlightTests
 {
-    private static readonly TimeSpan Watchdog = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Watchdog = TimeSpan.FromMinutes(2);
 
     private readonly SingleFlight<string, int> _flights = new();
 

@@ -98,7 +98,7 @@ public sealed class SlidingWindowTests
     }
 
     [Fact]
-    public void TryTake_RandomTimes_NeverOverTheLimitInAnyWindowAndLateByAtMostASixHundredth() => RandomSchedule.Run(200, random =>
+    public void TryTake_RandomTimes_NeverOverTheLimitInAnyWindowAndLateByAtMostASixHundredth() => RandomSchedule.Run(100, random =>
     {
         var time = new ManualTimeProvider();
         var limit = random.Next(1, 40);
@@ -123,7 +123,7 @@ public sealed class SlidingWindowTests
     });
 
     [Fact]
-    public void WaitFor_ThenThatLong_FitsExactlyThen() => RandomSchedule.Run(200, random =>
+    public void WaitFor_ThenThatLong_FitsExactlyThen() => RandomSchedule.Run(100, random =>
     {
         var time = new ManualTimeProvider();
         var window = new SlidingWindow(50, Minute, time);
@@ -161,7 +161,7 @@ public sealed class SlidingWindowTests
     public void TryTake_VeryManyTakes_KeepsMemoryBounded()
     {
         var window = new SlidingWindow(long.MaxValue / 2, Minute, _time);
-        for (var i = 0; i < 200_000; i++)
+        for (var i = 0; i < 100_000; i++)
         {
             window.TryTake(1).ShouldBeTrue();
             _time.Advance(TimeSpan.FromMilliseconds(1));

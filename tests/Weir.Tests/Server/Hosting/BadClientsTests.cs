@@ -29,7 +29,7 @@ public sealed class BadClientsTests : IAsyncLifetime
             k.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(1);
             k.Limits.MinRequestBodyDataRate = new MinDataRate(240, TimeSpan.FromSeconds(1.5));
         }),
-        Map = app => app.MapPost("/v1/chat/completions", async context =>
+        Map = app => app.MapPost("/v1/chat/completions/echo", async context =>
         {
             using var body = new MemoryStream();
             await context.Request.Body.CopyToAsync(body, context.RequestAborted);
@@ -57,7 +57,7 @@ public sealed class BadClientsTests : IAsyncLifetime
     [Fact]
     public async Task Body_LargerThanAllowed_Is413InThePathsShape()
     {
-        var answer = await ExchangeAsync($"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {MaxBody + 1}\r\n\r\n");
+        var answer = await ExchangeAsync($"POST /v1/chat/completions/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: {MaxBody + 1}\r\n\r\n");
 
         answer.ShouldStartWith("HTTP/1.1 413");
         answer.ShouldContain("\"error\":{");
@@ -72,7 +72,7 @@ public sealed class BadClientsTests : IAsyncLifetime
         var chunk = new string('x', 0x2000);
         var body = string.Concat(Enumerable.Repeat($"2000\r\n{chunk}\r\n", 9));
 
-        var answer = await ExchangeAsync("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" + body);
+        var answer = await ExchangeAsync("POST /v1/chat/completions/echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n" + body);
 
         answer.ShouldStartWith("HTTP/1.1 413");
         answer.ShouldContain("body_too_large");
@@ -82,7 +82,7 @@ public sealed class BadClientsTests : IAsyncLifetime
     [Fact]
     public async Task ChunkedBody_Malformed_Is400InThePathsShape()
     {
-        var answer = await ExchangeAsync("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nnot-a-size\r\n");
+        var answer = await ExchangeAsync("POST /v1/chat/completions/echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nnot-a-size\r\n");
 
         answer.ShouldStartWith("HTTP/1.1 400");
         answer.ShouldContain("\"error\":{");
@@ -92,7 +92,7 @@ public sealed class BadClientsTests : IAsyncLifetime
     [Fact]
     public async Task Body_ThatDrips_Is408AndCut()
     {
-        var answer = await ExchangeAsync("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{");
+        var answer = await ExchangeAsync("POST /v1/chat/completions/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{");
 
         answer.ShouldStartWith("HTTP/1.1 408");
         answer.ShouldContain("body_too_slow");
@@ -102,7 +102,7 @@ public sealed class BadClientsTests : IAsyncLifetime
     [Fact]
     public async Task Headers_ThatNeverEnd_AreCut()
     {
-        var answer = await ExchangeAsync("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
+        var answer = await ExchangeAsync("POST /v1/chat/completions/echo HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
 
         (answer.Length == 0 || answer.StartsWith("HTTP/1.1 408", StringComparison.Ordinal)).ShouldBeTrue(answer);
         await OthersAreServedAsync();
@@ -125,8 +125,8 @@ public sealed class BadClientsTests : IAsyncLifetime
     [InlineData("GARBAGE\r\n\r\n")]
     [InlineData("GET /health/live HTTP/1.1\r\n\r\n")]
     [InlineData("GET /health/live HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")]
-    [InlineData("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n")]
-    [InlineData("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n")]
+    [InlineData("POST /v1/chat/completions/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n")]
+    [InlineData("POST /v1/chat/completions/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n")]
     [InlineData("GET /\0 HTTP/1.1\r\nHost: localhost\r\n\r\n")]
     public async Task Request_ThatIsNoHttp_Is400(string request)
     {
@@ -139,7 +139,7 @@ public sealed class BadClientsTests : IAsyncLifetime
     {
         var seed = Random.Shared.Next();
         var random = new Random(seed);
-        const string Request = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n\r\n";
+        const string Request = "POST /v1/chat/completions/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n\r\n";
         for (var i = 0; i < 100; i++)
         {
             using var socket = await ConnectAsync();
@@ -163,7 +163,7 @@ public sealed class BadClientsTests : IAsyncLifetime
             {
                 var socket = await ConnectAsync();
                 slow.Add(socket);
-                await socket.SendAsync(Encoding.ASCII.GetBytes("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{"));
+                await socket.SendAsync(Encoding.ASCII.GetBytes("POST /v1/chat/completions/echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{"));
             }
 
             for (var i = 0; i < 20; i++) await OthersAreServedAsync();
@@ -176,7 +176,7 @@ public sealed class BadClientsTests : IAsyncLifetime
 
     private async Task OthersAreServedAsync()
     {
-        using var answer = await _server.Client.PostAsync("/v1/chat/completions", new StringContent("hello"));
+        using var answer = await _server.Client.PostAsync("/v1/chat/completions/echo", new StringContent("hello"));
         answer.StatusCode.ShouldBe(HttpStatusCode.OK);
         (await answer.Content.ReadAsStringAsync()).ShouldBe("5");
     }

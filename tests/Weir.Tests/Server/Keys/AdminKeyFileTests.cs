@@ -36,14 +36,36 @@ public sealed class AdminKeyFileTests : IDisposable
     [Fact]
     public async Task ReadOrCreate_ManyAtOnce_AgreeOnOne()
     {
-        var made = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(() => AdminKeyFile.ReadOrCreate(_folder))));
+        for (var round = 0; round < 20; round++)
+        {
+            var folder = Path.Combine(_folder, round.ToString(System.Globalization.CultureInfo.InvariantCulture));
+            using var together = new Barrier(4);
+            var made = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Factory.StartNew(
+                () =>
+                {
+                    together.SignalAndWait();
+                    return AdminKeyFile.ReadOrCreate(folder);
+                },
+                TaskCreationOptions.LongRunning)));
 
-        made.Distinct().Count().ShouldBe(1);
-        Directory.GetFiles(_folder).Length.ShouldBe(1);
+            made.Distinct().Count().ShouldBe(1, $"round {round}");
+            Directory.GetFiles(folder).Length.ShouldBe(1);
+        }
+    }
+
+    [Fact]
+    public void ReadOrCreate_EmptyFile_IsFilled()
+    {
+        Directory.CreateDirectory(_folder);
+        File.WriteAllText(Path.Combine(_folder, AdminKeyFile.Name), "");
+
+        AdminKeyFile.Read(_folder).ShouldBeNull();
+        var made = AdminKeyFile.ReadOrCreate(_folder);
+
+        AdminKeyFile.Read(_folder).ShouldBe(made);
     }
 
     [Theory]
-    [InlineData("")]
     [InlineData("short")]
     [InlineData("two words that are long enough to be a key")]
     public void Read_NoKeyInIt_SaysSo(string content)

@@ -12,6 +12,9 @@ internal sealed class UnreliableStore(IStateStore inner, Random random) : IState
     /// <summary>The share of calls that fail in some way.</summary>
     public double FaultRate { get; set; }
 
+    /// <summary>Whether nothing reaches the store at all.</summary>
+    public bool Away { get; set; }
+
     public IStoreClock Clock => inner.Clock;
 
     public IBlobStore Blobs => inner.Blobs;
@@ -53,6 +56,7 @@ internal sealed class UnreliableStore(IStateStore inner, Random random) : IState
     public async IAsyncEnumerable<Feed> WatchAsync(
         string partition, IReadOnlyList<string> prefixes, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
+        if (Away) throw new StoreUnavailableException("away");
         var interrupted = Volatile.Read(ref _interrupted).Task;
         await using var steps = inner.WatchAsync(partition, prefixes, cancellationToken).GetAsyncEnumerator(cancellationToken);
         while (true)
@@ -68,6 +72,7 @@ internal sealed class UnreliableStore(IStateStore inner, Random random) : IState
 
     private int Draw()
     {
+        if (Away) return 0;
         lock (_gate) return random.NextDouble() < FaultRate ? random.Next(3) : -1;
     }
 }

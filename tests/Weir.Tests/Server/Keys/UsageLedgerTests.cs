@@ -90,7 +90,7 @@ public sealed class UsageLedgerTests : IAsyncLifetime
     [Fact]
     public async Task FlushAsync_StoreAway_KeepsTheUsageAndStillCountsItAsSpent()
     {
-        var store = new UnreliableStore(_store, new Random(1)) { FaultRate = 1 };
+        var store = new UnreliableStore(_store, new Random(1)) { Away = true };
         var replica = new Replica(this, store);
         replica.Use("key_1", "fast", 1, 1m);
 
@@ -100,7 +100,7 @@ public sealed class UsageLedgerTests : IAsyncLifetime
             replica.Spent("key_1").ShouldBe(1m);
         }
 
-        store.FaultRate = 0;
+        store.Away = false;
         (await replica.Ledger.FlushAsync(CancellationToken.None)).ShouldBeTrue();
         (await replica.Ledger.FlushAsync(CancellationToken.None)).ShouldBeTrue();
         (await SingleAsync(replica)).Models["fast@box"].Requests.ShouldBe(1);
