@@ -23,7 +23,9 @@ internal static class ResponseBodyRelay
             ids.Flush(head);
         }
 
-        answer.Begin(new AnswerHead(upstream.Status, upstream.ContentHeaders.ContentType?.ToString(), upstream.IsWhole ? head.WrittenCount : null, report)
+        // 204 has no body and may not announce the length of one.
+        long? length = upstream.IsWhole && upstream.Status != 204 ? head.WrittenCount : null;
+        answer.Begin(new AnswerHead(upstream.Status, upstream.ContentHeaders.ContentType?.ToString(), length, report)
         {
             Passed = PassedHeaders.Of(upstream),
         });

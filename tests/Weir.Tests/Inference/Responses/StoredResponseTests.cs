@@ -334,6 +334,44 @@ public sealed class StoredResponseTests
         answer.Report.FailedBy.ShouldBeNull();
     }
 
+    [Theory]
+    [InlineData("\"previous_response_id\":\"a\",\"previous_response_id\":\"b\"")]
+    [InlineData("\"previous_response_id\":null,\"previous\\u005fresponse_id\":\"b\"")]
+    [InlineData("\"previous_response_id\":\"a\",\"previous_response_id\":7")]
+    public void Scan_TwoPreviousIds_IsRefused(string fields) =>
+        RequestHeadScanner.Scan(Encoding.UTF8.GetBytes($"{{\"model\":\"m\",{fields}}}"), out _)!.Param.ShouldBe("previous_response_id");
+
+    [Fact]
+    public async Task RunAsync_AnswerWithoutABody_AnnouncesNoLength()
+    {
+        await using var upstream = new ScriptedUpstream(Ok, exchange => exchange.SendAsync("HTTP/1.1 204 No Content\r\n\r\n"));
+        await using var gateway = new GatewayHarness(GatewayHarness.Route(upstream));
+        var id = IdIn(await CreateAsync(gateway));
+
+        var answer = await CallAsync(gateway, HttpMethod.Delete, id);
+
+        answer.Status.ShouldBe(204);
+        answer.Head!.Value.ContentLength.ShouldBeNull();
+        answer.Text.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task RunAsync_BodyThatBreaksOffLate_IsAborted()
+    {
+        await using var upstream = new ScriptedUpstream(async exchange =>
+        {
+            await exchange.SendAsync($"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900000\r\n\r\n{{\"id\":\"{Upstream}\",\"x\":\"{new string('x', 300_000)}");
+            exchange.Close();
+        });
+        await using var gateway = new GatewayHarness(GatewayHarness.Route(upstream));
+
+        var answer = await CreateAsync(gateway);
+
+        answer.Aborted.ShouldBeTrue();
+        answer.Report.FailedBy.ShouldBe("stream_broken");
+        answer.Text.ShouldNotContain(Upstream);
+    }
+
     [Fact]
     public async Task RunAsync_CallWithADeadline_EndsAtIt()
     {
