@@ -29,7 +29,7 @@ public sealed class ResponsesThroughTheServerTests
     public async Task Responses_FollowedReadAndDeleted_ByTheirTenantAlone()
     {
         await using var sim = await SimulatedProviderFixture.StartAsync();
-        await using var server = await RunningServer.StartAsync(new() { Weir = Through(sim) });
+        await using var server = await RunningServer.StartAsync(new() { Weir = Through(sim), Sockets = true });
         var mine = await server.AddKeyAsync(new KeyRequest { Tenant = "mine" });
         var alsoMine = await server.AddKeyAsync(new KeyRequest { Tenant = "mine" });
         var theirs = await server.AddKeyAsync(new KeyRequest { Tenant = "theirs" });
