@@ -21,7 +21,7 @@ internal static class StateBenchmark
         var folder = Directory.CreateTempSubdirectory("weir-bench-").FullName;
         try
         {
-            Console.WriteLine($"fsync of 4 kB appended to a file: {Fsyncs(Path.Combine(folder, "fsync")):0} a second, one at a time");
+            Console.WriteLine($"fsync of 4 kB written over in a file: {Fsyncs(Path.Combine(folder, "fsync")):0} a second, one at a time");
             Console.WriteLine();
             Console.WriteLine("| store | documents in a commit | in flight | commits/s | documents/s | p50 ms | p99 ms |");
             Console.WriteLine("|---|---|---|---|---|---|---|");
@@ -80,10 +80,13 @@ internal static class StateBenchmark
     {
         using var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
         var block = new byte[4096];
+        file.Write(new byte[1 << 20]);
+        file.Flush(flushToDisk: true);
         var watch = Stopwatch.StartNew();
         var count = 0;
         for (; watch.Elapsed.TotalSeconds < 1; count++)
         {
+            file.Position = count % 256 * block.Length;
             file.Write(block);
             file.Flush(flushToDisk: true);
         }

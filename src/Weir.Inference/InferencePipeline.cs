@@ -126,6 +126,7 @@ public sealed partial class InferencePipeline
             report.Queued += permit.Waited;
             if (!target.State.TryPass(out var pass))
             {
+                permit.Release(AdmissionSignal.Neutral, actualTokens: 0);
                 continue;
             }
 
@@ -260,13 +261,15 @@ public sealed partial class InferencePipeline
                 break;
         }
 
-        permit.Release(failure.Class switch
+        var signal = failure.Class switch
         {
             FailureClass.RateLimited => AdmissionSignal.Throttled,
             FailureClass.Client => AdmissionSignal.Success,
             FailureClass.Cancelled or FailureClass.Deadline or FailureClass.Absent => AdmissionSignal.Neutral,
             _ => AdmissionSignal.Failure,
-        });
+        };
+        // Whoever was turned away used no tokens; of an attempt that was cut off nobody knows, so its estimate stays.
+        permit.Release(signal, actualTokens: failure.Status > 0 ? 0 : null);
     }
 
     private void Note(RouteModel route, DeploymentModel target, Trail trail, Failure failure)

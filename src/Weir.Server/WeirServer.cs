@@ -27,7 +27,7 @@ internal static class WeirServer
         builder.Logging.AddWeirConsole(setup.LogFormat, setup.LogLevel);
         builder.AddWeb(setup);
         builder.Services.AddSingleton(setup.Time);
-        builder.Services.AddSingleton(setup.Store);
+        builder.Services.AddState(setup.Store);
         builder.Services.AddSingleton(setup.Options);
         builder.Services.AddLiveConfiguration(setup.Sources, setup.Configuration);
         builder.Services.AddKeys(setup);

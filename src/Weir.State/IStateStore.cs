@@ -26,20 +26,31 @@ public interface IStateStore : IAsyncDisposable
     /// commit is settled by <see cref="SettleAsync"/> before anything else is decided.
     /// </returns>
     /// <exception cref="ArgumentException">More than 512 writes, 4 MiB in all, or a document over 1 MiB.</exception>
-    /// <exception cref="StoreUnavailableException">The store refused or could not be reached before anything was sent.</exception>
+    /// <exception cref="StoreUnavailableException">The store refused, or could not be reached before the deadline: nothing of it happened.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled before anything was sent; later, the outcome is unknown.</exception>
     ValueTask<CommitOutcome> CommitAsync(Commit commit, CancellationToken cancellationToken = default);
 
     /// <summary>Asks what became of a commit by its id, for 5 minutes after it was sent.</summary>
-    /// <returns>Committed, or lost with no keys when the store does not know the id and it can no longer land.</returns>
+    /// <returns>
+    /// Committed; lost with no keys when the store does not know the id, which it then marks, so that the commit can no longer land; or
+    /// unknown still, when the store does not answer within the commit's deadline.
+    /// </returns>
     ValueTask<CommitOutcome> SettleAsync(Commit commit, CancellationToken cancellationToken = default);
 
-    /// <summary>Null where the key is absent.</summary>
+    /// <summary>Null where the key is absent. A document whose time is up stands until the expiry duty has deleted it.</summary>
     ValueTask<Document?> ReadAsync(string partition, string key, CancellationToken cancellationToken = default);
 
-    /// <summary>Documents whose key begins with <paramref name="prefix"/>, in key order, after <paramref name="after"/> (null: from the first).</summary>
+    /// <summary>
+    /// Documents whose key begins with <paramref name="prefix"/>, in the order of their UTF-8 bytes, after <paramref name="after"/> (null: from the
+    /// first). Fewer than <paramref name="limit"/> only at the end.
+    /// </summary>
     ValueTask<IReadOnlyList<Document>> ListAsync(
         string partition, string prefix, string? after = null, int limit = 100, CancellationToken cancellationToken = default);
 
-    /// <summary>The documents now, as one snapshot, then whole commits in order with no gap; a reader that fell behind gets a new snapshot.</summary>
+    /// <summary>
+    /// The documents now, as one snapshot, then whole commits in order with no gap; a reader that fell behind, or a store that came back
+    /// from an older state, gets a new snapshot. An empty prefix means every key. It goes on through a store that is away, and ends only by
+    /// the token, or with <see cref="StoreUnavailableException"/> when the store is closed.
+    /// </summary>
     IAsyncEnumerable<Feed> WatchAsync(string partition, IReadOnlyList<string> prefixes, CancellationToken cancellationToken = default);
 }

@@ -10,7 +10,9 @@ public static class StateRegistration
     public static IServiceCollection AddState(this IServiceCollection services, IStateStore store)
     {
         services.AddSingleton(store);
-        services.AddSingleton<IHostedService>(provider => ActivatorUtilities.CreateInstance<ExpiryService>(provider, store));
+        // A store wrapped around another leaves expiry to the one inside.
+        if (store is IExpiryIndex)
+            services.AddSingleton<IHostedService>(provider => ActivatorUtilities.CreateInstance<ExpiryService>(provider, store));
         return services;
     }
 }

@@ -49,11 +49,14 @@ internal static class Attempt
             }
 
             clock.Disarm();
+            // The bound may have run out just after the first bytes came: a token that is cancelled would end the relay at once.
+            clock.Token.ThrowIfCancellationRequested();
             answer.FirstEvent = clock.Elapsed;
             return new AttemptOutcome(answer);
         }
         catch (Exception fault) when (fault is HttpRequestException or IOException or OperationCanceledException)
         {
+            // Whatever came first, nothing of it has gone to the client.
             var begun = answer is { IsStream: false, Head.Length: > 0 };
             answer?.Dispose();
             var failure = FailureClassifier.Classify(provider, fault, clock);

@@ -141,7 +141,7 @@ public sealed partial class ConfigurationWatcher : BackgroundService
     [LoggerMessage(EventName = "ConfigurationWarning", Level = LogLevel.Warning, Message = "{Warning}")]
     private partial void LogWarning(Fault warning);
 
-    [LoggerMessage(EventName = "ConfigurationRefused", Level = LogLevel.Error, Message = "{File} has {Count} faults: the last good configuration stays in force")]
+    [LoggerMessage(EventName = "ConfigurationRefused", Level = LogLevel.Error, Message = "The last good configuration stays in force; faults in {File}: {Count}")]
     private partial void LogRefused(string file, int count);
 
     [LoggerMessage(EventName = "ConfigurationRestartRequired", Level = LogLevel.Warning, Message = "{Setting} was changed and takes effect when the server is started again")]

@@ -42,11 +42,11 @@ public sealed record ServerOptions
     public string? AdvertisedUrl { get; init; }
 
     /// <summary>How long requests in flight may take to end when the server stops.</summary>
-    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
+    [RestartRequired, Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
     public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>The largest request body, from 1KB to 2GB.</summary>
-    [Range(1024.0, 2147483648.0)]
+    [RestartRequired, Range(1024.0, 2147483648.0)]
     public ByteSize MaxBody { get; init; } = new(32L << 20);
 
     /// <summary>The fleet whose leases and nodes this server shares.</summary>

@@ -1,6 +1,7 @@
 namespace Weir.State;
 
 /// <summary>One change of a partition: all of it or nothing.</summary>
+/// <param name="Partition">What is atomic together. Names and keys have 1 to 512 bytes without control characters; a partition has no braces.</param>
 public sealed record Commit(string Partition)
 {
     /// <summary>Names the commit for 5 minutes, so that one that was not answered can be settled.</summary>

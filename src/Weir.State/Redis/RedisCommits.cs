@@ -19,6 +19,7 @@ internal sealed class RedisCommits(RedisConnection connection, RedisClock clock,
     {
         var started = time.GetTimestamp();
         var attempts = 0;
+        var mayLand = false;
         var pause = TimeSpan.Zero;
         var partition = commit.Partition;
         RedisKey[] keys =
@@ -38,6 +39,7 @@ internal sealed class RedisCommits(RedisConnection connection, RedisClock clock,
                 arguments[1] = Bound(commit);
                 arguments[2] = RedisDocument.Number(partitions.Seen(partition));
                 arguments[3] = attempts > 0 ? 1 : 0;
+                mayLand = true;
                 var sent = time.GetTimestamp();
                 var answer = (RedisResult[])(await connection.EvaluateAsync(RedisScripts.Commit, keys, arguments, left, cancellationToken))!;
                 clock.Observe((long)answer[1], sent);
@@ -49,6 +51,7 @@ internal sealed class RedisCommits(RedisConnection connection, RedisClock clock,
             }
             catch (StoreUnavailableException e) when (e.Fault == StoreFault.NotSent && left > TimeSpan.Zero)
             {
+                mayLand = attempts > 0;
                 pause = await PauseAsync(pause, left, attempts, cancellationToken);
             }
             catch (StoreUnavailableException e) when (e.Fault == StoreFault.Unanswered && left > TimeSpan.Zero)
@@ -60,7 +63,7 @@ internal sealed class RedisCommits(RedisConnection connection, RedisClock clock,
             {
                 return new CommitOutcome.Unknown(e.Message);
             }
-            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested && attempts > 0)
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested && mayLand)
             {
                 return new CommitOutcome.Unknown("The caller stopped waiting for the answer.");
             }

@@ -1,3 +1,4 @@
+using System.Security.Authentication;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -59,6 +60,7 @@ internal sealed partial class RedisConnection : IAsyncDisposable
             ReconnectRetryPolicy = new LinearRetry(500),
             Ssl = address.Tls,
             SslHost = address.Tls ? address.Host : null,
+            SslProtocols = address.Tls ? SslProtocols.Tls12 | SslProtocols.Tls13 : null,
             SyncTimeout = (int)ReadLimit.TotalMilliseconds,
             TieBreaker = "",
         };

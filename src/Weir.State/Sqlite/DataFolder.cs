@@ -17,7 +17,11 @@ internal sealed class DataFolder : IDisposable
         path = System.IO.Path.GetFullPath(path);
         try
         {
-            Directory.CreateDirectory(path);
+            // It holds key hashes and users' data: when it is made here, it is its owner's alone.
+            if (OperatingSystem.IsWindows())
+                Directory.CreateDirectory(path);
+            else
+                Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

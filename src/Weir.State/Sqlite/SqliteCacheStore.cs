@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Threading.Channels;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
@@ -134,8 +133,8 @@ internal sealed partial class SqliteCacheStore : ICacheStore, IAsyncDisposable
             catch (Exception e)
             {
                 LogCacheFailed(e);
-                Undo();
                 Array.Clear(results);
+                Undo();
             }
 
             for (var i = 0; i < batch.Count; i++)
@@ -172,7 +171,7 @@ internal sealed partial class SqliteCacheStore : ICacheStore, IAsyncDisposable
         return _writing.Execute("DELETE FROM entries WHERE space = $1", space);
     }
 
-    /// <summary>The sums may be off after a transaction that failed, so they are counted again.</summary>
+    /// <summary>The sums may be off after a transaction that failed, so they are counted again; what cannot be counted stays as it was.</summary>
     private void Undo()
     {
         try
@@ -184,10 +183,14 @@ internal sealed partial class SqliteCacheStore : ICacheStore, IAsyncDisposable
             // Rolled back by SQLite itself.
         }
 
-        foreach (var space in _bytes.Keys.ToArray())
+        try
         {
-            _bytes[space] = Convert.ToInt64(
-                _writing.Scalar("SELECT coalesce(sum(length(key) + length(value)), 0) FROM entries WHERE space = $1", space), CultureInfo.InvariantCulture);
+            foreach (var space in _bytes.Keys.ToArray())
+                _bytes[space] = (long)_writing.Scalar("SELECT coalesce(sum(length(key) + length(value)), 0) FROM entries WHERE space = $1", space)!;
+        }
+        catch (SqliteException e)
+        {
+            LogCacheFailed(e);
         }
     }
 

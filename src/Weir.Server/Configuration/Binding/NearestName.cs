@@ -3,11 +3,20 @@ namespace Weir.Server.Configuration.Binding;
 /// <summary>Finds what was probably meant.</summary>
 internal static class NearestName
 {
+    // Nobody mistypes one of our names at such length, and the work grows with it.
+    private const int LongestName = 64;
+
     /// <summary>The candidate with the fewest single-letter changes; null where more than a third of the letters would change.</summary>
     public static string? Find(string name, IEnumerable<string> candidates)
     {
+        if (name.Length > LongestName)
+        {
+            return null;
+        }
+
         var wanted = name.ToLowerInvariant();
         return candidates
+            .Where(candidate => candidate.Length <= LongestName)
             .Select(candidate => (Name: candidate, Distance: Distance(wanted, candidate.ToLowerInvariant())))
             .Where(candidate => candidate.Distance <= Math.Max(1, Math.Max(wanted.Length, candidate.Name.Length) / 3))
             .OrderBy(candidate => candidate.Distance)

@@ -12,24 +12,24 @@ internal abstract class ConfigNode(Origin origin)
 internal sealed class ConfigObject(Origin origin) : ConfigNode(origin)
 {
     private readonly List<ConfigMember> _members = [];
+    private readonly Dictionary<string, int> _positions = new(StringComparer.Ordinal);
 
     public override string Kind => "an object";
 
     public IReadOnlyList<ConfigMember> Members => _members;
 
-    public ConfigNode? Find(string name) => _members.Find(member => member.Name == name)?.Value;
+    public ConfigNode? Find(string name) => _positions.TryGetValue(name, out var position) ? _members[position].Value : null;
 
     public void Set(string name, Origin nameOrigin, ConfigNode value)
     {
         var member = new ConfigMember(name, nameOrigin, value);
-        var index = _members.FindIndex(existing => existing.Name == name);
-        if (index < 0)
+        if (_positions.TryAdd(name, _members.Count))
         {
             _members.Add(member);
         }
         else
         {
-            _members[index] = member;
+            _members[_positions[name]] = member;
         }
     }
 }

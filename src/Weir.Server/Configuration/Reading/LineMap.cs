@@ -8,6 +8,9 @@ internal sealed class LineMap
     private readonly byte[] _text;
     private readonly List<int> _starts = [0];
 
+    // Places are asked for in order: counting goes on from the last one, however long the line.
+    private (int Offset, int Column) _last = (0, 1);
+
     public LineMap(byte[] text)
     {
         _text = text;
@@ -25,7 +28,9 @@ internal sealed class LineMap
         var end = (int)Math.Clamp(offset, 0, _text.Length);
         var index = _starts.BinarySearch(end);
         var line = index >= 0 ? index : ~index - 1;
-        return (line + 1, Encoding.UTF8.GetCharCount(_text, _starts[line], end - _starts[line]) + 1);
+        var (from, column) = _last.Offset >= _starts[line] && _last.Offset <= end ? _last : (_starts[line], 1);
+        _last = (end, column + Encoding.UTF8.GetCharCount(_text, from, end - from));
+        return (line + 1, _last.Column);
     }
 
     public (int Line, int Column) At(long line, long byteInLine) =>

@@ -47,11 +47,12 @@ internal sealed class CredentialValidator : IConfigurationValidator
             faults.Add(several, "is an empty list", "Add a key, or leave it out where none is needed");
         }
 
+        var seen = new HashSet<string>(StringComparer.Ordinal);
         for (var i = 0; i < keys.Count; i++)
         {
             var at = SettingPath.Item(several, i);
             ValidateKey(keys[i], at, faults);
-            if (keys.Take(i).Contains(keys[i], StringComparer.Ordinal))
+            if (!seen.Add(keys[i]))
             {
                 faults.Add(at, "repeats an earlier key, whose limits would be counted twice", "Remove it");
             }

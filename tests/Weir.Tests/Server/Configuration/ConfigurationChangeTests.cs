@@ -33,7 +33,7 @@ public sealed class ConfigurationChangeTests
         ConfigurationChange.Between(before, after).ShouldBe(
         [
             new("server.url", true),
-            new("server.drain", false),
+            new("server.drain", true),
             new("state", true),
             new("providers.a.limits", false),
             new("providers.gone", false),

@@ -6,8 +6,8 @@ namespace Weir.Tests.Server.Configuration;
 
 public sealed class ConfigurationWatcherTests : IDisposable
 {
-    private const string Good = """{ "server": { "drain": "1s" }, "providers": {} }""";
-    private const string Better = """{ "server": { "drain": "2s" }, "providers": {} }""";
+    private const string Good = """{ "prices": { "m": { "input": 1 } }, "providers": {} }""";
+    private const string Better = """{ "prices": { "m": { "input": 2 } }, "providers": {} }""";
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("weir-watch-");
     private readonly LogLines _log = new();
@@ -25,11 +25,11 @@ public sealed class ConfigurationWatcherTests : IDisposable
 
         File.WriteAllText(_path, Better);
         watcher.Look();
-        live.Current.Server.Drain.ShouldBe(TimeSpan.FromSeconds(1));
+        Price(live.Current).ShouldBe(1);
         watcher.Look();
 
-        live.Current.Server.Drain.ShouldBe(TimeSpan.FromSeconds(2));
-        _log.Lines.ShouldBe([$"Information {_path} was read again. Changed: server.drain"]);
+        Price(live.Current).ShouldBe(2);
+        _log.Lines.ShouldBe([$"Information {_path} was read again. Changed: prices.m.input"]);
     }
 
     [Fact]
@@ -37,8 +37,8 @@ public sealed class ConfigurationWatcherTests : IDisposable
     {
         File.WriteAllText(_path, Good);
         var (watcher, live) = Start();
-        var applied = new List<TimeSpan>();
-        live.OnChange(options => applied.Add(options.Server.Drain));
+        var applied = new List<double?>();
+        live.OnChange(options => applied.Add(Price(options)));
 
         File.WriteAllText(_path, "");
         watcher.Look();
@@ -47,7 +47,7 @@ public sealed class ConfigurationWatcherTests : IDisposable
         watcher.Look();
         watcher.Look();
 
-        applied.ShouldBe([TimeSpan.FromSeconds(2)]);
+        applied.ShouldBe([2]);
         _log.Lines.Count.ShouldBe(1);
     }
 
@@ -63,7 +63,7 @@ public sealed class ConfigurationWatcherTests : IDisposable
         watcher.Look();
         watcher.Look();
 
-        live.Current.Server.Drain.ShouldBe(TimeSpan.FromSeconds(2));
+        Price(live.Current).ShouldBe(2);
     }
 
     [Fact]
@@ -84,7 +84,7 @@ public sealed class ConfigurationWatcherTests : IDisposable
         watcher.Look();
         watcher.Look();
 
-        live.Current.Server.Drain.ShouldBe(TimeSpan.FromSeconds(2));
+        Price(live.Current).ShouldBe(2);
     }
 
     [Fact]
@@ -105,13 +105,13 @@ public sealed class ConfigurationWatcherTests : IDisposable
         [
             $"Error {_path}:1:15: server.drian: is not a setting. Did you mean \"drain\"?",
             $"Error {_path}:1:41: state: is no store that Weir knows. Write \"sqlite\", \"memory\" or \"redis://host:6379/0\".",
-            $"Error {_path} has 2 faults: the last good configuration stays in force",
+            $"Error The last good configuration stays in force; faults in {_path}: 2",
         ]);
 
         File.WriteAllText(_path, Better);
         watcher.Look();
         watcher.Look();
-        live.Current.Server.Drain.ShouldBe(TimeSpan.FromSeconds(2));
+        Price(live.Current).ShouldBe(2);
     }
 
     [Fact]
@@ -128,7 +128,7 @@ public sealed class ConfigurationWatcherTests : IDisposable
         File.WriteAllText(_path, Better);
         watcher.Look();
         watcher.Look();
-        live.Current.Server.Drain.ShouldBe(TimeSpan.FromSeconds(2));
+        Price(live.Current).ShouldBe(2);
     }
 
     [Fact]
@@ -152,7 +152,7 @@ public sealed class ConfigurationWatcherTests : IDisposable
         File.WriteAllText(_path, Good);
         var (watcher, _) = Start();
 
-        File.WriteAllText(_path, """{ "server": { "drain": "1s", "url": "http://127.0.0.1:7801" }, "providers": {} }""");
+        File.WriteAllText(_path, """{ "server": { "url": "http://127.0.0.1:7801" }, "prices": { "m": { "input": 1 } }, "providers": {} }""");
         watcher.Look();
         watcher.Look();
 
@@ -168,7 +168,7 @@ public sealed class ConfigurationWatcherTests : IDisposable
         watcher.Look();
         watcher.Look();
 
-        live.Current.Server.Drain.ShouldBe(TimeSpan.FromSeconds(2));
+        Price(live.Current).ShouldBe(2);
     }
 
     [Fact]
@@ -190,10 +190,12 @@ public sealed class ConfigurationWatcherTests : IDisposable
             await Task.WhenAny(swapped.Task, Task.Delay(5));
         }
 
-        (await swapped.Task).Server.Drain.ShouldBe(TimeSpan.FromSeconds(2));
+        Price(await swapped.Task).ShouldBe(2);
         await watcher.StopAsync(CancellationToken.None);
         time.ArmedTimers.ShouldBe(0);
     }
+
+    private static double? Price(WeirOptions options) => options.Prices["m"].Input;
 
     private (ConfigurationWatcher Watcher, LiveConfiguration Live) Start(TimeProvider? time = null, Action? afterLoad = null)
     {
