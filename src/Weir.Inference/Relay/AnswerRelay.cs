@@ -43,7 +43,7 @@ internal static class AnswerRelay
             return ResponseBodyRelay.RelayAsync(upstream, ids, answer, report, clock, idle);
         }
 
-        answer.Begin(new AnswerHead(upstream.Status, upstream.ContentHeaders.ContentType?.ToString(), LengthOf(upstream), report)
+        answer.Begin(new AnswerHead(upstream.Status, upstream.ContentType, LengthOf(upstream), report)
         {
             Passed = PassedHeaders.Of(upstream),
         });
@@ -53,7 +53,7 @@ internal static class AnswerRelay
     }
 
     private static long? LengthOf(UpstreamAnswer upstream) =>
-        upstream.IsStream ? null : upstream.IsWhole ? upstream.Head.Length : upstream.ContentHeaders.ContentLength;
+        upstream.IsStream ? null : upstream.IsWhole ? upstream.Head.Length : upstream.ContentLength;
 
     private static async ValueTask<(RelayEnd, TokenUsage?)> RelayBodyAsync(UpstreamAnswer upstream, IAnswer answer, AttemptClock clock, TimeSpan idle)
     {

@@ -74,7 +74,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
                 Head = head,
                 Body = body.Memory,
                 Tenant = caller.Tenant,
-                MayUse = caller.MayUseRoute,
+                MayUse = caller.MayUse,
                 Priority = priority,
                 Timeout = timeout,
                 IdempotencyKey = headers["idempotency-key"],
@@ -109,14 +109,14 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
 
     private async Task ListModelsAsync(HttpContext context)
     {
-        var entries = await models.ListAsync(context.GetCaller().MayUseRoute, context.RequestAborted);
+        var entries = await models.ListAsync(context.GetCaller().MayUse, context.RequestAborted);
         await context.Response.WriteJsonAsync(new ModelList([.. entries.Select(View)]));
     }
 
     private async Task FindModelAsync(HttpContext context)
     {
         var id = (string)context.GetRouteValue("id")!;
-        if (await models.FindAsync(id, context.GetCaller().MayUseRoute, context.RequestAborted) is { } entry)
+        if (await models.FindAsync(id, context.GetCaller().MayUse, context.RequestAborted) is { } entry)
         {
             await context.Response.WriteJsonAsync(View(entry));
         }

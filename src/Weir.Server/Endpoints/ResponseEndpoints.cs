@@ -62,7 +62,7 @@ internal sealed class ResponseEndpoints(InferencePipeline pipeline, KeyLimits li
                 Body = default,
                 Stored = new StoredResponseCall(method, (string)context.GetRouteValue("id")!, action, query),
                 Tenant = caller.Tenant,
-                MayUse = caller.MayUseRoute,
+                MayUse = caller.MayUse,
                 Priority = priority,
                 Timeout = timeout,
                 OpenAIBeta = headers["openai-beta"],
