@@ -6,5 +6,5 @@ namespace Weir.Server.Configuration.Binding;
 internal static class NearestName
 {
     /// <summary>Null where nothing is near.</summary>
-    public static string? Find(string name, IEnumerable<string> candidates) => NearNames.Of(name, candidates).FirstOrDefault();
+    public static string? Find(string name, IEnumerable<string> candidates) => NearNames.Of(name, candidates) is [var nearest, ..] ? nearest : null;
 }
