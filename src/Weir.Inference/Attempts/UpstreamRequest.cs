@@ -9,14 +9,17 @@ namespace Weir.Inference.Attempts;
 /// <summary>The request as a provider sees it: the client's body with the model's name replaced, our key, and nothing else of the client's but what is named here.</summary>
 internal static class UpstreamRequest
 {
-    public static HttpRequestMessage Create(DeploymentModel deployment, InferenceRequest request)
+    /// <param name="deployment">Where it goes.</param>
+    /// <param name="request">What the client sent.</param>
+    /// <param name="over">Cancelled when the attempt is over, whatever has been sent by then.</param>
+    public static HttpRequestMessage Create(DeploymentModel deployment, InferenceRequest request, CancellationToken over)
     {
         var pool = deployment.State.Provider.Pool;
         var message = new HttpRequestMessage(HttpMethod.Post, deployment.UriOf(request.Operation))
         {
             Version = pool.Version,
             VersionPolicy = pool.VersionPolicy,
-            Content = new SplicedContent(request.Body, Splice.Of(request.Head.ModelValue, deployment.ModelJson)),
+            Content = new SplicedContent(request.Body, request.Owner, Splice.Of(request.Head.ModelValue, deployment.ModelJson), over: over),
         };
         var headers = message.Headers;
         if (deployment.State.Key.Authorization is { } authorization)

@@ -74,6 +74,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
                     Operation = operation,
                     Head = head,
                     Body = body.Memory,
+                    Owner = body,
                     Tenant = caller.Tenant,
                     MayUse = caller.MayUseRoute,
                     Priority = priority,
