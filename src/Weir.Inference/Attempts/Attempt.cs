@@ -24,7 +24,7 @@ internal static class Attempt
         UpstreamAnswer? answer = null;
         try
         {
-            using var message = UpstreamRequest.Create(deployment, request);
+            using var message = UpstreamRequest.Create(deployment, request, clock.Token);
             if (request.Head.Stream)
             {
                 clock.Arm(provider.FirstByteTimeout);

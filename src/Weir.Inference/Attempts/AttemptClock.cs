@@ -74,6 +74,8 @@ internal sealed class AttemptClock : IDisposable
     public void Dispose()
     {
         _client.Dispose();
+        // What is still being sent for an attempt that is over ends here.
+        _source.Cancel();
         _source.Dispose();
     }
 

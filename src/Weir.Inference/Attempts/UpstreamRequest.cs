@@ -11,12 +11,15 @@ namespace Weir.Inference.Attempts;
 /// <summary>The request as a provider sees it: the client's body with the model's name replaced, our key, and nothing else of the client's but what is named here.</summary>
 internal static class UpstreamRequest
 {
-    public static HttpRequestMessage Create(DeploymentModel deployment, InferenceRequest request)
+    /// <param name="deployment">Where it goes.</param>
+    /// <param name="request">What the client sent.</param>
+    /// <param name="over">Cancelled when the attempt is over, whatever has been sent by then.</param>
+    public static HttpRequestMessage Create(DeploymentModel deployment, InferenceRequest request, CancellationToken over)
     {
         var pool = deployment.State.Provider.Pool;
         var message = request is { Stored: { } call, Pin: { } pin }
             ? new HttpRequestMessage(call.Method, UriOf(deployment, call, pin))
-            : new HttpRequestMessage(HttpMethod.Post, deployment.UriOf(request.Operation)) { Content = Body(deployment, request) };
+            : new HttpRequestMessage(HttpMethod.Post, deployment.UriOf(request.Operation)) { Content = Body(deployment, request, over) };
         message.Version = pool.Version;
         message.VersionPolicy = pool.VersionPolicy;
         var headers = message.Headers;
@@ -51,10 +54,12 @@ internal static class UpstreamRequest
         return message;
     }
 
-    private static SplicedContent Body(DeploymentModel deployment, InferenceRequest request) => new(
+    private static SplicedContent Body(DeploymentModel deployment, InferenceRequest request, CancellationToken over) => new(
         request.Body,
+        request.Owner,
         Splice.Of(request.Head.ModelValue, deployment.ModelJson),
-        request.Pin is { } pin ? Splice.Of(request.Head.PreviousResponseValue, JsonSerializer.SerializeToUtf8Bytes(pin.Origin.UpstreamId)) : null);
+        request.Pin is { } pin ? Splice.Of(request.Head.PreviousResponseValue, JsonSerializer.SerializeToUtf8Bytes(pin.Origin.UpstreamId)) : null,
+        over);
 
     private static Uri UriOf(DeploymentModel deployment, StoredResponseCall call, ResponsePin pin) =>
         new($"{deployment.UriOf(Operation.Responses)}/{Uri.EscapeDataString(pin.Origin.UpstreamId)}{call.Action}{call.Query}");

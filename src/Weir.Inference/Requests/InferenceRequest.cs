@@ -9,8 +9,11 @@ public sealed class InferenceRequest
 
     public required RequestHead Head { get; init; }
 
-    /// <summary>Valid until the pipeline has returned.</summary>
+    /// <summary>Valid until the pipeline has returned, and for as long as <see cref="Owner"/> is held.</summary>
     public required ReadOnlyMemory<byte> Body { get; init; }
+
+    /// <summary>Whose memory <see cref="Body"/> is; null: memory that is not used again.</summary>
+    public PooledBody? Owner { get; init; }
 
     /// <summary>Whom the data belongs to.</summary>
     public required string Tenant { get; init; }

@@ -3,16 +3,21 @@ using System.IO.Pipelines;
 
 namespace Weir.Inference.Requests;
 
-/// <summary>A body, read once into one piece of pooled memory.</summary>
+/// <summary>
+/// A body, read once into one piece of pooled memory. The memory goes back to the pool when its owner has disposed of it and
+/// nobody holds it any more: a send may go on after its answer has come.
+/// </summary>
 public sealed class PooledBody : IDisposable
 {
     private const int FirstSize = 4096;
     private byte[]? _buffer;
     private int _length;
+    private int _holds = 1;
+    private int _disposed;
 
     private PooledBody(byte[] buffer) => _buffer = buffer;
 
-    /// <summary>Valid until this is disposed.</summary>
+    /// <summary>Valid until this is disposed, and for whoever holds it until then.</summary>
     public ReadOnlyMemory<byte> Memory => (_buffer ?? throw new ObjectDisposedException(nameof(PooledBody))).AsMemory(0, _length);
 
     /// <summary>Reads to the end.</summary>
@@ -60,11 +65,38 @@ public sealed class PooledBody : IDisposable
         }
     }
 
-    public void Dispose()
+    /// <summary>Keeps <see cref="Memory"/> valid until <see cref="Release"/>; false where it is gone already.</summary>
+    public bool TryHold()
     {
-        if (Interlocked.Exchange(ref _buffer, null) is { } buffer)
+        var holds = Volatile.Read(ref _holds);
+        while (holds > 0)
+        {
+            var seen = Interlocked.CompareExchange(ref _holds, holds + 1, holds);
+            if (seen == holds)
+            {
+                return true;
+            }
+
+            holds = seen;
+        }
+
+        return false;
+    }
+
+    /// <summary>Ends one successful <see cref="TryHold"/>.</summary>
+    public void Release()
+    {
+        if (Interlocked.Decrement(ref _holds) == 0 && Interlocked.Exchange(ref _buffer, null) is { } buffer)
         {
             ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        {
+            Release();
         }
     }
 

@@ -3,20 +3,29 @@ using System.Net.Http.Headers;
 
 namespace Weir.Inference.Requests;
 
-/// <summary>A request body as it came, with only some values replaced: no copy of it is made.</summary>
+/// <summary>
+/// A request body as it came, with only some values replaced: no copy of it is made. Over HTTP/2 an answer may come, and its
+/// request be over, while the body still waits for room: so the send itself holds the memory it sends from.
+/// </summary>
 internal sealed class SplicedContent : HttpContent
 {
     private static readonly MediaTypeHeaderValue Json = new("application/json");
     private readonly ReadOnlyMemory<byte> _body;
+    private readonly PooledBody? _owner;
+    private readonly CancellationToken _over;
     private readonly Splice _first;
     private readonly Splice? _second;
 
     /// <param name="body">The body as the client sent it.</param>
+    /// <param name="owner">Whose memory it is; null: nobody's who would use it again.</param>
     /// <param name="first">What replaces the model name.</param>
     /// <param name="second">Another replacement, or null; the order in the body does not matter.</param>
-    public SplicedContent(ReadOnlyMemory<byte> body, Splice first, Splice? second = null)
+    /// <param name="over">Cancelled when nobody waits for the answer any more: what is not sent by then need not be.</param>
+    public SplicedContent(ReadOnlyMemory<byte> body, PooledBody? owner, Splice first, Splice? second = null, CancellationToken over = default)
     {
         _body = body;
+        _owner = owner;
+        _over = over;
         (_first, _second) = second is { } other && other.Start < first.Start ? (other, first) : (first, second);
         Headers.ContentType = Json;
     }
@@ -26,17 +35,31 @@ internal sealed class SplicedContent : HttpContent
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
-        await stream.WriteAsync(_body[.._first.Start], cancellationToken).ConfigureAwait(false);
-        await stream.WriteAsync(_first.Value, cancellationToken).ConfigureAwait(false);
-        var rest = _first.End;
-        if (_second is { } second)
+        if (_owner is not null && !_owner.TryHold())
         {
-            await stream.WriteAsync(_body[rest..second.Start], cancellationToken).ConfigureAwait(false);
-            await stream.WriteAsync(second.Value, cancellationToken).ConfigureAwait(false);
-            rest = second.End;
+            throw new OperationCanceledException("The request is over.", _over);
         }
 
-        await stream.WriteAsync(_body[rest..], cancellationToken).ConfigureAwait(false);
+        try
+        {
+            // The connection cancels its own writes; this token ends those that outlive the attempt.
+            var stop = _over.CanBeCanceled ? _over : cancellationToken;
+            await stream.WriteAsync(_body[.._first.Start], stop).ConfigureAwait(false);
+            await stream.WriteAsync(_first.Value, stop).ConfigureAwait(false);
+            var rest = _first.End;
+            if (_second is { } second)
+            {
+                await stream.WriteAsync(_body[rest..second.Start], stop).ConfigureAwait(false);
+                await stream.WriteAsync(second.Value, stop).ConfigureAwait(false);
+                rest = second.End;
+            }
+
+            await stream.WriteAsync(_body[rest..], stop).ConfigureAwait(false);
+        }
+        finally
+        {
+            _owner?.Release();
+        }
     }
 
     protected override bool TryComputeLength(out long length)

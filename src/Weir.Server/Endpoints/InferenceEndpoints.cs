@@ -73,6 +73,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
                 Operation = operation,
                 Head = head,
                 Body = body.Memory,
+                Owner = body,
                 Tenant = caller.Tenant,
                 MayUse = caller.MayUse,
                 Priority = priority,

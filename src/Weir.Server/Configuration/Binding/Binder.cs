@@ -124,7 +124,7 @@ internal sealed class Binder(FaultList faults)
         {
             var near = NearestName.Find(node.Text, shape.Words.Select(word => word.Text));
             var remedy = near is null ? $"Write {shape.Expected}" : $"Did you mean \"{near}\"? It is {shape.Expected}";
-            faults.Add(place.Path, $"'{node.Written}' is not known here", remedy);
+            faults.Add(place.Path, $"{Shown(node)} is not known here", remedy);
         }
 
         return known?.Value;
@@ -135,22 +135,22 @@ internal sealed class Binder(FaultList faults)
 
     private object? BindScalar(ScalarShape shape, Setting? setting, ConfigScalar node, Place place)
     {
-        var shown = setting is { Secret: true } ? "what is written" : $"'{node.Written}'";
         if (shape.Read(node.Text) is not { } value)
         {
-            faults.Add(place.Path, $"{shown} is not {shape.Expected}", $"Write it like {shape.Example}");
+            faults.Add(place.Path, $"{Shown(node)} is not {shape.Expected}", $"Write it like {shape.Example}");
             return null;
         }
 
         if (setting?.Bounds is { } bounds && ScalarShape.Measure(value) is { } measure && (measure < bounds.Least || measure > bounds.Greatest))
         {
-            faults.Add(place.Path, $"{shown} is out of range", $"Choose from {shape.Write(bounds.Least)} to {shape.Write(bounds.Greatest)}");
+            // It has been read as a number, a duration or a size: nobody's secret.
+            faults.Add(place.Path, $"'{node.Written}' is out of range", $"Choose from {shape.Write(bounds.Least)} to {shape.Write(bounds.Greatest)}");
             return null;
         }
 
         if (setting?.Pattern is { } pattern && !pattern.IsMatch(node.Text))
         {
-            faults.Add(place.Path, $"{shown} is not allowed", $"It must match {pattern}");
+            faults.Add(place.Path, $"{Shown(node)} is not allowed", $"It must match {pattern}");
             return null;
         }
 
@@ -162,6 +162,12 @@ internal sealed class Binder(FaultList faults)
 
         return value;
     }
+
+    /// <summary>
+    /// What stands in the wrong place may be a secret that belongs in another, so it is shown only where it cannot be one: as the
+    /// name of a variable.
+    /// </summary>
+    private static string Shown(ConfigScalar node) => VariableExpansion.IsReference(node.Written) ? $"'{node.Written}'" : "what is written";
 
     /// <summary>A file says by quotes what is text; a variable or a flag cannot. Sizes may be plain numbers anywhere.</summary>
     private static bool IsWrittenAs(ScalarShape shape, ConfigScalar node) => shape.Scalar switch

@@ -9,6 +9,10 @@ namespace Weir.Server.Configuration.Reading;
 /// </summary>
 internal sealed partial class VariableExpansion(IReadOnlyDictionary<string, string> environment, FaultList faults)
 {
+    /// <summary>Whether a text as it was written is one variable and nothing else.</summary>
+    public static bool IsReference(string written) =>
+        written is ['$', '{', .. var name, '}'] && Name().IsMatch(name);
+
     public ConfigNode Expand(ConfigNode node, string path)
     {
         switch (node)

@@ -88,6 +88,10 @@ internal sealed class CredentialValidator : IConfigurationValidator
             {
                 faults.Add(at, "has a line break", "Write the value on one line");
             }
+            else if (value.AsSpan().ContainsAnyExceptInRange(' ', '~'))
+            {
+                faults.Add(at, "has characters that a header cannot carry", "Write it in ASCII, encoded as the provider says");
+            }
         }
     }
 }

@@ -7,6 +7,9 @@ namespace Weir.Server.Configuration.Validation;
 /// <summary>Routes lead to providers that exist, each deployment once.</summary>
 internal sealed class RouteValidator : IConfigurationValidator
 {
+    // Keys are longer, should one stand here by mistake; names are seldom.
+    private const int LongestShown = 32;
+
     public void Validate(WeirOptions options, FaultList faults)
     {
         foreach (var (name, route) in options.Routes)
@@ -55,6 +58,7 @@ internal sealed class RouteValidator : IConfigurationValidator
 
         var near = NearestName.Find(provider, options.Providers.Keys);
         var known = options.Providers.Count == 0 ? "There are none" : $"There are {string.Join(", ", options.Providers.Keys)}";
-        faults.Add(path, "names no entry of providers", near is null ? known : $"Did you mean \"{near}\"? {known}");
+        var shown = provider.Length <= LongestShown ? $"'{provider}' " : "";
+        faults.Add(path, $"{shown}names no entry of providers", near is null ? known : $"Did you mean \"{near}\"? {known}");
     }
 }
