@@ -17,6 +17,7 @@ internal sealed class GatewayHarness : IAsyncDisposable
 {
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
     private readonly ServiceProvider _services;
+    private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public GatewayHarness(InferenceOptions options)
     {
@@ -53,6 +54,9 @@ internal sealed class GatewayHarness : IAsyncDisposable
         },
     };
 
+    /// <summary>Ends once the head of an answer has been given to a client.</summary>
+    public Task Begun => _begun.Task;
+
     public Task<TestAnswer> ChatAsync(string extra = "", TimeSpan? timeout = null, CancellationToken clientGone = default) =>
         SendAsync($$"""{"model":"fast","messages":[]{{extra}}}""", Operation.ChatCompletions, timeout, clientGone);
 
@@ -62,7 +66,7 @@ internal sealed class GatewayHarness : IAsyncDisposable
     {
         var bytes = Encoding.UTF8.GetBytes(body);
         RequestHeadScanner.Scan(bytes, out var head).ShouldBeNull();
-        var answer = new TestAnswer();
+        var answer = new TestAnswer(_begun);
         var request = new InferenceRequest { Operation = operation, Head = head, Body = bytes, Tenant = "t", Timeout = timeout };
         try
         {
@@ -108,7 +112,7 @@ internal sealed class GatewayHarness : IAsyncDisposable
 }
 
 /// <summary>What a client would have seen.</summary>
-internal sealed class TestAnswer : IAnswer
+internal sealed class TestAnswer(TaskCompletionSource? begun = null) : IAnswer
 {
     private readonly Pipe _pipe = new(new PipeOptions(pauseWriterThreshold: 0));
     private string? _text;
@@ -131,6 +135,7 @@ internal sealed class TestAnswer : IAnswer
     {
         Head.ShouldBeNull("an answer begins once");
         Head = head;
+        begun?.TrySetResult();
     }
 
     public void Abort() => Aborted = true;
