@@ -69,6 +69,13 @@ internal sealed class SimulatedProviderFixture : IAsyncDisposable
 
     public async Task<JsonObject> StatsAsync() => JsonNode.Parse(await Client.GetStringAsync("/sim/stats?prompts=true"))!.AsObject();
 
+    /// <summary>Waits until a request has been read and has met its fate; in flight it is before that.</summary>
+    public async Task ReadAsync()
+    {
+        while ((int)(await StatsAsync())["prompts"]!["distinct"]! == 0)
+            await Task.Delay(5);
+    }
+
     public async Task ShouldEventuallyEndAsync(string outcome, int count = 1)
     {
         for (var attempt = 0; ; attempt++)
