@@ -102,7 +102,8 @@ public sealed class UpTests : IDisposable
         using var leave = new CancellationTokenSource();
 
         var asked = weir.ChatAsync("slow", "no answer comes", cancellationToken: leave.Token);
-        while ((int)(await sim.StatsAsync())["in_flight"]! == 0)
+        // In flight it is as soon as its head has come; hanging once it has been read.
+        while ((int)(await sim.StatsAsync())["prompts"]!["distinct"]! == 0)
             await Task.Delay(20);
         await leave.CancelAsync();
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text;
+using Weir.Tests.Support;
 
 namespace Weir.EndToEnd.Support;
 
@@ -10,6 +11,7 @@ internal sealed partial class ChildProcess : IAsyncDisposable
     private const int Terminate = 15;
 
     private readonly Process _process;
+    private readonly Watchdog _watchdog;
     private readonly StringBuilder _output = new();
 
     public ChildProcess(string file, IEnumerable<string> arguments, string folder, IReadOnlyDictionary<string, string?>? environment = null)
@@ -36,6 +38,7 @@ internal sealed partial class ChildProcess : IAsyncDisposable
             start.Environment[name] = value;
 
         _process = Process.Start(start) ?? throw new InvalidOperationException($"{file} did not start.");
+        _watchdog = new Watchdog(_process);
         _process.StandardInput.Close();
         _process.OutputDataReceived += (_, line) => Keep(line.Data);
         _process.ErrorDataReceived += (_, line) => Keep(line.Data);
@@ -90,6 +93,7 @@ internal sealed partial class ChildProcess : IAsyncDisposable
             await _process.WaitForExitAsync();
         }
 
+        _watchdog.Dispose();
         if (TestContext.Current.TestState?.Result == TestResult.Failed || TestContext.Current.TestState is null)
             TestContext.Current.TestOutputHelper?.WriteLine($"{string.Join(' ', _process.StartInfo.ArgumentList)} said:\n{Output}\n");
         _process.Dispose();

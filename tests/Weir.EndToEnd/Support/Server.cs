@@ -1,9 +1,9 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
+using Weir.Tests.Support;
 
 namespace Weir.EndToEnd.Support;
 
@@ -75,7 +75,7 @@ internal sealed class Server : IAsyncDisposable
 
     private static async Task<Server> StartAsync(Scratch scratch, string command, string ready, string[] flags)
     {
-        var port = FreePort();
+        var port = FreePort.Next();
         var server = new Server(new ChildProcess("dotnet", [Artifacts.WeirDll, command, "--url", $"http://127.0.0.1:{port}", .. flags], scratch.Path), port);
         var started = TimeProvider.System.GetTimestamp();
         while (TimeProvider.System.GetElapsedTime(started) < StartWithin && !server.Process.HasExited)
@@ -97,12 +97,5 @@ internal sealed class Server : IAsyncDisposable
         var output = server.Process.Output;
         await server.DisposeAsync();
         throw new InvalidOperationException($"weir {command} did not become ready. It said:\n{output}");
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

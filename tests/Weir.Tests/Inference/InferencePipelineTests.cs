@@ -86,7 +86,7 @@ public sealed class InferencePipelineTests
             for (var i = 0; i < 5; i++)
             {
                 await exchange.EventAsync($$"""{"n":{{i}}}""");
-                (await seen.WaitAsync(TimeSpan.FromSeconds(10))).ShouldBeTrue();
+                (await seen.WaitAsync(TimeSpan.FromSeconds(30))).ShouldBeTrue();
             }
 
             await exchange.EventAsync("[DONE]");
@@ -349,7 +349,7 @@ public sealed class InferencePipelineTests
 
         answer.Report.Error!.Status.ShouldBe(504);
         answer.Report.Error.Code.ShouldBe("deadline_exceeded");
-        await closed.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        await closed.Task.WaitAsync(TimeSpan.FromSeconds(30));
     }
 
     [Fact]
@@ -389,7 +389,6 @@ public sealed class InferencePipelineTests
             await exchange.BeginStreamAsync();
             await exchange.EventAsync("""{"n":1}""");
             await exchange.ChunkAsync(last);
-            await Task.Delay(100);
             exchange.Close();
         });
         await using var other = new ScriptedUpstream(StreamOk);
@@ -486,13 +485,16 @@ public sealed class InferencePipelineTests
     [Fact]
     public async Task RunAsync_LargeAnswerBreaksOff_AbortsTheClientsConnection()
     {
+        GatewayHarness? asked = null;
         await using var bad = new ScriptedUpstream(async exchange =>
         {
             await exchange.SendAsync("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900000\r\n\r\n" + new string('x', 300_000));
-            await Task.Delay(100);
+            // A reset takes with it what has not been read.
+            await asked!.Begun;
             exchange.Reset();
         });
         await using var gateway = new GatewayHarness(GatewayHarness.Route(bad));
+        asked = gateway;
 
         var answer = await gateway.ChatAsync();
 
@@ -515,11 +517,11 @@ public sealed class InferencePipelineTests
         using var client = new CancellationTokenSource();
 
         var running = gateway.ChatAsync(clientGone: client.Token);
-        await arrived.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        await arrived.Task.WaitAsync(TimeSpan.FromSeconds(30));
         await client.CancelAsync();
 
         (await running).Report.Status.ShouldBe(499);
-        await closed.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        await closed.Task.WaitAsync(TimeSpan.FromSeconds(30));
         gateway.Tables.Current.Find("fast")!.Deployments[0].State.Lane.InFlight.ShouldBe(0);
     }
 
@@ -546,7 +548,7 @@ public sealed class InferencePipelineTests
         await client.CancelAsync();
 
         (await running).Report.FailedBy.ShouldBe("client_left");
-        await closed.Task.WaitAsync(TimeSpan.FromSeconds(10));
+        await closed.Task.WaitAsync(TimeSpan.FromSeconds(30));
     }
 
     [Fact]

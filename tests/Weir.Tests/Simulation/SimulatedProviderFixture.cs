@@ -2,6 +2,9 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
 using Weir.Simulation;
 
 namespace Weir.Tests.Simulation;
@@ -22,6 +25,12 @@ internal sealed class SimulatedProviderFixture : IAsyncDisposable
     }
 
     public HttpClient Client { get; }
+
+    /// <summary>How long a stop waits for requests before it cuts them.</summary>
+    public TimeSpan StopsWithin
+    {
+        set => _app.Services.GetRequiredService<IOptions<HostOptions>>().Value.ShutdownTimeout = value;
+    }
 
     public static async Task<SimulatedProviderFixture> StartAsync(SimulationOptions? options = null, TimeProvider? time = null)
     {
@@ -59,6 +68,13 @@ internal sealed class SimulatedProviderFixture : IAsyncDisposable
     }
 
     public async Task<JsonObject> StatsAsync() => JsonNode.Parse(await Client.GetStringAsync("/sim/stats?prompts=true"))!.AsObject();
+
+    /// <summary>Waits until a request has been read and has met its fate; in flight it is before that.</summary>
+    public async Task ReadAsync()
+    {
+        while ((int)(await StatsAsync())["prompts"]!["distinct"]! == 0)
+            await Task.Delay(5);
+    }
 
     public async Task ShouldEventuallyEndAsync(string outcome, int count = 1)
     {

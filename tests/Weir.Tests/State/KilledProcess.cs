@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Weir.State;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.State;
 
@@ -17,6 +18,7 @@ internal static class KilledProcess
             UseShellExecute = false,
         };
         using var process = Process.Start(info)!;
+        using var watchdog = new Watchdog(process);
         var acknowledged = new Dictionary<string, int>();
         try
         {

@@ -18,6 +18,7 @@ internal sealed class GatewayHarness : IAsyncDisposable
 {
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
     private readonly ServiceProvider _services;
+    private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public GatewayHarness(InferenceOptions options, bool secret = true)
     {
@@ -59,6 +60,9 @@ internal sealed class GatewayHarness : IAsyncDisposable
         },
     };
 
+    /// <summary>Ends once the head of an answer has been given to a client.</summary>
+    public Task Begun => _begun.Task;
+
     public Task<TestAnswer> ChatAsync(string extra = "", TimeSpan? timeout = null, CancellationToken clientGone = default) =>
         SendAsync($$"""{"model":"fast","messages":[]{{extra}}}""", Operation.ChatCompletions, timeout, clientGone);
 
@@ -73,7 +77,7 @@ internal sealed class GatewayHarness : IAsyncDisposable
 
     public async Task<TestAnswer> RunAsync(InferenceRequest request, CancellationToken clientGone = default)
     {
-        var answer = new TestAnswer();
+        var answer = new TestAnswer(_begun);
         try
         {
             answer.Report = await Get<InferencePipeline>().RunAsync(request, answer, clientGone);
@@ -118,7 +122,7 @@ internal sealed class GatewayHarness : IAsyncDisposable
 }
 
 /// <summary>What a client would have seen.</summary>
-internal sealed class TestAnswer : IAnswer
+internal sealed class TestAnswer(TaskCompletionSource? begun = null) : IAnswer
 {
     private readonly Pipe _pipe = new(new PipeOptions(pauseWriterThreshold: 0));
     private string? _text;
@@ -141,6 +145,7 @@ internal sealed class TestAnswer : IAnswer
     {
         Head.ShouldBeNull("an answer begins once");
         Head = head;
+        begun?.TrySetResult();
     }
 
     public void Abort() => Aborted = true;

@@ -1,7 +1,6 @@
-using System.Net;
-using System.Net.Sockets;
 using Weir.State;
 using Weir.State.Redis;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.State.Redis;
 
@@ -35,12 +34,7 @@ public sealed class RedisDiagnosisTests
     [Fact]
     public async Task Open_NobodyThere_SaysSo()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        listener.Stop();
-
-        (await FailAsync($"redis://127.0.0.1:{port}", null)).ShouldContain("cannot be reached");
+        (await FailAsync($"redis://127.0.0.1:{FreePort.Next()}", null)).ShouldContain("cannot be reached");
     }
 
     [Theory]

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.State.Redis;
 
@@ -14,6 +15,7 @@ internal sealed class RedisServer : IAsyncDisposable
 
     private readonly string[] _settings;
     private Process? _process;
+    private Watchdog? _watchdog;
     private bool _paused;
 
     private RedisServer(string folder, int port, string[] settings) => (Folder, Port, _settings) = (folder, port, settings);
@@ -26,17 +28,24 @@ internal sealed class RedisServer : IAsyncDisposable
 
     public static async Task<RedisServer> StartAsync(params string[] settings)
     {
-        var folder = Directory.CreateTempSubdirectory("weir-redis-").FullName;
-        var server = new RedisServer(folder, FreePort(), settings);
-        try
+        for (var tries = 1; ; tries++)
         {
-            await server.StartAsync();
-            return server;
-        }
-        catch
-        {
-            await server.DisposeAsync();
-            throw;
+            var server = new RedisServer(Directory.CreateTempSubdirectory("weir-redis-").FullName, FreePort.Next(), settings);
+            try
+            {
+                await server.StartAsync();
+                return server;
+            }
+            catch (IOException) when (tries < 5)
+            {
+                // Another process took the port in the meantime.
+                await server.DisposeAsync();
+            }
+            catch
+            {
+                await server.DisposeAsync();
+                throw;
+            }
         }
     }
 
@@ -59,25 +68,20 @@ internal sealed class RedisServer : IAsyncDisposable
             throw new InvalidOperationException("These tests need a real redis-server 7.0 or newer: run ./weir test, which installs it, or apt-get install redis-server.", e);
         }
 
-        _process.OutputDataReceived += (_, _) => { };
+        _watchdog = new Watchdog(_process, Folder);
+        // What this process says, and not whoever answers at the port.
+        var ready = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var said = new StringBuilder();
+        _process.OutputDataReceived += (_, line) =>
+        {
+            said.AppendLine(line.Data);
+            if (line.Data is null || line.Data.Contains("Ready to accept connections", StringComparison.Ordinal))
+                ready.TrySetResult(line.Data is not null);
+        };
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
-        for (var tries = 0; ; tries++)
-        {
-            try
-            {
-                var reply = await SayAsync("PING");
-                if (reply.StartsWith("+PONG", StringComparison.Ordinal) || reply.StartsWith("-NOAUTH", StringComparison.Ordinal))
-                    return;
-            }
-            catch (Exception e) when (e is SocketException or IOException)
-            {
-                if (_process.HasExited || tries > 600)
-                    throw new InvalidOperationException("redis-server did not start.", e);
-            }
-
-            await Task.Delay(25);
-        }
+        if (!await ready.Task.WaitAsync(TimeSpan.FromSeconds(60)))
+            throw new IOException($"redis-server did not start. It said:\n{said}");
     }
 
     /// <summary>SIGSTOP: connections stay open and nothing is answered.</summary>
@@ -99,8 +103,9 @@ internal sealed class RedisServer : IAsyncDisposable
             return;
         _process.Kill();
         await _process.WaitForExitAsync();
+        _watchdog?.Dispose();
         _process.Dispose();
-        _process = null;
+        (_process, _watchdog) = (null, null);
     }
 
     /// <summary>One command on a connection of its own; the first line or bulk of the answer as it came.</summary>
@@ -124,13 +129,6 @@ internal sealed class RedisServer : IAsyncDisposable
             Continue();
         await KillAsync();
         Directory.Delete(Folder, recursive: true);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     [DllImport("libc", EntryPoint = "kill")]
