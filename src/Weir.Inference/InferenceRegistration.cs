@@ -25,11 +25,13 @@ public static class InferenceRegistration
         services.AddSingleton(provider => new InferencePipeline(
             provider.GetRequiredService<ModelDirectory>(),
             provider.GetRequiredService<ResponseDirectory>(),
-            new DeploymentPicker(provider.GetRequiredService<Random>()),
-            new RetryPolicy(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<Random>()),
-            provider.GetRequiredService<InferenceMetrics>(),
-            provider.GetRequiredService<TimeProvider>(),
-            provider.GetRequiredService<ILogger<InferencePipeline>>()));
+            new JourneyServices(
+                new DeploymentPicker(provider.GetRequiredService<Random>()),
+                new RetryPolicy(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<Random>()),
+                provider.GetRequiredService<ResponseDirectory>(),
+                provider.GetRequiredService<InferenceMetrics>(),
+                provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<ILogger<InferencePipeline>>())));
         return services;
     }
 }

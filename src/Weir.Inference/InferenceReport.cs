@@ -1,4 +1,5 @@
 using Weir.Inference.Relay;
+using Weir.Inference.Routing;
 
 namespace Weir.Inference;
 
@@ -55,4 +56,20 @@ public sealed class InferenceReport
 
     /// <summary>Null where the answer was whole; else why it was not: a class of failure in snake_case.</summary>
     public string? FailedBy { get; internal set; }
+
+    /// <summary>Nobody is left to answer.</summary>
+    internal void ClientLeft()
+    {
+        FailedBy = "client_left";
+
+        // Where an answer had begun, its status has gone out.
+        Status = Status == 0 ? 499 : Status;
+    }
+
+    internal void At(DeploymentModel target)
+    {
+        Deployment = target.Name;
+        Provider = target.Provider.Name;
+        Model = target.Model;
+    }
 }

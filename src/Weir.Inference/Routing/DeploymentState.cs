@@ -1,5 +1,6 @@
 using Weir.Flow.Admission;
 using Weir.Flow.Breaking;
+using Weir.Inference.Attempts;
 using Weir.Inference.Providers;
 
 namespace Weir.Inference.Routing;
@@ -42,6 +43,48 @@ internal sealed class DeploymentState(ProviderState provider, KeyState key, Admi
         }
 
         return Breaker.TryPass(out pass);
+    }
+
+    /// <summary>What a failure of one request means for everybody else who wants to use the deployment.</summary>
+    public void Failed(Failure failure, BreakerPass pass, AdmissionPermit permit)
+    {
+        switch (failure.Class)
+        {
+            case FailureClass.Network or FailureClass.Unavailable or FailureClass.Timeout or FailureClass.Broken:
+                pass.Failed();
+                break;
+            case FailureClass.Client:
+                pass.Succeeded();
+                Answered();
+                break;
+            default:
+                pass.Ignored();
+                break;
+        }
+
+        switch (failure.Class)
+        {
+            case FailureClass.RateLimited:
+                Throttle(failure.RetryAfter);
+                break;
+            case FailureClass.KeyRefused:
+                Key.Refusal.Mark();
+                break;
+            case FailureClass.DeploymentRefused:
+                Refusal.Mark();
+                break;
+        }
+
+        var signal = failure.Class switch
+        {
+            FailureClass.RateLimited => AdmissionSignal.Throttled,
+            FailureClass.Client => AdmissionSignal.Success,
+            FailureClass.Cancelled or FailureClass.Deadline or FailureClass.Absent => AdmissionSignal.Neutral,
+            _ => AdmissionSignal.Failure,
+        };
+
+        // Whoever was turned away used no tokens; of an attempt that was cut off nobody knows, so its estimate stays.
+        permit.Release(signal, actualTokens: failure.Status > 0 ? 0 : null);
     }
 
     /// <summary>Counts a failure that came after the attempt itself had gone well: an answer that broke off.</summary>
