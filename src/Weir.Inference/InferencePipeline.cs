@@ -153,6 +153,12 @@ public sealed partial class InferencePipeline
 
             if (failure.Class == FailureClass.Client)
             {
+                if (failure.Body.IsEmpty)
+                {
+                    report.ClientAtFault = true;
+                    return new InferenceError(failure.Status, "provider_rejected", failure.Message) { ShouldRetry = false };
+                }
+
                 await PassOnAsync(failure, answer, report, clientGone).ConfigureAwait(false);
                 return null;
             }

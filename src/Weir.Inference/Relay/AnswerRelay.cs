@@ -37,7 +37,7 @@ internal static class AnswerRelay
     public static ValueTask<(RelayEnd End, TokenUsage? Usage)> RelayAsync(
         UpstreamAnswer upstream, Operation operation, IAnswer answer, InferenceReport report, AttemptClock clock, TimeSpan idle, string provider)
     {
-        answer.Begin(new AnswerHead(upstream.Status, upstream.ContentHeaders.ContentType?.ToString(), LengthOf(upstream), report)
+        answer.Begin(new AnswerHead(upstream.Status, PassedHeaders.ContentType(upstream), LengthOf(upstream), report)
         {
             Passed = PassedHeaders.Of(upstream),
         });

@@ -8,10 +8,11 @@ internal static class PassedHeaders
         List<KeyValuePair<string, string>>? passed = null;
         foreach (var header in answer.Headers.NonValidated)
         {
-            if (header.Key.StartsWith("x-ratelimit-", StringComparison.OrdinalIgnoreCase)
+            if ((header.Key.StartsWith("x-ratelimit-", StringComparison.OrdinalIgnoreCase)
                 || header.Key.Equals("retry-after", StringComparison.OrdinalIgnoreCase))
+                && header.Value.ToString() is var value && IsPlain(value))
             {
-                (passed ??= []).Add(new(header.Key.ToLowerInvariant(), header.Value.ToString()));
+                (passed ??= []).Add(new(header.Key.ToLowerInvariant(), value));
             }
         }
 
@@ -22,4 +23,11 @@ internal static class PassedHeaders
 
         return passed;
     }
+
+    /// <summary>The content type; null where there is none that a header of ours can carry.</summary>
+    public static string? ContentType(UpstreamAnswer answer) =>
+        answer.ContentHeaders.ContentType?.ToString() is { } type && IsPlain(type) ? type : null;
+
+    // What a provider may send is wider than what a server may: an answer is not lost for the sake of a header.
+    private static bool IsPlain(string value) => !value.AsSpan().ContainsAnyExceptInRange(' ', '~');
 }
