@@ -96,51 +96,46 @@ internal static class AnswerRelay
     {
         var scanner = new EventScanner(operation.StreamEnd);
         var writer = answer.Body;
-        var held = ArrayPool<byte>.Shared.Rent(LongestHeldLine / 16);
+        // Lines are put together here and not in the writer's memory: a server that sends chunks may give less than it is asked for.
+        var buffer = ArrayPool<byte>.Shared.Rent(Math.Max(StreamRead, upstream.Head.Length));
+        var count = upstream.Head.Length;
+        upstream.Head.CopyTo(buffer);
         var holds = 0;
         var end = RelayEnd.BrokenOff;
         try
         {
-            var unread = upstream.Head;
             while (true)
             {
-                var memory = writer.GetMemory(holds + Math.Max(StreamRead, unread.Length));
-                held.AsSpan(0, holds).CopyTo(memory.Span);
-                int count;
-                if (!unread.IsEmpty)
+                var all = holds + count;
+                var whole = count == 0 ? LastLine(buffer.AsSpan(0, all), scanner) : WholeLines(buffer.AsSpan(0, all));
+                scanner.Scan(buffer.AsSpan(0, whole));
+                if (whole > 0)
                 {
-                    unread.CopyTo(memory[holds..]);
-                    count = unread.Length;
-                    unread = default;
-                }
-                else
-                {
-                    clock.ArmSilence(scanner.IsComplete ? Linger : idle);
-                    count = await upstream.Rest.ReadAsync(memory[holds..], clock.Token).ConfigureAwait(false);
-                    clock.Disarm();
-                }
-
-                var all = memory[..(holds + count)];
-                var whole = count == 0 ? LastLine(all.Span, scanner) : WholeLines(all.Span);
-                scanner.Scan(all.Span[..whole]);
-                writer.Advance(whole);
-                holds = all.Length - whole;
-                if (holds > held.Length)
-                {
-                    ArrayPool<byte>.Shared.Return(held);
-                    held = ArrayPool<byte>.Shared.Rent(holds * 2);
-                }
-
-                all.Span[whole..].CopyTo(held);
-                if (whole > 0 && (await writer.FlushAsync(clock.Token).ConfigureAwait(false)).IsCompleted)
-                {
-                    return (RelayEnd.ClientGone, scanner.Usage);
+                    writer.Write(buffer.AsSpan(0, whole));
+                    if ((await writer.FlushAsync(clock.Token).ConfigureAwait(false)).IsCompleted)
+                    {
+                        return (RelayEnd.ClientGone, scanner.Usage);
+                    }
                 }
 
                 if (count == 0)
                 {
                     break;
                 }
+
+                buffer.AsSpan(whole, all - whole).CopyTo(buffer);
+                holds = all - whole;
+                if (holds == buffer.Length)
+                {
+                    var larger = ArrayPool<byte>.Shared.Rent(holds * 2);
+                    buffer.CopyTo(larger, 0);
+                    ArrayPool<byte>.Shared.Return(buffer);
+                    buffer = larger;
+                }
+
+                clock.ArmSilence(scanner.IsComplete ? Linger : idle);
+                count = await upstream.Rest.ReadAsync(buffer.AsMemory(holds), clock.Token).ConfigureAwait(false);
+                clock.Disarm();
             }
         }
         catch (Exception fault) when (fault is HttpRequestException or IOException or OperationCanceledException)
@@ -149,7 +144,7 @@ internal static class AnswerRelay
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(held);
+            ArrayPool<byte>.Shared.Return(buffer);
         }
 
         if (end == RelayEnd.ClientGone)
