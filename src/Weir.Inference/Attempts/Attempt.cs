@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using System.Net;
 using Weir.Inference.Providers;
 using Weir.Inference.Relay;
 using Weir.Inference.Requests;
@@ -15,6 +15,7 @@ internal static class Attempt
     // Answers up to this size are read whole before the client sees anything of them, so that one that breaks off is not the client's loss.
     private const int LargestHeld = 128 * 1024;
     private const int LargestErrorBody = 64 * 1024;
+    private static readonly TimeSpan ErrorBodyTimeout = TimeSpan.FromSeconds(5);
     private const int LargestFirstEvent = 64 * 1024;
 
     public static async ValueTask<AttemptOutcome> SendAsync(
@@ -38,7 +39,8 @@ internal static class Attempt
             var response = await deployment.State.Provider.Pool.SendAsync(message, clock.Token).ConfigureAwait(false);
             answer = new UpstreamAnswer(response);
 
-            var failure = !response.IsSuccessStatusCode ? await ReadErrorAsync(deployment, answer, clock, time).ConfigureAwait(false)
+            var failure = request.Stored is null && response.StatusCode is HttpStatusCode.NoContent or HttpStatusCode.ResetContent ? Empty(provider, answer.Status)
+                : !response.IsSuccessStatusCode ? await ReadErrorAsync(deployment, answer, clock, time).ConfigureAwait(false)
                 : answer is { IsStream: true, IsPacked: false } ? await ReadFirstEventAsync(deployment, answer, clock, time).ConfigureAwait(false)
                 : await ReadBodyAsync(deployment, answer, clock).ConfigureAwait(false);
             if (failure is not null)
@@ -70,13 +72,23 @@ internal static class Attempt
 
     private static async ValueTask<Failure> ReadErrorAsync(DeploymentModel deployment, UpstreamAnswer answer, AttemptClock clock, TimeProvider time)
     {
-        while (await answer.ReadMoreAsync(LargestErrorBody, clock.Token).ConfigureAwait(false))
+        clock.Arm(ErrorBodyTimeout);
+        try
         {
+            while (await answer.ReadMoreAsync(LargestErrorBody, clock.Token).ConfigureAwait(false))
+            {
+            }
+        }
+        catch (Exception fault) when (fault is HttpRequestException or IOException
+            || (fault is OperationCanceledException && clock.Cause == FailureClass.Timeout))
+        {
+            // The status has come: it decides, whatever becomes of what was to explain it.
         }
 
-        var body = answer.IsPacked ? default : answer.Head.ToArray();
+        // What is packed cannot be read here, and a piece of JSON not by the client.
+        var body = answer.IsPacked || !answer.IsWhole ? default : answer.Head.ToArray();
         return FailureClassifier.Classify(
-            deployment.Provider, deployment.State.Key, answer.Status, body, answer.Headers, answer.ContentType, time)
+            deployment.Provider, deployment.State.Key, answer.Status, body, answer.Headers, PassedHeaders.ContentType(answer), time)
             with { UpstreamId = UpstreamId.Of(answer.Headers) };
     }
 
@@ -123,6 +135,9 @@ internal static class Attempt
 
         return answer.IsWhole && answer.ContentLength is { } announced && announced != answer.Head.Length ? Broken(provider) : null;
     }
+
+    private static Failure Empty(ProviderModel provider, int status) =>
+        new(FailureClass.Broken, $"Provider '{provider.Name}' answered {status}, which holds no answer.");
 
     private static Failure Broken(ProviderModel provider) =>
         new(FailureClass.Broken, $"The answer of provider '{provider.Name}' broke off.");

@@ -28,7 +28,7 @@ internal static class Exhausted
                 new InferenceError(502, "provider_refused", text) { ShouldRetry = false },
             FailureClass.Absent => new InferenceError(404, "model_not_found", text) { Param = "model", ShouldRetry = false },
             FailureClass.Timeout => new InferenceError(504, "provider_timeout", text) { ShouldRetry = false },
-            FailureClass.Unavailable => new InferenceError(last.Status is >= 500 ? last.Status : 503, "provider_unavailable", text) { RetryAfter = last.RetryAfter },
+            FailureClass.Unavailable => new InferenceError(last.Status is >= 500 and < 600 ? last.Status : 503, "provider_unavailable", text) { RetryAfter = last.RetryAfter },
             FailureClass.Broken => new InferenceError(502, "provider_broken", text) { ShouldRetry = false },
             _ => new InferenceError(502, "provider_unreachable", text),
         };

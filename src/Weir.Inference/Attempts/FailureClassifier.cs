@@ -11,13 +11,19 @@ internal static class FailureClassifier
 {
     private const int LongestExcerpt = 300;
 
+    // What a header carries may be a key; what is shorter is a version or a flag.
+    private const int ShortestSecret = 8;
+
+    // A provider that wants to be left alone for longer has made a mistake, and is asked again by our own schedule.
+    private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromDays(1);
+
     /// <summary>For an answer whose status is not 2xx, or an error event that came first in a stream.</summary>
     public static Failure Classify(
         ProviderModel provider, KeyState key, int status, ReadOnlyMemory<byte> body, HttpResponseHeaders? headers, string? contentType, TimeProvider time)
     {
         var error = ProviderError.Parse(body.Span);
         var kind = ClassOf(status, error);
-        var said = Excerpt(error.Message, key);
+        var said = Excerpt(error.Message, provider, key);
         var message = kind switch
         {
             FailureClass.KeyRefused => $"Provider '{provider.Name}' refused its key ({status}): check the api_key of that provider.",
@@ -29,9 +35,28 @@ internal static class FailureClassifier
         {
             Status = status,
             RetryAfter = headers is null ? null : RetryAfter(headers, time),
-            Body = passOn ? body : default,
+            Body = passOn && !Reveals(body.Span, provider, key) ? body : default,
             ContentType = passOn ? contentType : null,
         };
+    }
+
+    // Some providers repeat what was sent to them.
+    private static bool Reveals(ReadOnlySpan<byte> body, ProviderModel provider, KeyState key)
+    {
+        if (key.ApiKey is { Length: > 0 } secret && body.IndexOf(Encoding.UTF8.GetBytes(secret)) >= 0)
+        {
+            return true;
+        }
+
+        foreach (var (_, value) in provider.Headers)
+        {
+            if (value.Length >= ShortestSecret && body.IndexOf(Encoding.UTF8.GetBytes(value)) >= 0)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     /// <summary>For an attempt that ended without an answer.</summary>
@@ -73,17 +98,18 @@ internal static class FailureClassifier
     private static TimeSpan? RetryAfter(HttpResponseHeaders headers, TimeProvider time)
     {
         if (headers.TryGetValues("retry-after-ms", out var values)
-            && double.TryParse(values.FirstOrDefault(), System.Globalization.CultureInfo.InvariantCulture, out var ms) && ms is >= 0 and < 86_400_000)
+            && double.TryParse(values.FirstOrDefault(), System.Globalization.CultureInfo.InvariantCulture, out var ms)
+            && ms >= 0 && ms < LongestRetryAfter.TotalMilliseconds)
         {
             return TimeSpan.FromMilliseconds(ms);
         }
 
         var header = headers.RetryAfter;
         var wait = header?.Delta ?? (header?.Date is { } date ? date - time.GetUtcNow() : null);
-        return wait is { } span && span >= TimeSpan.Zero ? span : null;
+        return wait is { } span && span >= TimeSpan.Zero && span < LongestRetryAfter ? span : null;
     }
 
-    private static string? Excerpt(string? said, KeyState key)
+    private static string? Excerpt(string? said, ProviderModel provider, KeyState key)
     {
         if (string.IsNullOrWhiteSpace(said))
         {
@@ -91,6 +117,11 @@ internal static class FailureClassifier
         }
 
         var text = key.ApiKey is { Length: > 0 } secret ? said.Replace(secret, "***", StringComparison.Ordinal) : said;
+        foreach (var (_, value) in provider.Headers)
+        {
+            text = value.Length >= ShortestSecret ? text.Replace(value, "***", StringComparison.Ordinal) : text;
+        }
+
         text = text.ReplaceLineEndings(" ");
         return text.Length <= LongestExcerpt ? text : string.Concat(text.AsSpan(0, LongestExcerpt), "…");
     }
@@ -151,9 +182,9 @@ internal readonly record struct ProviderError(string? Message, string? Type, str
                 ? new ProviderError(Text(error, "message"), Text(error, "type") ?? Text(error, "status"), Text(error, "code"))
                 : new ProviderError(error.ValueKind == JsonValueKind.String ? error.GetString() : null, null, null);
         }
-        catch (JsonException)
+        catch (Exception fault) when (fault is JsonException or InvalidOperationException)
         {
-            // A page of HTML from some proxy in between tells a person nothing.
+            // Not JSON, or JSON whose strings are no text. A page of HTML from some proxy in between tells a person nothing.
             return body[0] == '<' ? default : new ProviderError(Encoding.UTF8.GetString(body[..Math.Min(body.Length, LongestText)]), null, null);
         }
     }

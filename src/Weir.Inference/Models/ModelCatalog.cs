@@ -63,7 +63,7 @@ internal sealed partial class ModelCatalog(RouteTables tables, TimeProvider time
             using var document = await JsonDocument.ParseAsync(body, default, stop.Token).ConfigureAwait(false);
             return new Listing(provider.BaseUrl, Read(document.RootElement), time.GetTimestamp(), Kept);
         }
-        catch (Exception fault) when (fault is HttpRequestException or IOException or JsonException or KeyNotFoundException
+        catch (Exception fault) when (fault is HttpRequestException or IOException or JsonException or KeyNotFoundException or InvalidOperationException
             || (fault is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             LogNoList(provider.Name, fault is OperationCanceledException ? "it took too long" : fault.Message);

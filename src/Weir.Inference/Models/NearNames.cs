@@ -3,7 +3,7 @@ namespace Weir.Inference.Models;
 /// <summary>Names that somebody may have meant.</summary>
 public static class NearNames
 {
-    private const int Most = 3;
+    private const int MostNames = 3;
     private const int Longest = 128;
 
     /// <summary>At most three, nearest first: by edit distance up to a third of the longer name, or because one holds the other.</summary>
@@ -17,12 +17,12 @@ public static class NearNames
         return [.. known
             .Where(candidate => candidate.Length <= Longest)
             .Select(candidate => (candidate, distance: Distance(name, candidate)))
-            .Where(near => near.distance <= Math.Max(1, Math.Max(name.Length, near.candidate.Length) / 3))
+            .Where(near => near.distance <= Most(name, near.candidate))
             .OrderBy(near => near.distance)
             .ThenBy(near => near.candidate, StringComparer.Ordinal)
             .Select(near => near.candidate)
             .Distinct(StringComparer.Ordinal)
-            .Take(Most)];
+            .Take(MostNames)];
     }
 
     private static int Distance(string name, string candidate)
@@ -39,8 +39,13 @@ public static class NearNames
             return 1;
         }
 
-        return Math.Min(Edits(name, candidate), Edits(name, tail));
+        // Lengths that differ by more than any accepted distance need no table.
+        var most = Most(name, candidate);
+        var whole = Math.Abs(name.Length - candidate.Length) > most ? int.MaxValue : Edits(name, candidate);
+        return tail.Length == candidate.Length || Math.Abs(name.Length - tail.Length) > most ? whole : Math.Min(whole, Edits(name, tail));
     }
+
+    private static int Most(string name, string candidate) => Math.Max(1, Math.Max(name.Length, candidate.Length) / 3);
 
     // Insertions, deletions, replacements and swaps of neighbours: optimal string alignment.
     private static int Edits(string from, string to)

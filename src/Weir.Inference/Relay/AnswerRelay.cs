@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using System.Text.Json;
 using Weir.Inference.Attempts;
 using Weir.Inference.Requests;
@@ -43,7 +44,7 @@ internal static class AnswerRelay
             return ResponseBodyRelay.RelayAsync(upstream, ids, answer, report, clock, idle);
         }
 
-        answer.Begin(new AnswerHead(upstream.Status, upstream.ContentType, LengthOf(upstream), report)
+        answer.Begin(new AnswerHead(upstream.Status, PassedHeaders.ContentType(upstream), LengthOf(upstream), report)
         {
             Passed = PassedHeaders.Of(upstream),
         });
@@ -102,61 +103,46 @@ internal static class AnswerRelay
     {
         var scanner = new EventScanner(operation.StreamEnd);
         var writer = answer.Body;
-        var held = ArrayPool<byte>.Shared.Rent(LongestHeldLine / 16);
+        // Lines are put together here and not in the writer's memory: a server that sends chunks may give less than it is asked for.
+        var buffer = ArrayPool<byte>.Shared.Rent(Math.Max(StreamRead, upstream.Head.Length));
+        var count = upstream.Head.Length;
+        upstream.Head.CopyTo(buffer);
         var holds = 0;
         var end = RelayEnd.BrokenOff;
         try
         {
-            var unread = upstream.Head;
             while (true)
             {
-                var size = holds + Math.Max(StreamRead, unread.Length);
-                var memory = ids is null ? writer.GetMemory(size) : ids.GetMemory(size);
-                held.AsSpan(0, holds).CopyTo(memory.Span);
-                int count;
-                if (!unread.IsEmpty)
+                var all = holds + count;
+                var whole = count == 0 ? LastLine(buffer.AsSpan(0, all), scanner) : WholeLines(buffer.AsSpan(0, all));
+                scanner.Scan(buffer.AsSpan(0, whole));
+                if (whole > 0)
                 {
-                    unread.CopyTo(memory[holds..]);
-                    count = unread.Length;
-                    unread = default;
-                }
-                else
-                {
-                    clock.ArmSilence(scanner.IsComplete ? Linger : idle);
-                    count = await upstream.Rest.ReadAsync(memory[holds..], clock.Token).ConfigureAwait(false);
-                    clock.Disarm();
-                }
-
-                var all = memory[..(holds + count)];
-                var whole = count == 0 ? LastLine(all.Span, scanner) : WholeLines(all.Span);
-                scanner.Scan(all.Span[..whole]);
-                if (ids is null)
-                {
-                    writer.Advance(whole);
-                }
-                else
-                {
-                    ids.LookAtEvents(all.Span[..whole]);
-                    ids.Write(all.Span[..whole], writer);
-                }
-
-                holds = all.Length - whole;
-                if (holds > held.Length)
-                {
-                    ArrayPool<byte>.Shared.Return(held);
-                    held = ArrayPool<byte>.Shared.Rent(holds * 2);
-                }
-
-                all.Span[whole..].CopyTo(held);
-                if (whole > 0 && (await writer.FlushAsync(clock.Token).ConfigureAwait(false)).IsCompleted)
-                {
-                    return (RelayEnd.ClientGone, scanner.Usage);
+                    Write(buffer.AsSpan(0, whole), ids, writer);
+                    if ((await writer.FlushAsync(clock.Token).ConfigureAwait(false)).IsCompleted)
+                    {
+                        return (RelayEnd.ClientGone, scanner.Usage);
+                    }
                 }
 
                 if (count == 0)
                 {
                     break;
                 }
+
+                buffer.AsSpan(whole, all - whole).CopyTo(buffer);
+                holds = all - whole;
+                if (holds == buffer.Length)
+                {
+                    var larger = ArrayPool<byte>.Shared.Rent(holds * 2);
+                    buffer.CopyTo(larger, 0);
+                    ArrayPool<byte>.Shared.Return(buffer);
+                    buffer = larger;
+                }
+
+                clock.ArmSilence(scanner.IsComplete ? Linger : idle);
+                count = await upstream.Rest.ReadAsync(buffer.AsMemory(holds), clock.Token).ConfigureAwait(false);
+                clock.Disarm();
             }
         }
         catch (Exception fault) when (fault is HttpRequestException or IOException or OperationCanceledException)
@@ -165,7 +151,7 @@ internal static class AnswerRelay
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(held);
+            ArrayPool<byte>.Shared.Return(buffer);
         }
 
         if (end == RelayEnd.ClientGone)
@@ -181,6 +167,18 @@ internal static class AnswerRelay
 
         await WriteErrorAsync(answer, scanner.AtEventBorder, end, operation, provider).ConfigureAwait(false);
         return (end, scanner.Usage);
+    }
+
+    private static void Write(ReadOnlySpan<byte> lines, ResponseIdRewriter? ids, PipeWriter writer)
+    {
+        if (ids is null)
+        {
+            writer.Write(lines);
+            return;
+        }
+
+        ids.LookAtEvents(lines);
+        ids.Write(lines, writer);
     }
 
     // Up to and with the last line break; a line that is longer than any event should be is no longer held back.

@@ -69,8 +69,9 @@ public readonly record struct TokenUsage(long Input, long Output)
             usage = new TokenUsage(input, output);
             return found;
         }
-        catch (JsonException)
+        catch (Exception fault) when (fault is JsonException or InvalidOperationException)
         {
+            // Not JSON, or a name in it that is no text.
             return false;
         }
     }

@@ -35,6 +35,11 @@ public static class RequestHeadScanner
         {
             return InferenceError.Malformed(Describe(fault));
         }
+        catch (InvalidOperationException)
+        {
+            // Met when a name is compared: half a surrogate pair in an escape is well-formed JSON and no text.
+            return InferenceError.Malformed("The name of a field holds an escape that is no character.");
+        }
     }
 
     private static InferenceError? ScanObject(ReadOnlySpan<byte> body, out RequestHead head)
@@ -78,6 +83,12 @@ public static class RequestHeadScanner
                 if (model is null)
                 {
                     return InferenceError.Malformed("\"model\" holds an escape that is no character.", "model");
+                }
+
+                // Names go into logs and onto terminals.
+                if (model.AsSpan().IndexOfAnyInRange('\0', '\x1f') >= 0 || model.AsSpan().IndexOfAnyInRange('\x7f', '\x9f') >= 0)
+                {
+                    return InferenceError.Malformed("\"model\" holds a control character.", "model");
                 }
             }
             else if (reader.ValueTextEquals("stream"u8))

@@ -25,7 +25,7 @@ internal static class ResponseBodyRelay
 
         // 204 has no body and may not announce the length of one.
         long? length = upstream.IsWhole && upstream.Status != 204 ? head.WrittenCount : null;
-        answer.Begin(new AnswerHead(upstream.Status, upstream.ContentType, length, report)
+        answer.Begin(new AnswerHead(upstream.Status, PassedHeaders.ContentType(upstream), length, report)
         {
             Passed = PassedHeaders.Of(upstream),
         });

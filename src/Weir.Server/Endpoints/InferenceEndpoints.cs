@@ -80,7 +80,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
                 Timeout = timeout,
                 IdempotencyKey = headers["idempotency-key"],
                 OpenAIBeta = headers["openai-beta"],
-                TraceParent = headers.TraceParent,
+                TraceParent = TraceParentOf(headers),
             });
         }
     }
@@ -154,8 +154,21 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
             timeout = span;
         }
 
+        if (headers.TryGetValue("openai-beta", out var beta) && !IsPlain(beta.ToString()))
+        {
+            error = ApiError.Malformed("openai-beta holds characters that a header cannot carry on.");
+            return false;
+        }
+
         return true;
     }
+
+    // W3C Trace Context: one that cannot be understood is left out, never refused.
+    internal static string? TraceParentOf(IHeaderDictionary headers) =>
+        headers.TraceParent is { Count: 1 } one && one[0] is { Length: > 0 and <= 256 } text && IsPlain(text) ? text : null;
+
+    // What could not be sent would look like the provider's failure, and count against it.
+    private static bool IsPlain(string text) => !text.AsSpan().ContainsAnyExceptInRange(' ', '~');
 
     private static ApiError Of(InferenceError error) => new(error.Status, error.Code, error.Message)
     {

@@ -66,7 +66,7 @@ internal sealed class ResponseEndpoints(InferencePipeline pipeline, KeyLimits li
                 Priority = priority,
                 Timeout = timeout,
                 OpenAIBeta = headers["openai-beta"],
-                TraceParent = headers.TraceParent,
+                TraceParent = InferenceEndpoints.TraceParentOf(headers),
             });
         }
     }
