@@ -52,8 +52,8 @@ internal sealed class GatewayReport
     public void AddAllocation(double weir, double bare) =>
         Put($"\n**Allocated per request, 0.4 kB**: Weir {weir:N0} bytes, bare Kestrel {bare:N0} bytes.");
 
-    public void AddMemory(double atStart, (double Before, double After, double Rested) memory) =>
-        Put($"\n**Resident memory of Weir, MB**: {atStart:0} once started, {memory.Before:0} after all of the above, {memory.After:0} after further load, {memory.Rested:0} after a rest ({memory.Rested / memory.Before - 1:+0%;-0%;0%}).");
+    public void AddMemory(double atStart, (double Before, double After, double Rested) memory, double afterLargeBodies) =>
+        Put($"\n**Resident memory of Weir, MB**: {atStart:0} once started; with bodies of 0.4 kB {memory.Before:0} before the load, {memory.After:0} after it, {memory.Rested:0} after a rest ({memory.Rested / memory.Before - 1:+0%;-0%;0%}); {afterLargeBodies:0} after all large bodies.");
 
     public override string ToString() => _text.ToString();
 

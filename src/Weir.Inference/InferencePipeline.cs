@@ -6,6 +6,7 @@ using Weir.Inference.Attempts;
 using Weir.Inference.Models;
 using Weir.Inference.Relay;
 using Weir.Inference.Requests;
+using Weir.Inference.Responses;
 using Weir.Inference.Routing;
 
 namespace Weir.Inference;
@@ -17,6 +18,7 @@ namespace Weir.Inference;
 public sealed partial class InferencePipeline
 {
     private readonly ModelDirectory _directory;
+    private readonly ResponseDirectory _responses;
     private readonly DeploymentPicker _picker;
     private readonly RetryPolicy _retries;
     private readonly InferenceMetrics _metrics;
@@ -24,9 +26,10 @@ public sealed partial class InferencePipeline
     private readonly ILogger<InferencePipeline> _logger;
 
     internal InferencePipeline(
-        ModelDirectory directory, DeploymentPicker picker, RetryPolicy retries, InferenceMetrics metrics, TimeProvider time, ILogger<InferencePipeline> logger)
+        ModelDirectory directory, ResponseDirectory responses, DeploymentPicker picker, RetryPolicy retries, InferenceMetrics metrics, TimeProvider time, ILogger<InferencePipeline> logger)
     {
         _directory = directory;
+        _responses = responses;
         _picker = picker;
         _retries = retries;
         _metrics = metrics;
@@ -42,7 +45,14 @@ public sealed partial class InferencePipeline
         var report = new InferenceReport();
         try
         {
-            var (route, error) = await _directory.ResolveAsync(request.Head.Model, request.MayUse, clientGone).ConfigureAwait(false);
+            var (route, error) = request.Stored is { } call
+                ? _responses.Locate(request, call)
+                : await _directory.ResolveAsync(request.Head.Model, request.MayUse, clientGone).ConfigureAwait(false);
+            if (error is null && request is { Stored: null, Operation: var operation } && operation == Operation.Responses)
+            {
+                (route, error) = _responses.Narrow(route!, request);
+            }
+
             report.Route = route?.Name;
             report.IsConfigured = route?.IsConfigured ?? false;
             report.Error = error ?? await ServeAsync(route!, request, answer, report, started, clientGone).ConfigureAwait(false);
@@ -96,7 +106,7 @@ public sealed partial class InferencePipeline
             Describe(report, target);
             var ticket = new AdmissionTicket(
                 request.Priority,
-                request.Head.EstimatedInput + route.State.MeanOutput,
+                request.Stored is null ? request.Head.EstimatedInput + route.State.MeanOutput : 0,
                 remaining,
                 again.AtHead,
                 LeavesOnPause: again.Deployment < 0 && route.Deployments.Length > 1);
@@ -151,8 +161,20 @@ public sealed partial class InferencePipeline
                 return Exhausted.Deadline(failure.Message);
             }
 
+            if (request.Pin is { } pin && ResponseDirectory.AbsenceOf(failure, pin) is not Absence.None and not Absence.Model and var absence)
+            {
+                if (absence == Absence.Api)
+                {
+                    return ResponseDirectory.Unsupported(target, request);
+                }
+
+                await PassOnAsync(ResponseDirectory.Rename(failure, pin), answer, report, clientGone).ConfigureAwait(false);
+                return null;
+            }
+
             if (failure.Class == FailureClass.Client)
             {
+                failure = request.Pin is { } pinned ? ResponseDirectory.Rename(failure, pinned) : failure;
                 await PassOnAsync(failure, answer, report, clientGone).ConfigureAwait(false);
                 return null;
             }
@@ -178,8 +200,12 @@ public sealed partial class InferencePipeline
         report.FirstEvent = upstream.FirstEvent;
         report.Status = upstream.Status;
         report.UpstreamId = UpstreamId.Of(upstream.Headers);
+        using var ids = request.Operation == Operation.Responses && !upstream.IsPacked ? _responses.RewriterFor(target, request) : null;
         var (end, usage) = await AnswerRelay.RelayAsync(
-            upstream, request.Operation, answer, report, clock, target.Provider.IdleTimeout, target.Provider.Name).ConfigureAwait(false);
+            upstream, request.Operation, ids, answer, report, clock, target.Provider.IdleTimeout, target.Provider.Name).ConfigureAwait(false);
+
+        // What a stored response once used was counted when it was made.
+        usage = request.Stored is null ? usage : null;
         report.Usage = usage;
         if (usage is { } counted)
         {

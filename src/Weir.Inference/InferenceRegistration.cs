@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Weir.Inference.Attempts;
 using Weir.Inference.Models;
+using Weir.Inference.Responses;
 using Weir.Inference.Routing;
 
 namespace Weir.Inference;
@@ -17,10 +18,13 @@ public static class InferenceRegistration
         services.AddSingleton<RouteTables>();
         services.AddSingleton<ModelCatalog>();
         services.AddSingleton<InferenceMetrics>();
+        services.AddSingleton<ResponseIds>();
+        services.AddSingleton<ResponseDirectory>();
         services.AddSingleton(provider => new ModelDirectory(provider.GetRequiredService<RouteTables>(), provider.GetRequiredService<ModelCatalog>()));
         services.AddSingleton(provider => new Gateway(provider.GetRequiredService<RouteTables>()));
         services.AddSingleton(provider => new InferencePipeline(
             provider.GetRequiredService<ModelDirectory>(),
+            provider.GetRequiredService<ResponseDirectory>(),
             new DeploymentPicker(provider.GetRequiredService<Random>()),
             new RetryPolicy(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<Random>()),
             provider.GetRequiredService<InferenceMetrics>(),

@@ -10,6 +10,7 @@ using Weir.Server.Hosting;
 using Weir.Server.Keys;
 using Weir.Server.Observability;
 using Weir.Server.Observability.Logging;
+using Weir.Server.Responses;
 using Weir.State;
 
 namespace Weir.Server;
@@ -31,6 +32,7 @@ internal static class WeirServer
         builder.Services.AddLiveConfiguration(setup.Sources, setup.Configuration);
         builder.Services.AddKeys(setup);
         builder.Services.AddGateway();
+        builder.Services.AddResponses();
         builder.Services.AddObservability(setup);
         builder.Services.AddOpenApiDocument();
         setup.Customize?.Invoke(builder);

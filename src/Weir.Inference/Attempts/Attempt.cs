@@ -36,11 +36,10 @@ internal static class Attempt
             }
 
             var response = await deployment.State.Provider.Pool.SendAsync(message, clock.Token).ConfigureAwait(false);
-            var isStream = response.Content.Headers.ContentType?.MediaType == "text/event-stream";
-            answer = new UpstreamAnswer(response, await response.Content.ReadAsStreamAsync(clock.Token).ConfigureAwait(false), isStream);
+            answer = new UpstreamAnswer(response);
 
             var failure = !response.IsSuccessStatusCode ? await ReadErrorAsync(deployment, answer, clock, time).ConfigureAwait(false)
-                : isStream ? await ReadFirstEventAsync(deployment, answer, clock, time).ConfigureAwait(false)
+                : answer is { IsStream: true, IsPacked: false } ? await ReadFirstEventAsync(deployment, answer, clock, time).ConfigureAwait(false)
                 : await ReadBodyAsync(deployment, answer, clock).ConfigureAwait(false);
             if (failure is not null)
             {
@@ -77,7 +76,7 @@ internal static class Attempt
 
         var body = answer.IsPacked ? default : answer.Head.ToArray();
         return FailureClassifier.Classify(
-            deployment.Provider, deployment.State.Key, answer.Status, body, answer.Headers, answer.ContentHeaders.ContentType?.ToString(), time)
+            deployment.Provider, deployment.State.Key, answer.Status, body, answer.Headers, answer.ContentType, time)
             with { UpstreamId = UpstreamId.Of(answer.Headers) };
     }
 
@@ -122,7 +121,7 @@ internal static class Attempt
         }
         while (await answer.ReadMoreAsync(LargestHeld, clock.Token).ConfigureAwait(false));
 
-        return answer.IsWhole && answer.ContentHeaders.ContentLength is { } announced && announced != answer.Head.Length ? Broken(provider) : null;
+        return answer.IsWhole && answer.ContentLength is { } announced && announced != answer.Head.Length ? Broken(provider) : null;
     }
 
     private static Failure Broken(ProviderModel provider) =>

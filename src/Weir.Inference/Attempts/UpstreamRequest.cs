@@ -1,7 +1,9 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using Weir.Inference.Requests;
+using Weir.Inference.Responses;
 using Weir.Inference.Routing;
 
 namespace Weir.Inference.Attempts;
@@ -12,12 +14,11 @@ internal static class UpstreamRequest
     public static HttpRequestMessage Create(DeploymentModel deployment, InferenceRequest request)
     {
         var pool = deployment.State.Provider.Pool;
-        var message = new HttpRequestMessage(HttpMethod.Post, deployment.UriOf(request.Operation))
-        {
-            Version = pool.Version,
-            VersionPolicy = pool.VersionPolicy,
-            Content = new SplicedContent(request.Body, Splice.Of(request.Head.ModelValue, deployment.ModelJson)),
-        };
+        var message = request is { Stored: { } call, Pin: { } pin }
+            ? new HttpRequestMessage(call.Method, UriOf(deployment, call, pin))
+            : new HttpRequestMessage(HttpMethod.Post, deployment.UriOf(request.Operation)) { Content = Body(deployment, request) };
+        message.Version = pool.Version;
+        message.VersionPolicy = pool.VersionPolicy;
         var headers = message.Headers;
         if (deployment.State.Key.Authorization is { } authorization)
         {
@@ -49,6 +50,14 @@ internal static class UpstreamRequest
 
         return message;
     }
+
+    private static SplicedContent Body(DeploymentModel deployment, InferenceRequest request) => new(
+        request.Body,
+        Splice.Of(request.Head.ModelValue, deployment.ModelJson),
+        request.Pin is { } pin ? Splice.Of(request.Head.PreviousResponseValue, JsonSerializer.SerializeToUtf8Bytes(pin.Origin.UpstreamId)) : null);
+
+    private static Uri UriOf(DeploymentModel deployment, StoredResponseCall call, ResponsePin pin) =>
+        new($"{deployment.UriOf(Operation.Responses)}/{Uri.EscapeDataString(pin.Origin.UpstreamId)}{call.Action}{call.Query}");
 
     // Two tenants that choose the same key must not meet at the provider.
     private static string Derive(string tenant, string key) =>

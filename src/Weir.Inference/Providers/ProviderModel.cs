@@ -7,7 +7,6 @@ namespace Weir.Inference.Providers;
 public sealed class ProviderModel
 {
     private const int DefaultStart = 10;
-    private const int DefaultBatch = 100;
 
     private ProviderModel(string name, ProviderOptions options)
     {
@@ -22,7 +21,6 @@ public sealed class ProviderModel
             .TrimEnd('/');
         Keys = options.ApiKeys is { Count: > 0 } several ? [.. several] : [options.ApiKey];
         Headers = options.Headers is null ? [] : [.. options.Headers];
-        MaxBatch = options.Limits?.MaxBatch ?? preset?.MaxBatch ?? DefaultBatch;
         Limits = ResolveLimits(options.Limits, preset);
         ConnectTimeout = timeouts.Connect ?? TimeSpan.FromSeconds(2);
         FirstByteTimeout = timeouts.FirstByte ?? preset?.FirstByte ?? TimeSpan.FromSeconds(60);
@@ -57,9 +55,6 @@ public sealed class ProviderModel
     public IReadOnlyList<string?> Keys { get; }
 
     public IReadOnlyList<KeyValuePair<string, string>> Headers { get; }
-
-    /// <summary>Inputs in one embeddings call.</summary>
-    public int MaxBatch { get; }
 
     /// <summary>Per key, all models together.</summary>
     public AdmissionLimits Limits { get; }

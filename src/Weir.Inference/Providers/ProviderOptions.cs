@@ -27,9 +27,6 @@ public sealed record ProviderOptions
     [DataType(DataType.Password)]
     public IReadOnlyDictionary<string, string>? Headers { get; init; }
 
-    /// <summary>Whether the provider reports usage in streams when asked. Default true.</summary>
-    public bool? UsageInStream { get; init; }
-
     /// <summary>Bounds that hold per key, all models together.</summary>
     public LimitOptions? Limits { get; init; }
 
@@ -69,10 +66,6 @@ public sealed record LimitOptions
     /// <summary>Where the working limit starts. Default: the cap; with a preset, the preset's start.</summary>
     [Range(1, 100_000)]
     public int? StartConcurrency { get; init; }
-
-    /// <summary>Inputs in one embeddings call. Default: the preset's, else 100.</summary>
-    [Range(1, 100_000)]
-    public int? MaxBatch { get; init; }
 
     /// <summary>Requests in any minute. Default: no bound.</summary>
     [Range(1, 100_000_000)]

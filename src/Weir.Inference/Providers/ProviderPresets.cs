@@ -2,13 +2,12 @@ namespace Weir.Inference.Providers;
 
 /// <summary>What is known of a provider before anything is configured.</summary>
 /// <param name="BaseUrl">Where its OpenAI-compatible API is.</param>
-/// <param name="MaxBatch">Inputs in one embeddings call.</param>
 /// <param name="StartConcurrency">Requests at once to begin with; the cap is <see cref="ProviderPresets.Growth"/> times that.</param>
 /// <param name="LatencyTarget">The first event of a stream is wanted within this time.</param>
 /// <param name="FirstByte">The first event must come within this time.</param>
 /// <param name="KeyVariable">The environment variable that usually holds its key; null where it needs none.</param>
 public sealed record ProviderPreset(
-    string BaseUrl, int MaxBatch, int StartConcurrency, TimeSpan LatencyTarget, TimeSpan FirstByte, string? KeyVariable);
+    string BaseUrl, int StartConcurrency, TimeSpan LatencyTarget, TimeSpan FirstByte, string? KeyVariable);
 
 /// <summary>The table of known providers: the one place to add another.</summary>
 public static class ProviderPresets
@@ -18,13 +17,13 @@ public static class ProviderPresets
 
     private static readonly Dictionary<string, ProviderPreset> All = new(StringComparer.Ordinal)
     {
-        ["openai"] = Preset("https://api.openai.com/v1", 1000, 10, 2, 60, "OPENAI_API_KEY"),
-        ["groq"] = Preset("https://api.groq.com/openai/v1", 500, 20, 1, 30, "GROQ_API_KEY"),
-        ["deepseek"] = Preset("https://api.deepseek.com/v1", 100, 15, 1.5, 60, "DEEPSEEK_API_KEY"),
-        ["gemini"] = Preset("https://generativelanguage.googleapis.com/v1beta/openai", 100, 10, 2, 60, "GEMINI_API_KEY"),
-        ["xai"] = Preset("https://api.x.ai/v1", 100, 10, 2, 60, "XAI_API_KEY"),
-        ["openrouter"] = Preset("https://openrouter.ai/api/v1", 100, 10, 2, 60, "OPENROUTER_API_KEY"),
-        ["ollama"] = Preset("http://127.0.0.1:11434/v1", 100, 10, 2, 60, null),
+        ["openai"] = Preset("https://api.openai.com/v1", 10, 2, 60, "OPENAI_API_KEY"),
+        ["groq"] = Preset("https://api.groq.com/openai/v1", 20, 1, 30, "GROQ_API_KEY"),
+        ["deepseek"] = Preset("https://api.deepseek.com/v1", 15, 1.5, 60, "DEEPSEEK_API_KEY"),
+        ["gemini"] = Preset("https://generativelanguage.googleapis.com/v1beta/openai", 10, 2, 60, "GEMINI_API_KEY"),
+        ["xai"] = Preset("https://api.x.ai/v1", 10, 2, 60, "XAI_API_KEY"),
+        ["openrouter"] = Preset("https://openrouter.ai/api/v1", 10, 2, 60, "OPENROUTER_API_KEY"),
+        ["ollama"] = Preset("http://127.0.0.1:11434/v1", 10, 2, 60, null),
     };
 
     public static IReadOnlyCollection<string> Names => All.Keys;
@@ -32,6 +31,6 @@ public static class ProviderPresets
     /// <summary>Null where the name is not known.</summary>
     public static ProviderPreset? Find(string name) => All.GetValueOrDefault(name);
 
-    private static ProviderPreset Preset(string url, int batch, int start, double latency, double firstByte, string? variable) =>
-        new(url, batch, start, TimeSpan.FromSeconds(latency), TimeSpan.FromSeconds(firstByte), variable);
+    private static ProviderPreset Preset(string url, int start, double latency, double firstByte, string? variable) =>
+        new(url, start, TimeSpan.FromSeconds(latency), TimeSpan.FromSeconds(firstByte), variable);
 }

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Text.Json;
 using Weir.Inference.Attempts;
 using Weir.Inference.Requests;
+using Weir.Inference.Responses;
 
 namespace Weir.Inference.Relay;
 
@@ -35,19 +36,24 @@ internal static class AnswerRelay
     private static readonly TimeSpan Linger = TimeSpan.FromSeconds(2);
 
     public static ValueTask<(RelayEnd End, TokenUsage? Usage)> RelayAsync(
-        UpstreamAnswer upstream, Operation operation, IAnswer answer, InferenceReport report, AttemptClock clock, TimeSpan idle, string provider)
+        UpstreamAnswer upstream, Operation operation, ResponseIdRewriter? ids, IAnswer answer, InferenceReport report, AttemptClock clock, TimeSpan idle, string provider)
     {
-        answer.Begin(new AnswerHead(upstream.Status, upstream.ContentHeaders.ContentType?.ToString(), LengthOf(upstream), report)
+        if (ids is not null && !upstream.IsStream)
+        {
+            return ResponseBodyRelay.RelayAsync(upstream, ids, answer, report, clock, idle);
+        }
+
+        answer.Begin(new AnswerHead(upstream.Status, upstream.ContentType, LengthOf(upstream), report)
         {
             Passed = PassedHeaders.Of(upstream),
         });
         return upstream.IsStream && !upstream.IsPacked
-            ? RelayEventsAsync(upstream, operation, answer, clock, idle, provider)
+            ? RelayEventsAsync(upstream, operation, ids, answer, clock, idle, provider)
             : RelayBodyAsync(upstream, answer, clock, idle);
     }
 
     private static long? LengthOf(UpstreamAnswer upstream) =>
-        upstream.IsStream ? null : upstream.IsWhole ? upstream.Head.Length : upstream.ContentHeaders.ContentLength;
+        upstream.IsStream ? null : upstream.IsWhole ? upstream.Head.Length : upstream.ContentLength;
 
     private static async ValueTask<(RelayEnd, TokenUsage?)> RelayBodyAsync(UpstreamAnswer upstream, IAnswer answer, AttemptClock clock, TimeSpan idle)
     {
@@ -92,7 +98,7 @@ internal static class AnswerRelay
     }
 
     private static async ValueTask<(RelayEnd, TokenUsage?)> RelayEventsAsync(
-        UpstreamAnswer upstream, Operation operation, IAnswer answer, AttemptClock clock, TimeSpan idle, string provider)
+        UpstreamAnswer upstream, Operation operation, ResponseIdRewriter? ids, IAnswer answer, AttemptClock clock, TimeSpan idle, string provider)
     {
         var scanner = new EventScanner(operation.StreamEnd);
         var writer = answer.Body;
@@ -104,7 +110,8 @@ internal static class AnswerRelay
             var unread = upstream.Head;
             while (true)
             {
-                var memory = writer.GetMemory(holds + Math.Max(StreamRead, unread.Length));
+                var size = holds + Math.Max(StreamRead, unread.Length);
+                var memory = ids is null ? writer.GetMemory(size) : ids.GetMemory(size);
                 held.AsSpan(0, holds).CopyTo(memory.Span);
                 int count;
                 if (!unread.IsEmpty)
@@ -123,7 +130,16 @@ internal static class AnswerRelay
                 var all = memory[..(holds + count)];
                 var whole = count == 0 ? LastLine(all.Span, scanner) : WholeLines(all.Span);
                 scanner.Scan(all.Span[..whole]);
-                writer.Advance(whole);
+                if (ids is null)
+                {
+                    writer.Advance(whole);
+                }
+                else
+                {
+                    ids.LookAtEvents(all.Span[..whole]);
+                    ids.Write(all.Span[..whole], writer);
+                }
+
                 holds = all.Length - whole;
                 if (holds > held.Length)
                 {
@@ -202,7 +218,7 @@ internal static class AnswerRelay
         }
     }
 
-    private static RelayEnd EndOf(Exception fault, AttemptClock clock) =>
+    public static RelayEnd EndOf(Exception fault, AttemptClock clock) =>
         !clock.Token.IsCancellationRequested ? (fault is OperationCanceledException ? RelayEnd.ClientGone : RelayEnd.BrokenOff)
         : clock.Cause == FailureClass.Cancelled ? RelayEnd.ClientGone
         : RelayEnd.Silent;

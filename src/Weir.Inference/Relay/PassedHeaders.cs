@@ -15,9 +15,9 @@ internal static class PassedHeaders
             }
         }
 
-        if (answer.IsPacked)
+        if (answer.Packing is { } packing)
         {
-            (passed ??= []).Add(new("content-encoding", string.Join(", ", answer.ContentHeaders.ContentEncoding)));
+            (passed ??= []).Add(new("content-encoding", packing));
         }
 
         return passed;

@@ -4,14 +4,29 @@ using System.Net.Http.Headers;
 namespace Weir.Inference.Relay;
 
 /// <summary>A provider's answer that has begun well: its head, the first bytes of its body, and the rest still on the wire.</summary>
-internal sealed class UpstreamAnswer(HttpResponseMessage response, Stream body, bool isStream) : IDisposable
+internal sealed class UpstreamAnswer : IDisposable
 {
-    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(isStream ? 4096 : BodySize(response));
+    private const int StreamSize = 4096;
+
+    private readonly HttpResponseMessage _response;
+    private byte[] _buffer;
     private int _read;
     private int _skipped;
 
+    public UpstreamAnswer(HttpResponseMessage response)
+    {
+        _response = response;
+        ContentType = Raw(response, "Content-Type");
+        ContentLength = response.Content.Headers.ContentLength;
+        Packing = Raw(response, "Content-Encoding");
+        IsStream = ContentType is not null && ContentType.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase);
+        // What comes from the pool is a stream already: nothing is read here, and nothing blocks.
+        Rest = response.Content.ReadAsStream();
+        _buffer = ArrayPool<byte>.Shared.Rent(IsStream ? StreamSize : BodySize(ContentLength));
+    }
+
     /// <summary>Server-sent events, as opposed to one body.</summary>
-    public bool IsStream { get; } = isStream;
+    public bool IsStream { get; }
 
     /// <summary>Nothing more is on the wire: <see cref="Head"/> is the whole body.</summary>
     public bool IsWhole { get; private set; }
@@ -19,16 +34,22 @@ internal sealed class UpstreamAnswer(HttpResponseMessage response, Stream body, 
     /// <summary>What has been read of the body and not been passed on.</summary>
     public ReadOnlyMemory<byte> Head => _buffer.AsMemory(_skipped, _read - _skipped);
 
-    public Stream Rest { get; } = body;
+    public Stream Rest { get; }
 
-    public int Status => (int)response.StatusCode;
+    public int Status => (int)_response.StatusCode;
 
-    public HttpResponseHeaders Headers => response.Headers;
+    public HttpResponseHeaders Headers => _response.Headers;
 
-    public HttpContentHeaders ContentHeaders => response.Content.Headers;
+    /// <summary>As the provider wrote it; null where it gave none.</summary>
+    public string? ContentType { get; }
 
-    /// <summary>A body that is packed is passed on as it is and not looked into.</summary>
-    public bool IsPacked { get; } = response.Content.Headers.ContentEncoding.Count > 0;
+    /// <summary>As the provider announced it; null where it did not.</summary>
+    public long? ContentLength { get; }
+
+    /// <summary>How the body is packed; null where it is not. A packed one is passed on as it is and not looked into.</summary>
+    public string? Packing { get; }
+
+    public bool IsPacked => Packing is not null;
 
     /// <summary>From the sending of the request to the first event, or to the head where nothing streams.</summary>
     public TimeSpan FirstEvent { get; set; }
@@ -61,7 +82,7 @@ internal sealed class UpstreamAnswer(HttpResponseMessage response, Stream body, 
 
     public void Dispose()
     {
-        response.Dispose();
+        _response.Dispose();
         var buffer = Interlocked.Exchange(ref _buffer, []);
         if (buffer.Length > 0)
         {
@@ -70,6 +91,9 @@ internal sealed class UpstreamAnswer(HttpResponseMessage response, Stream body, 
     }
 
     // One byte more than announced, so that the read that finds the end needs no larger buffer.
-    private static int BodySize(HttpResponseMessage response) =>
-        (int)Math.Clamp((response.Content.Headers.ContentLength ?? 4095) + 1, 512, 64 * 1024);
+    private static int BodySize(long? announced) => (int)Math.Clamp((announced ?? (StreamSize - 1)) + 1, 512, 64 * 1024);
+
+    // Unread by the framework's parsers, which would make objects of them.
+    private static string? Raw(HttpResponseMessage response, string name) =>
+        response.Content.Headers.NonValidated.TryGetValues(name, out var values) ? values.ToString() : null;
 }

@@ -1,3 +1,5 @@
+using Weir.Inference.Responses;
+
 namespace Weir.Inference.Requests;
 
 /// <summary>One request to the gateway, as far as the pipeline needs it. It knows nothing of HTTP contexts.</summary>
@@ -30,4 +32,10 @@ public sealed class InferenceRequest
 
     /// <summary>W3C trace context to pass on where no trace of our own is being recorded.</summary>
     public string? TraceParent { get; init; }
+
+    /// <summary>Set where the request is about a response that a provider keeps; null: it asks for a new answer.</summary>
+    public StoredResponseCall? Stored { get; init; }
+
+    /// <summary>Where the request must go; null: wherever its route leads. Set once, when the route is found.</summary>
+    internal ResponsePin? Pin { get; set; }
 }

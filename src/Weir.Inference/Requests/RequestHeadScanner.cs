@@ -43,6 +43,7 @@ public static class RequestHeadScanner
         string? model = null, user = null, previous = null;
         Range modelValue = default, previousValue = default;
         var stream = false;
+        var hasPrevious = false;
         long? maxOutput = null;
 
         var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = MaxDepth });
@@ -97,6 +98,13 @@ public static class RequestHeadScanner
             }
             else if (reader.ValueTextEquals("previous_response_id"u8))
             {
+                // The id that is checked must be the one that the provider reads.
+                if (hasPrevious)
+                {
+                    return InferenceError.Malformed("\"previous_response_id\" is given twice: give it once.", "previous_response_id");
+                }
+
+                hasPrevious = true;
                 reader.Read();
                 if (reader.TokenType == JsonTokenType.String)
                 {

@@ -7,7 +7,10 @@ namespace Weir.Inference.Routing;
 /// <summary>What outlives a reload of the configuration for one deployment: its lane in the key's admission, its breaker, its marks.</summary>
 internal sealed class DeploymentState(ProviderState provider, KeyState key, AdmissionLane lane, CircuitBreaker breaker, TimeProvider time)
 {
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan LongestOwnPause = TimeSpan.FromSeconds(60);
+
+    // A provider that asks for more than this, by mistake or because a day's quota is used up, is asked again all the same.
+    private static readonly TimeSpan LongestPause = TimeSpan.FromHours(1);
     private int _throttles;
 
     public ProviderState Provider { get; } = provider;
@@ -53,9 +56,10 @@ internal sealed class DeploymentState(ProviderState provider, KeyState key, Admi
     /// <summary>The provider said 429: nobody enters for as long as it asked, else for 1 s, 2 s, 4 s … up to a minute.</summary>
     public void Throttle(TimeSpan? retryAfter)
     {
-        var count = Interlocked.Increment(ref _throttles);
-        var own = TimeSpan.FromSeconds(Math.Min(Math.Pow(2, count - 1), LongestPause.TotalSeconds));
-        Lane.Pause(retryAfter ?? own);
+        // What was under way together is refused together: only a 429 after the pause makes the next one longer.
+        var count = Lane.PausedFor > TimeSpan.Zero ? Volatile.Read(ref _throttles) : Interlocked.Increment(ref _throttles);
+        var own = TimeSpan.FromSeconds(Math.Min(Math.Pow(2, Math.Max(count, 1) - 1), LongestOwnPause.TotalSeconds));
+        Lane.Pause(retryAfter is { } asked ? (asked < LongestPause ? asked : LongestPause) : own);
     }
 
     /// <summary>It answered: whatever was held against it is forgotten.</summary>

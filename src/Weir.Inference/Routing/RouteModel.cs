@@ -22,6 +22,10 @@ internal sealed class RouteModel(
 
     /// <summary>It stands in the configuration, as opposed to being implied by provider/model.</summary>
     public bool IsConfigured { get; } = isConfigured;
+
+    /// <summary>The same with one of its deployments alone, or with another one.</summary>
+    public RouteModel NarrowedTo(DeploymentModel deployment) =>
+        Deployments is [var only] && only == deployment ? this : new(Name, [deployment], Balance, Timeout, Overflow, State, IsConfigured);
 }
 
 /// <summary>What outlives a reload for one route.</summary>

@@ -45,6 +45,12 @@ internal sealed class RouteTable
             return route;
         }
 
+        return FindDirect(name);
+    }
+
+    /// <summary>The implied route of <c>provider/model</c>, whatever routes are named like it; null where there is no such provider.</summary>
+    public RouteModel? FindDirect(string name)
+    {
         var slash = name.IndexOf('/');
         return slash > 0 && slash < name.Length - 1 && _providers.TryGetValue(name[..slash], out var provider)
             ? Direct(provider, name, name[(slash + 1)..])

@@ -68,53 +68,55 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
         using (permit)
         {
             var headers = context.Request.Headers;
-            var report = await pipeline.RunAsync(
-                new InferenceRequest
-                {
-                    Operation = operation,
-                    Head = head,
-                    Body = body.Memory,
-                    Tenant = caller.Tenant,
-                    MayUse = caller.MayUseRoute,
-                    Priority = priority,
-                    Timeout = timeout,
-                    IdempotencyKey = headers["idempotency-key"],
-                    OpenAIBeta = headers["openai-beta"],
-                    TraceParent = headers.TraceParent,
-                },
-                new HttpAnswer(context),
-                context.RequestAborted);
-
-            if (report.Deployment is not null)
+            await RunAsync(context, pipeline, permit, new InferenceRequest
             {
-                permit.Settle(new KeyUsage
-                {
-                    Model = report.Label,
-                    Provider = report.Provider!,
-                    InputTokens = report.Usage?.Input ?? 0,
-                    OutputTokens = report.Usage?.Output ?? 0,
-                    Cost = (decimal)report.Cost,
-                });
-            }
+                Operation = operation,
+                Head = head,
+                Body = body.Memory,
+                Tenant = caller.Tenant,
+                MayUse = caller.MayUse,
+                Priority = priority,
+                Timeout = timeout,
+                IdempotencyKey = headers["idempotency-key"],
+                OpenAIBeta = headers["openai-beta"],
+                TraceParent = headers.TraceParent,
+            });
+        }
+    }
 
-            if (report.Error is { } error && !context.RequestAborted.IsCancellationRequested)
+    /// <summary>Lets the gateway serve a request, settles what it used with its key, and answers for what the gateway refused.</summary>
+    internal static async Task RunAsync(HttpContext context, InferencePipeline pipeline, KeyPermit permit, InferenceRequest request)
+    {
+        var report = await pipeline.RunAsync(request, new HttpAnswer(context), context.RequestAborted);
+        if (report.Deployment is not null)
+        {
+            permit.Settle(new KeyUsage
             {
-                HttpAnswer.Describe(context.Response, report);
-                await context.WriteErrorAsync(Of(error));
-            }
+                Model = report.Label,
+                Provider = report.Provider!,
+                InputTokens = report.Usage?.Input ?? 0,
+                OutputTokens = report.Usage?.Output ?? 0,
+                Cost = (decimal)report.Cost,
+            });
+        }
+
+        if (report.Error is { } error && !context.RequestAborted.IsCancellationRequested)
+        {
+            HttpAnswer.Describe(context.Response, report);
+            await context.WriteErrorAsync(Of(error));
         }
     }
 
     private async Task ListModelsAsync(HttpContext context)
     {
-        var entries = await models.ListAsync(context.GetCaller().MayUseRoute, context.RequestAborted);
+        var entries = await models.ListAsync(context.GetCaller().MayUse, context.RequestAborted);
         await context.Response.WriteJsonAsync(new ModelList([.. entries.Select(View)]));
     }
 
     private async Task FindModelAsync(HttpContext context)
     {
         var id = (string)context.GetRouteValue("id")!;
-        if (await models.FindAsync(id, context.GetCaller().MayUseRoute, context.RequestAborted) is { } entry)
+        if (await models.FindAsync(id, context.GetCaller().MayUse, context.RequestAborted) is { } entry)
         {
             await context.Response.WriteJsonAsync(View(entry));
         }
@@ -124,7 +126,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
         }
     }
 
-    private static bool TryReadHeaders(IHeaderDictionary headers, Caller caller, out int priority, out TimeSpan? timeout, out ApiError error)
+    internal static bool TryReadHeaders(IHeaderDictionary headers, Caller caller, out int priority, out TimeSpan? timeout, out ApiError error)
     {
         priority = Math.Min(5, caller.MaxPriority);
         timeout = null;

@@ -24,6 +24,7 @@ internal static class GatewaySetup
         live?.OnChange(options => gateway.Apply(Of(options)));
         gateway.Apply(Of(live?.Current ?? app.Services.GetRequiredService<WeirOptions>()));
         InferenceEndpoints.Map(app);
+        ResponseEndpoints.Map(app);
     }
 
     private static InferenceOptions Of(WeirOptions options) => new()

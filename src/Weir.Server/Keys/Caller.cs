@@ -62,6 +62,9 @@ internal sealed class Caller
     /// <summary>Whether the key may send requests to this model name: a route, or <c>provider/model</c>.</summary>
     public bool MayUseRoute(string name) => Matches(_routes, name);
 
+    /// <summary>The same to hand on: made once per key.</summary>
+    public Func<string, bool> MayUse => field ??= MayUseRoute;
+
     public bool MayUseKind(string kind) => Matches(_kinds, kind);
 
     public static Caller Loopback(KeyState state) =>

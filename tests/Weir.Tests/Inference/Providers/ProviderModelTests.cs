@@ -13,7 +13,6 @@ public sealed class ProviderModelTests
         model.Limits.StartConcurrency.ShouldBe(20);
         model.Limits.MaxConcurrency.ShouldBe(160);
         model.Limits.LatencyTarget.ShouldBe(TimeSpan.FromSeconds(1));
-        model.MaxBatch.ShouldBe(500);
         model.FirstByteTimeout.ShouldBe(TimeSpan.FromSeconds(30));
         model.FirstByteIsExplicit.ShouldBeFalse();
     }

@@ -7,6 +7,7 @@ using Weir.Inference;
 using Weir.Inference.Providers;
 using Weir.Inference.Relay;
 using Weir.Inference.Requests;
+using Weir.Inference.Responses;
 using Weir.Inference.Routing;
 using Weir.Tests.Support;
 
@@ -19,7 +20,7 @@ internal sealed class GatewayHarness : IAsyncDisposable
     private readonly ServiceProvider _services;
     private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public GatewayHarness(InferenceOptions options)
+    public GatewayHarness(InferenceOptions options, bool secret = true)
     {
         var services = new ServiceCollection();
         services.AddSingleton<TimeProvider>(Time);
@@ -29,6 +30,11 @@ internal sealed class GatewayHarness : IAsyncDisposable
         services.AddMetrics();
         services.AddInference();
         _services = services.BuildServiceProvider();
+        if (secret)
+        {
+            Get<ResponseIds>().Use(new byte[ResponseIds.SecretLength]);
+        }
+
         Gateway.Apply(options);
     }
 
@@ -66,8 +72,12 @@ internal sealed class GatewayHarness : IAsyncDisposable
     {
         var bytes = Encoding.UTF8.GetBytes(body);
         RequestHeadScanner.Scan(bytes, out var head).ShouldBeNull();
+        return await RunAsync(new InferenceRequest { Operation = operation, Head = head, Body = bytes, Tenant = "t", Timeout = timeout }, clientGone);
+    }
+
+    public async Task<TestAnswer> RunAsync(InferenceRequest request, CancellationToken clientGone = default)
+    {
         var answer = new TestAnswer(_begun);
-        var request = new InferenceRequest { Operation = operation, Head = head, Body = bytes, Tenant = "t", Timeout = timeout };
         try
         {
             answer.Report = await Get<InferencePipeline>().RunAsync(request, answer, clientGone);

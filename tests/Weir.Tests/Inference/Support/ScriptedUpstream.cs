@@ -109,11 +109,14 @@ internal sealed class ScriptedUpstream : IAsyncDisposable
             .ToDictionary(parts => parts[0], parts => parts[1], StringComparer.OrdinalIgnoreCase);
         var body = new byte[int.Parse(headers.GetValueOrDefault("content-length", "0"))];
         await stream.ReadExactlyAsync(body);
-        return new ReceivedRequest(lines[0].Split(' ')[1], headers, Encoding.UTF8.GetString(body));
+        return new ReceivedRequest(lines[0].Split(' ')[1], headers, Encoding.UTF8.GetString(body)) { Method = lines[0].Split(' ')[0] };
     }
 }
 
-internal sealed record ReceivedRequest(string Path, IReadOnlyDictionary<string, string> Headers, string Body);
+internal sealed record ReceivedRequest(string Path, IReadOnlyDictionary<string, string> Headers, string Body)
+{
+    public required string Method { get; init; }
+}
 
 /// <summary>One request and the connection it came on.</summary>
 internal sealed class Exchange(Socket socket, NetworkStream stream, ReceivedRequest request)

@@ -34,7 +34,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
               "state": "redis://cache:6379/2", /* another */
               "providers": {
                 "box": {
-                  "dialect": "openai", "base_url": "http://box:8000/v1", "headers": { "x-team": "a" }, "usage_in_stream": false,
+                  "dialect": "openai", "base_url": "http://box:8000/v1", "headers": { "x-team": "a" },
                   "limits": { "max_concurrency": 80, "latency_target": "900ms" },
                   "connections": { "http2": "on" }, "retry": { "budget": 0.25 },
                 },
@@ -54,7 +54,6 @@ public sealed class ConfigurationLoaderTests : IDisposable
         var box = options.Providers["box"];
         box.Dialect.ShouldBe(Dialect.OpenAI);
         box.Headers!["x-team"].ShouldBe("a");
-        box.UsageInStream.ShouldBe(false);
         box.Limits!.MaxConcurrency.ShouldBe(80);
         box.Limits.StartConcurrency.ShouldBeNull();
         box.Limits.LatencyTarget.ShouldBe(TimeSpan.FromMilliseconds(900));

@@ -48,11 +48,16 @@ public sealed class VariableExpansionTests
     public void Expand_NumbersAndTruth_AreReadFromText()
     {
         var options = Options(
-            """{ "providers": { "a": { "preset": "openai", "usage_in_stream": "${T}", "limits": { "max_concurrency": "${N}" }, "timeouts": { "idle": "${D}s" } } } }""",
-            Env(("T", "false"), ("N", "7"), ("D", "3")));
+            """
+            {
+              "providers": { "a": { "preset": "openai", "limits": { "max_concurrency": "${N}" }, "timeouts": { "idle": "${D}s" } } },
+              "routes": { "r": { "deployments": [ { "provider": "a", "model": "m" } ], "overflow": "${T}" } }
+            }
+            """,
+            Env(("T", "true"), ("N", "7"), ("D", "3")));
 
         var provider = options.Providers["a"];
-        provider.UsageInStream.ShouldBe(false);
+        options.Routes["r"].Overflow.ShouldBe(true);
         provider.Limits!.MaxConcurrency.ShouldBe(7);
         provider.Timeouts!.Idle.ShouldBe(TimeSpan.FromSeconds(3));
     }
