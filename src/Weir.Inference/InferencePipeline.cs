@@ -31,7 +31,10 @@ public sealed class InferencePipeline
             var (route, error) = await RouteOfAsync(request, clientGone).ConfigureAwait(false);
             report.Route = route?.Name;
             report.IsConfigured = route?.IsConfigured ?? false;
-            report.Error = error ?? await new Journey(_services, route!, request, answer, report, started, clientGone).RunAsync().ConfigureAwait(false);
+            error ??= await new Journey(_services, route!, request, answer, report, started, clientGone).RunAsync().ConfigureAwait(false);
+            report.Error = error is { Code: "model_not_found" } && route is { IsConfigured: false }
+                ? await _directory.HintAsync(error, route, request.MayUse, clientGone).ConfigureAwait(false)
+                : error;
         }
         catch (OperationCanceledException) when (clientGone.IsCancellationRequested)
         {

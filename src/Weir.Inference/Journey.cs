@@ -72,7 +72,7 @@ internal sealed partial class Journey(
             }
 
             var failure = outcome.Failure!;
-            target.State.Failed(failure, pass, permit);
+            target.State.Failed(failure, pass, permit, isRepeat: again.Deployment >= 0);
             var (isFinal, error) = await ConcludeAsync(target, failure).ConfigureAwait(false);
             if (isFinal)
             {

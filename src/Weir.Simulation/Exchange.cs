@@ -90,8 +90,18 @@ internal sealed class Exchange(HttpContext context, Simulator simulator, Dialect
             return Rejection.WrongKey;
         if (body is null)
             return Rejection.Invalid("The body of your request is not a JSON object.");
-        if (!dialect.TryRead(body.RootElement, out var read, out var rejection))
-            return rejection;
+        Prompt? read;
+        try
+        {
+            if (!dialect.TryRead(body.RootElement, out read, out var rejection))
+                return rejection;
+        }
+        catch (InvalidOperationException)
+        {
+            // Half of a surrogate pair in an escape: well-formed JSON, and no text.
+            return Rejection.Invalid("The body of your request holds a string that is not valid Unicode.");
+        }
+
         if (!options.Serves(read.Model))
             return Rejection.UnknownModel(read.Model);
 

@@ -1,4 +1,3 @@
-using System.Net;
 using Weir.Inference.Providers;
 using Weir.Inference.Relay;
 using Weir.Inference.Requests;
@@ -39,10 +38,10 @@ internal static class Attempt
             var response = await deployment.State.Provider.Pool.SendAsync(message, clock.Token).ConfigureAwait(false);
             answer = new UpstreamAnswer(response);
 
-            var failure = request.Stored is null && response.StatusCode is HttpStatusCode.NoContent or HttpStatusCode.ResetContent ? Empty(provider, answer.Status)
-                : !response.IsSuccessStatusCode ? await ReadErrorAsync(deployment, answer, clock, time).ConfigureAwait(false)
+            var failure = !response.IsSuccessStatusCode ? await ReadErrorAsync(deployment, answer, clock, time).ConfigureAwait(false)
                 : answer is { IsStream: true, IsPacked: false } ? await ReadFirstEventAsync(deployment, answer, clock, time).ConfigureAwait(false)
                 : await ReadBodyAsync(deployment, answer, clock).ConfigureAwait(false);
+            failure ??= request.Stored is null ? Impostor(deployment, request, answer, time) : null;
             if (failure is not null)
             {
                 answer.Dispose();
@@ -111,15 +110,14 @@ internal static class Attempt
 
             if (start == 0 && FirstEvent.Length(answer.Head.Span) is var length and > 0)
             {
-                return FirstEvent.IsError(answer.Head.Span[..length]) ? Refused(deployment, answer, time) : null;
+                return FirstEvent.IsError(answer.Head.Span[..length]) ? Refused(deployment, FirstEvent.Data(answer.Head.Span).ToArray(), answer, time) : null;
             }
         }
     }
 
     // Some gateways answer 200 and put what went wrong into the stream.
-    private static Failure Refused(DeploymentModel deployment, UpstreamAnswer answer, TimeProvider time)
+    private static Failure Refused(DeploymentModel deployment, byte[] data, UpstreamAnswer answer, TimeProvider time)
     {
-        var data = FirstEvent.Data(answer.Head.Span).ToArray();
         var status = ProviderError.Parse(data).StatusInCode is var named and > 0 ? named : 502;
         return FailureClassifier.Classify(deployment.Provider, deployment.State.Key, status, data, answer.Headers, "application/json", time);
     }
@@ -136,8 +134,30 @@ internal static class Attempt
         return answer.IsWhole && answer.ContentLength is { } announced && announced != answer.Head.Length ? Broken(provider) : null;
     }
 
-    private static Failure Empty(ProviderModel provider, int status) =>
-        new(FailureClass.Broken, $"Provider '{provider.Name}' answered {status}, which holds no answer.");
+    // A success that is none: a login page, an empty body, an error with status 200, or one body where a stream was asked for. Passed on,
+    // it would end a client's stream in silence that looks like success.
+    private static Failure? Impostor(DeploymentModel deployment, InferenceRequest request, UpstreamAnswer answer, TimeProvider time)
+    {
+        if (answer.IsPacked)
+        {
+            return null;
+        }
+
+        var head = answer.Head.Span;
+        if (!answer.IsStream && FirstEvent.IsErrorData(head.TrimStart(" \t\r\n"u8)))
+        {
+            return Refused(deployment, answer.IsWhole ? head.ToArray() : [], answer, time);
+        }
+
+        var asked = request.Head.Stream && request.Operation.StreamEnd != StreamEnd.None;
+        var isJson = head.TrimStart(" \t\r\n"u8) is [(byte)'{', ..] && (!answer.IsWhole || head.TrimEnd(" \t\r\n"u8) is [.., (byte)'}']);
+        var mayHoldBody = answer.Status is not (204 or 205);
+        return mayHoldBody && answer.IsStream == asked && (answer.IsStream || isJson) ? null
+            : new Failure(
+                FailureClass.Broken,
+                $"Provider '{deployment.Provider.Name}' answered {answer.Status} with {(head.IsEmpty ? "no body" : answer.IsStream ? "a stream" : isJson ? "one body" : "a body that is no JSON object")} "
+                + $"where {(asked ? "a stream" : "a JSON object")} was asked for: check its base_url.");
+    }
 
     private static Failure Broken(ProviderModel provider) =>
         new(FailureClass.Broken, $"The answer of provider '{provider.Name}' broke off.");

@@ -20,7 +20,7 @@ internal static class Exhausted
         }
 
         var tried = trail.Attempts == 1 ? "1 attempt" : $"{trail.Attempts} attempts";
-        var text = $"{last.Message} No deployment of '{route.Name}' is left to try after {tried}.";
+        var text = $"{last.Message}{(last.Message.EndsWith('.') ? "" : ".")} No deployment of '{route.Name}' is left to try after {tried}.";
         return last.Class switch
         {
             FailureClass.RateLimited => new InferenceError(429, "rate_limited", text) { RetryAfter = Pause(route) ?? last.RetryAfter },

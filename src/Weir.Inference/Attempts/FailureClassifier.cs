@@ -132,6 +132,7 @@ internal static class FailureClassifier
         HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError } => "it does not accept connections",
         HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError } => "TLS could not be agreed",
         HttpRequestException { HttpRequestError: HttpRequestError.ResponseEnded } => "it was closed before an answer",
+        HttpRequestException { HttpRequestError: HttpRequestError.InvalidResponse or HttpRequestError.HttpProtocolError } => "what answers there does not speak HTTP as it should; check its base_url",
         HttpRequestException { HttpRequestError: var error and not HttpRequestError.Unknown } => error.ToString(),
         _ => "it was lost before an answer",
     };

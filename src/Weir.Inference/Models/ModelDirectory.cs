@@ -39,11 +39,21 @@ public sealed class ModelDirectory
         return mayUse is null ? entries : [.. entries.Where(entry => mayUse(entry.Id))];
     }
 
-    /// <summary>Whether a name would be resolved for this caller, and to what.</summary>
-    public async ValueTask<ModelEntry?> FindAsync(string name, Func<string, bool>? mayUse, CancellationToken cancellationToken)
+    /// <summary>What a name would be resolved to for this caller, or why it would not be.</summary>
+    public async ValueTask<(ModelEntry? Entry, InferenceError? Error)> FindAsync(string name, Func<string, bool>? mayUse, CancellationToken cancellationToken)
     {
-        var (route, _) = await ResolveAsync(name, mayUse, cancellationToken).ConfigureAwait(false);
-        return route is null ? null : new ModelEntry(name, _tables.Current.Routes.ContainsKey(route.Name) ? "weir" : route.Deployments[0].Provider.Name);
+        var (route, error) = await ResolveAsync(name, mayUse, cancellationToken).ConfigureAwait(false);
+        return route is null ? (null, error) : (new ModelEntry(name, route.IsConfigured ? "weir" : route.Deployments[0].Provider.Name), null);
+    }
+
+    /// <summary>Names that are near one which only its provider could judge, and did not know.</summary>
+    internal async ValueTask<InferenceError> HintAsync(
+        InferenceError error, RouteModel route, Func<string, bool>? mayUse, CancellationToken cancellationToken)
+    {
+        var provider = route.Deployments[0].Provider;
+        var models = await _catalog.ListAsync(provider, cancellationToken).ConfigureAwait(false);
+        var near = NearNames.Of(route.Name, models.Select(model => $"{provider.Name}/{model}").Where(name => mayUse is null || mayUse(name)));
+        return near.Count == 0 ? error : error with { Message = $"{error.Message} Did you mean {string.Join(", ", near)}?" };
     }
 
     internal ValueTask<(RouteModel? Route, InferenceError? Error)> ResolveAsync(

@@ -59,6 +59,9 @@ internal static class FirstEvent
     }
 
     /// <summary>Whether an event is an error and nothing else.</summary>
-    public static bool IsError(ReadOnlySpan<byte> bytes) =>
-        Data(bytes) is var data && data.StartsWith("{\"error\":"u8) && !data[9..].TrimStart((byte)' ').StartsWith("null"u8);
+    public static bool IsError(ReadOnlySpan<byte> bytes) => IsErrorData(Data(bytes));
+
+    /// <summary>The same of what an event, or a body, holds.</summary>
+    public static bool IsErrorData(ReadOnlySpan<byte> data) =>
+        data.StartsWith("{\"error\":"u8) && !data[9..].TrimStart((byte)' ').StartsWith("null"u8);
 }

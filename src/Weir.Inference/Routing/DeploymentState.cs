@@ -46,10 +46,20 @@ internal sealed class DeploymentState(ProviderState provider, KeyState key, Admi
     }
 
     /// <summary>What a failure of one request means for everybody else who wants to use the deployment.</summary>
-    public void Failed(Failure failure, BreakerPass pass, AdmissionPermit permit)
+    /// <param name="failure">What happened.</param>
+    /// <param name="pass">Its turn at the breaker.</param>
+    /// <param name="permit">Its place in the lane.</param>
+    /// <param name="isRepeat">
+    /// The request has failed here before. The breaker counts requests and not attempts, so that one request that a provider cannot digest
+    /// does not close it to everybody; only a probe that fails again counts again.
+    /// </param>
+    public void Failed(Failure failure, BreakerPass pass, AdmissionPermit permit, bool isRepeat)
     {
         switch (failure.Class)
         {
+            case var _ when isRepeat && Breaker.State == BreakerState.Closed:
+                pass.Ignored();
+                break;
             case FailureClass.Network or FailureClass.Unavailable or FailureClass.Timeout or FailureClass.Broken:
                 pass.Failed();
                 break;

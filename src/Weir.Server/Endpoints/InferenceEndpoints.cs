@@ -116,15 +116,10 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
 
     private async Task FindModelAsync(HttpContext context)
     {
-        var id = (string)context.GetRouteValue("id")!;
-        if (await models.FindAsync(id, context.GetCaller().MayUse, context.RequestAborted) is { } entry)
-        {
-            await context.Response.WriteJsonAsync(View(entry));
-        }
-        else
-        {
-            await context.WriteErrorAsync(new ApiError(404, "model_not_found", $"There is no model '{id}' that this key may use. GET /v1/models lists what there is.") { Param = "model" });
-        }
+        // The official clients send the slash of provider/model encoded, and routing leaves it so.
+        var id = Uri.UnescapeDataString((string)context.GetRouteValue("id")!);
+        var (entry, error) = await models.FindAsync(id, context.GetCaller().MayUse, context.RequestAborted);
+        await (entry is null ? context.WriteErrorAsync(Of(error!)) : context.Response.WriteJsonAsync(View(entry)));
     }
 
     internal static bool TryReadHeaders(IHeaderDictionary headers, Caller caller, out int priority, out TimeSpan? timeout, out ApiError error)

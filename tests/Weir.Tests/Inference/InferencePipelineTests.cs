@@ -488,7 +488,7 @@ public sealed class InferencePipelineTests
         GatewayHarness? asked = null;
         await using var bad = new ScriptedUpstream(async exchange =>
         {
-            await exchange.SendAsync("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900000\r\n\r\n" + new string('x', 300_000));
+            await exchange.SendAsync("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900000\r\n\r\n{" + new string('x', 300_000));
             // A reset takes with it what has not been read.
             await asked!.Begun;
             exchange.Reset();
@@ -567,6 +567,36 @@ public sealed class InferencePipelineTests
         gateway.Time.Advance(TimeSpan.FromSeconds(16));
         (await gateway.ChatAsync()).Report.Deployment.ShouldBe("a/real-model");
         (await gateway.ChatAsync()).Report.Deployment.ShouldBe("a/real-model");
+    }
+
+    [Fact]
+    public async Task RunAsync_OneRequestFailsAgainAndAgain_CountsOnceForTheBreaker()
+    {
+        await using var upstream = new ScriptedUpstream(exchange => exchange.Request.Body.Contains("poison", StringComparison.Ordinal)
+            ? exchange.RespondAsync(500, "{}")
+            : exchange.RespondAsync(200, ScriptedUpstream.Answer));
+        await using var gateway = new GatewayHarness(GatewayHarness.Route(upstream));
+
+        for (var i = 0; i < 4; i++)
+        {
+            (await gateway.RunAsync(gateway.ChatAsync(",\"x\":\"poison\""))).Report.Attempts.ShouldBe(6);
+        }
+
+        (await gateway.ChatAsync()).Status.ShouldBe(200);
+    }
+
+    [Fact]
+    public async Task RunAsync_ModelThatItsProviderDoesNotHave_NamesNearOnes()
+    {
+        await using var upstream = new ScriptedUpstream(exchange => exchange.Request.Path.EndsWith("/models", StringComparison.Ordinal)
+            ? exchange.RespondAsync(200, """{"data":[{"id":"llama-3.1-8b"}]}""")
+            : exchange.RespondAsync(404, """{"error":{"message":"no such model"}}"""));
+        await using var gateway = new GatewayHarness(GatewayHarness.Route(upstream));
+
+        var answer = await gateway.SendAsync("""{"model":"a/llama-3.1-8"}""", Operation.ChatCompletions);
+
+        answer.Report.Error!.Status.ShouldBe(404);
+        answer.Report.Error.Message.ShouldContain("Did you mean a/llama-3.1-8b?");
     }
 
     [Fact]

@@ -103,6 +103,7 @@ public sealed class SimulatedProviderTests
     [InlineData("""{"model":"sim-small","messages":[{"role":"user","content":"x"}],"stream":"yes"}""", "stream")]
     [InlineData("""{"model":"sim-small","messages":[{"role":"user","content":"x"}],"max_tokens":0}""", "max_tokens")]
     [InlineData("""{"model":"sim-small","messages":[{"role":"user","content":"x"}],"n":1000}""", "n")]
+    [InlineData("""{"model":"sim-small","messages":[{"role":"user","content":"half \ud83d"}]}""", null)]
     public async Task Chat_BadBody_Is400InOpenAIsShape(string body, string? param)
     {
         await using var sim = await StartAsync();

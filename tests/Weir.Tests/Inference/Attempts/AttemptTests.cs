@@ -9,6 +9,57 @@ public sealed class AttemptTests
     private static readonly ProviderOptions Once = new() { Retry = new RetryOptions { Network = 0, Unavailable = 0, RateLimited = 0 } };
 
     [Theory]
+    [InlineData("<html>login please</html>", false)]
+    [InlineData("", false)]
+    [InlineData("not json at all", false)]
+    [InlineData("[1]", false)]
+    [InlineData("<html>login please</html>", true)]
+    [InlineData("", true)]
+    [InlineData(ScriptedUpstream.Answer, true)]
+    public async Task SendAsync_SuccessWhoseBodyIsNoAnswer_GoesToTheNextDeployment(string body, bool stream)
+    {
+        await using var impostor = new ScriptedUpstream(exchange => exchange.RespondAsync(200, body));
+        await using var good = new ScriptedUpstream(async exchange =>
+        {
+            if (!stream)
+            {
+                await exchange.RespondAsync(200, ScriptedUpstream.Answer);
+                return;
+            }
+
+            await exchange.BeginStreamAsync();
+            await exchange.EventAsync("{}");
+            await exchange.EventAsync("[DONE]");
+            await exchange.EndAsync();
+        });
+        await using var gateway = new GatewayHarness(GatewayHarness.RouteOf(Once, impostor, good));
+
+        (await gateway.ChatAsync(stream ? ""","stream":true""" : "")).Report.Deployment.ShouldBe("b/real-model");
+    }
+
+    [Fact]
+    public async Task SendAsync_SuccessWhoseBodyIsNoAnswerAndNobodyElse_SaysWhatCame()
+    {
+        await using var impostor = new ScriptedUpstream(exchange => exchange.RespondAsync(200, "<html>login please</html>"));
+        await using var gateway = new GatewayHarness(GatewayHarness.RouteOf(Once, impostor));
+
+        var error = (await gateway.ChatAsync()).Report.Error!;
+
+        error.Code.ShouldBe("provider_broken");
+        error.Message.ShouldContain("no JSON object");
+        error.Message.ShouldContain("base_url");
+    }
+
+    [Fact]
+    public async Task SendAsync_ErrorWithStatus200_IsTheErrorThatItSays()
+    {
+        await using var impostor = new ScriptedUpstream(exchange => exchange.RespondAsync(200, """{"error":{"message":"slow down","code":429}}"""));
+        await using var gateway = new GatewayHarness(GatewayHarness.RouteOf(Once, impostor));
+
+        (await gateway.ChatAsync()).Report.Error!.Code.ShouldBe("rate_limited");
+    }
+
+    [Theory]
     [InlineData(503, "provider_unavailable")]
     [InlineData(400, "provider_rejected")]
     [InlineData(401, "provider_refused")]
