@@ -18,7 +18,7 @@ internal static class CommandLine
         // Drained by the server itself, which knows how long that may take.
         configuration.ProcessTerminationTimeout = null;
         var parsed = root.Parse(args);
-        if (parsed.Errors.Count == 0) return await parsed.InvokeAsync(configuration);
+        if (parsed.Errors.Count == 0) return await InvokeAsync(parsed, configuration);
 
         if (args.Count == 0)
         {
@@ -31,5 +31,20 @@ internal static class CommandLine
         var name = command == root ? "weir" : $"weir {command.Name}";
         await configuration.Error.WriteLineAsync($"Try '{name} --help'.");
         return ExitCode.Usage;
+    }
+
+    // What no command foresaw is still told to a person, not to the author.
+    private static async Task<int> InvokeAsync(ParseResult parsed, InvocationConfiguration configuration)
+    {
+        configuration.EnableDefaultExceptionHandler = false;
+        try
+        {
+            return await parsed.InvokeAsync(configuration);
+        }
+        catch (Exception fault)
+        {
+            await configuration.Error.WriteLineAsync($"weir: {parsed.CommandResult.Command.Name} failed ({fault.GetType().Name}): {fault.Message.ReplaceLineEndings(" ")}");
+            return ExitCode.Failed;
+        }
     }
 }

@@ -16,13 +16,21 @@ public static class StateStores
     {
         time ??= TimeProvider.System;
         loggers ??= NullLoggerFactory.Instance;
-        return options.Store switch
+        try
         {
-            "memory" => new MemoryStateStore(options, time),
-            "sqlite" => await SqliteStateStore.OpenAsync(options, time, loggers, cancellationToken),
-            _ when RedisAddress.TryParse(options.Store, out var address) =>
-                await RedisStateStore.OpenAsync(address, options, time, loggers, cancellationToken),
-            _ => throw new StoreUnavailableException(RedisAddress.Describe(options.Store)),
-        };
+            return options.Store switch
+            {
+                "memory" => new MemoryStateStore(options, time),
+                "sqlite" => await SqliteStateStore.OpenAsync(options, time, loggers, cancellationToken),
+                _ when RedisAddress.TryParse(options.Store, out var address) =>
+                    await RedisStateStore.OpenAsync(address, options, time, loggers, cancellationToken),
+                _ => throw new StoreUnavailableException(RedisAddress.Describe(options.Store)) { Misconfigured = true },
+            };
+        }
+        catch (Exception e) when (e is not (StoreUnavailableException or OperationCanceledException))
+        {
+            // The drivers throw more kinds of exceptions than they document.
+            throw new StoreUnavailableException($"The state store {options.Store} cannot be opened ({e.GetType().Name}): {e.Message}", e);
+        }
     }
 }

@@ -3,6 +3,9 @@ namespace Weir.State;
 /// <summary>The store cannot be reached, or refuses: the message says what it said and what to do.</summary>
 public sealed class StoreUnavailableException(string message, Exception? inner = null) : Exception(message, inner)
 {
+    /// <summary>What names the store, or its password, must be changed; waiting does not help.</summary>
+    public bool Misconfigured { get; init; }
+
     internal StoreFault Fault { get; init; } = StoreFault.Refused;
 }
 

@@ -113,7 +113,7 @@ internal static class KeysCommand
             catch (Exception fault) when (fault is ServerException or StoreUnavailableException or IOException or UnauthorizedAccessException)
             {
                 await error.WriteLineAsync($"weir: {fault.Message}");
-                return ExitCode.Failed;
+                return fault is StoreUnavailableException { Misconfigured: true } ? ExitCode.Usage : ExitCode.Failed;
             }
         });
         return command;

@@ -91,7 +91,7 @@ internal static class UpCommand
         catch (StoreUnavailableException away)
         {
             await error.WriteLineAsync($"weir: {away.Message}");
-            return ExitCode.Failed;
+            return away.Misconfigured ? ExitCode.Usage : ExitCode.Failed;
         }
         catch (Exception fault) when (IsAddressInUse(fault))
         {

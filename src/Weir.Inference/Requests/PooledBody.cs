@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Numerics;
 
 namespace Weir.Inference.Requests;
 
@@ -10,59 +11,43 @@ namespace Weir.Inference.Requests;
 public sealed class PooledBody : IDisposable
 {
     private const int FirstSize = 4096;
+    private const int LargestFirstSize = 64 * 1024;
+    private readonly BodyBudget _budget;
     private byte[]? _buffer;
+    private long _reserved;
     private int _length;
     private int _holds = 1;
     private int _disposed;
 
-    private PooledBody(byte[] buffer) => _buffer = buffer;
+    private PooledBody(byte[] buffer, long reserved, BodyBudget budget) => (_buffer, _reserved, _budget) = (buffer, reserved, budget);
 
     /// <summary>Valid until this is disposed, and for whoever holds it until then.</summary>
     public ReadOnlyMemory<byte> Memory => (_buffer ?? throw new ObjectDisposedException(nameof(PooledBody))).AsMemory(0, _length);
 
-    /// <summary>Reads to the end.</summary>
+    /// <summary>
+    /// Reads to the end. After the first bytes the rest must keep the pace of <see cref="BodyPace"/>; until they come it is the web
+    /// server that waits, or does not.
+    /// </summary>
     /// <param name="reader">What the client sends.</param>
     /// <param name="announced">The length that the client announced; null where it announced none.</param>
-    /// <param name="max">More bytes than this are refused.</param>
+    /// <param name="limits">What the body must keep to.</param>
     /// <param name="cancellationToken">Ends the wait for bytes.</param>
-    /// <returns>Null when there are more than <paramref name="max"/> bytes.</returns>
-    public static async ValueTask<PooledBody?> ReadAsync(PipeReader reader, long? announced, long max, CancellationToken cancellationToken)
+    public static ValueTask<BodyRead> ReadAsync(PipeReader reader, long? announced, BodyLimits limits, CancellationToken cancellationToken)
     {
-        if (announced > max)
+        if (announced > limits.MaxBytes)
         {
-            return null;
+            return new(new BodyRead(null, BodyRefusal.TooLarge));
         }
 
         // An announced length is a claim: memory follows what has come, not what was promised.
-        var body = new PooledBody(ArrayPool<byte>.Shared.Rent((int)Math.Min(announced ?? FirstSize, 64 * 1024)));
-        try
+        var first = SizeOf(Math.Min(announced ?? FirstSize, LargestFirstSize));
+        if (!limits.Budget.TryReserve(first))
         {
-            while (true)
-            {
-                var read = await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
-                foreach (var segment in read.Buffer)
-                {
-                    if (body._length + (long)segment.Length > max)
-                    {
-                        body.Dispose();
-                        return null;
-                    }
-
-                    body.Append(segment.Span, announced);
-                }
-
-                reader.AdvanceTo(read.Buffer.End);
-                if (read.IsCompleted)
-                {
-                    return body;
-                }
-            }
+            return new(new BodyRead(null, BodyRefusal.NoRoom));
         }
-        catch
-        {
-            body.Dispose();
-            throw;
-        }
+
+        var body = new PooledBody(ArrayPool<byte>.Shared.Rent((int)first), first, limits.Budget);
+        return body.FillAsync(reader, announced, limits, cancellationToken);
     }
 
     /// <summary>Keeps <see cref="Memory"/> valid until <see cref="Release"/>; false where it is gone already.</summary>
@@ -89,6 +74,7 @@ public sealed class PooledBody : IDisposable
         if (Interlocked.Decrement(ref _holds) == 0 && Interlocked.Exchange(ref _buffer, null) is { } buffer)
         {
             ArrayPool<byte>.Shared.Return(buffer);
+            _budget.Return(_reserved);
         }
     }
 
@@ -100,21 +86,101 @@ public sealed class PooledBody : IDisposable
         }
     }
 
-    private void Append(ReadOnlySpan<byte> bytes, long? announced)
+    // The pool's arrays are powers of two: what is reserved is what is held.
+    private static long SizeOf(long wanted) => (long)BitOperations.RoundUpToPowerOf2((ulong)wanted);
+
+    private async ValueTask<BodyRead> FillAsync(PipeReader reader, long? announced, BodyLimits limits, CancellationToken cancellationToken)
     {
-        var buffer = _buffer!;
-        var needed = _length + bytes.Length;
-        if (needed > buffer.Length)
+        BodyPace? pace = null;
+        var whole = false;
+        try
         {
-            // Once half of what was announced is here the rest is believed, so that a large body is moved only a few times.
-            var size = announced is { } all && needed >= all / 2 ? Math.Max(all, needed) : Math.Max(needed, 2L * buffer.Length);
-            var larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(size, Array.MaxLength));
-            buffer.AsSpan(0, _length).CopyTo(larger);
-            ArrayPool<byte>.Shared.Return(buffer);
-            _buffer = buffer = larger;
+            while (true)
+            {
+                var reading = reader.ReadAsync(cancellationToken);
+                if (pace is null && _length > 0 && !reading.IsCompleted)
+                {
+                    pace = new BodyPace(reader, limits.Time);
+                }
+
+                var read = await reading.ConfigureAwait(false);
+                var refusal = Take(read.Buffer, announced, limits.MaxBytes);
+                pace?.Came(read.Buffer.Length);
+                reader.AdvanceTo(read.Buffer.End);
+                if (refusal != BodyRefusal.None)
+                {
+                    return new(null, refusal);
+                }
+
+                if (read.IsCompleted && (pace is null || pace.TryEnd()))
+                {
+                    whole = true;
+                    return new(this, BodyRefusal.None);
+                }
+
+                if (read.IsCompleted || read.IsCanceled)
+                {
+                    return new(null, BodyRefusal.TooSlow);
+                }
+            }
+        }
+        finally
+        {
+            pace?.Dispose();
+            if (!whole)
+            {
+                Dispose();
+            }
+        }
+    }
+
+    private BodyRefusal Take(in ReadOnlySequence<byte> bytes, long? announced, long max)
+    {
+        if (_length + bytes.Length > max)
+        {
+            return BodyRefusal.TooLarge;
         }
 
-        bytes.CopyTo(buffer.AsSpan(_length));
+        foreach (var segment in bytes)
+        {
+            if (!TryAppend(segment.Span, announced))
+            {
+                return BodyRefusal.NoRoom;
+            }
+        }
+
+        return BodyRefusal.None;
+    }
+
+    private bool TryAppend(ReadOnlySpan<byte> bytes, long? announced)
+    {
+        var needed = _length + bytes.Length;
+        if (needed > _buffer!.Length && !TryGrow(needed, announced))
+        {
+            return false;
+        }
+
+        bytes.CopyTo(_buffer.AsSpan(_length));
         _length = needed;
+        return true;
+    }
+
+    private bool TryGrow(int needed, long? announced)
+    {
+        var buffer = _buffer!;
+        // Once half of what was announced is here the rest is believed, so that a large body is moved only a few times.
+        var wanted = announced is { } all && needed >= all / 2 ? Math.Max(all, needed) : Math.Max(needed, 2L * buffer.Length);
+        var size = Math.Min(SizeOf(wanted), Array.MaxLength);
+        if (!_budget.TryReserve(size))
+        {
+            return false;
+        }
+
+        var larger = ArrayPool<byte>.Shared.Rent((int)size);
+        buffer.AsSpan(0, _length).CopyTo(larger);
+        ArrayPool<byte>.Shared.Return(buffer);
+        _budget.Return(_reserved);
+        (_buffer, _reserved) = (larger, size);
+        return true;
     }
 }

@@ -27,6 +27,9 @@ public sealed record ConfigurationSources
     /// <summary>Providers offered beside the configured ones, unless one of the same name is configured.</summary>
     public IReadOnlyDictionary<string, ProviderOptions> AddedProviders { get; init; } = new Dictionary<string, ProviderOptions>();
 
+    /// <summary>What a pipe gave, which can be read once only; shared by all copies of these sources.</summary>
+    internal PipedText Piped { get; } = new();
+
     /// <summary>The path that is read, whether or not it exists.</summary>
     public string FilePath => File ?? DefaultFile;
 
@@ -41,5 +44,10 @@ public sealed record ConfigurationSources
         }
 
         return new ConfigurationSources { File = file, Environment = environment, Arguments = arguments };
+    }
+
+    internal sealed class PipedText
+    {
+        public byte[]? Text { get; set; }
     }
 }

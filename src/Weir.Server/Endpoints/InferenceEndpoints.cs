@@ -15,7 +15,7 @@ using Weir.Server.Keys;
 namespace Weir.Server.Endpoints;
 
 /// <summary>The OpenAI dialect: reads a request, lets the gateway serve it, and settles what it used with its key.</summary>
-internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirectory models, KeyLimits limits, long maxBody)
+internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirectory models, KeyLimits limits, BodyLimits bodies)
 {
     public static void Map(IEndpointRouteBuilder app)
     {
@@ -24,7 +24,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
             services.GetRequiredService<InferencePipeline>(),
             services.GetRequiredService<ModelDirectory>(),
             services.GetRequiredService<KeyLimits>(),
-            services.GetRequiredService<WeirOptions>().Server.MaxBody.Bytes);
+            services.GetRequiredService<BodyLimits>());
 
         foreach (var operation in Operation.All)
         {
@@ -40,10 +40,11 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
     private async Task ServeAsync(HttpContext context, Operation operation)
     {
         var caller = context.GetCaller();
-        using var body = await PooledBody.ReadAsync(context.Request.BodyReader, context.Request.ContentLength, maxBody, context.RequestAborted);
+        var (read, refused) = await PooledBody.ReadAsync(context.Request.BodyReader, context.Request.ContentLength, bodies, context.RequestAborted);
+        using var body = read;
         if (body is null)
         {
-            await context.WriteErrorAsync(new ApiError(413, "body_too_large", $"The body is larger than {maxBody} bytes, which is this server's server.max_body."));
+            await RefuseBodyAsync(context, refused);
             return;
         }
 
@@ -83,6 +84,22 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
                 TraceParent = TraceParentOf(headers),
             });
         }
+    }
+
+    private Task RefuseBodyAsync(HttpContext context, BodyRefusal refusal)
+    {
+        if (refusal is BodyRefusal.TooSlow or BodyRefusal.NoRoom)
+        {
+            // The rest of the body is not waited for.
+            context.Response.Headers.Connection = "close";
+        }
+
+        return context.WriteErrorAsync(refusal switch
+        {
+            BodyRefusal.TooSlow => StatusErrors.BodyTooSlow,
+            BodyRefusal.NoRoom => StatusErrors.NoRoomForBody,
+            _ => StatusErrors.BodyTooLarge(bodies.MaxBytes),
+        });
     }
 
     /// <summary>Lets the gateway serve a request, settles what it used with its key, and answers for what the gateway refused.</summary>

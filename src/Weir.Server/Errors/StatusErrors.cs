@@ -5,6 +5,15 @@ namespace Weir.Server.Errors;
 /// <summary>Errors for what the web server itself refused: it knows a status, and a client needs a sentence.</summary>
 internal static class StatusErrors
 {
+    public static readonly ApiError BodyTooSlow =
+        new(408, "body_too_slow", "The body came slower than 240 bytes a second; the server stopped waiting for it.");
+
+    public static readonly ApiError NoRoomForBody = ApiError.Unavailable(
+        "The bodies of other requests hold all the memory that this server has for them. Send this again in a moment.", TimeSpan.FromSeconds(1), "overloaded");
+
+    public static ApiError BodyTooLarge(long maxBody) =>
+        new(413, "body_too_large", $"The body is larger than {maxBody} bytes, which is this server's server.max_body.");
+
     public static ApiError Of(int status, HttpContext context) => status switch
     {
         404 => ApiError.NotFound($"There is nothing at {Path(context)}. GET /openapi/v1.json lists what there is."),
@@ -16,8 +25,8 @@ internal static class StatusErrors
     /// <summary>Faults of the connection or of the framing, found while the request was being read.</summary>
     public static ApiError Of(BadHttpRequestException fault, long maxBody) => fault.StatusCode switch
     {
-        413 => new(413, "body_too_large", $"The body is larger than {maxBody} bytes, which is this server's server.max_body."),
-        408 => new(408, "body_too_slow", "The body came slower than 240 bytes a second; the server stopped waiting for it."),
+        413 => BodyTooLarge(maxBody),
+        408 => BodyTooSlow,
         415 => new(415, "content_type", "The content type of the body is not one that this endpoint reads; send application/json."),
         _ => new(fault.StatusCode, "malformed", "The request could not be read: " + fault.Message),
     };

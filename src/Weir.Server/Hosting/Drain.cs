@@ -8,9 +8,10 @@ namespace Weir.Server.Hosting;
 /// The server's phase, and the requests in flight. Stopping begins before the listener closes: readiness says so, new requests are
 /// sent away, and what is in flight gets up to <c>server.drain</c> to end.
 /// </summary>
-internal sealed partial class Drain(KeyRing keys, DrainOptions options, TimeProvider time, ILogger<Drain> log) : IHostedLifecycleService
+internal sealed partial class Drain(KeyRing keys, DrainOptions options, TimeProvider time, ILogger<Drain> log) : IHostedLifecycleService, IDisposable
 {
     private readonly TaskCompletionSource _empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _over = new();
     private volatile bool _started;
     private volatile bool _draining;
     private int _inFlight;
@@ -20,6 +21,9 @@ internal sealed partial class Drain(KeyRing keys, DrainOptions options, TimeProv
 
     /// <summary>Requests that have entered and not left; health and metrics are not among them.</summary>
     public int InFlight => Volatile.Read(ref _inFlight);
+
+    /// <summary>The drain is over: whoever has not left by now is cut.</summary>
+    public CancellationToken Over => _over.Token;
 
     /// <summary>False while draining. Each success is followed by one <see cref="Leave"/>.</summary>
     public bool TryEnter()
@@ -57,6 +61,7 @@ internal sealed partial class Drain(KeyRing keys, DrainOptions options, TimeProv
         catch (Exception e) when (e is TimeoutException or OperationCanceledException)
         {
             LogCut(InFlight);
+            await _over.CancelAsync();
         }
     }
 
@@ -67,6 +72,8 @@ internal sealed partial class Drain(KeyRing keys, DrainOptions options, TimeProv
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public void Dispose() => _over.Dispose();
 
     [LoggerMessage(1, LogLevel.Information, "Draining: {Requests} requests in flight may take up to {Limit}.", EventName = "draining")]
     private partial void LogDraining(int requests, TimeSpan limit);

@@ -29,6 +29,8 @@ internal sealed partial class FrontDoor(
         var endpoint = context.GetEndpoint() as RouteEndpoint;
         using var activity = WeirActivity.StartRequest(context, endpoint);
         var entered = false;
+        // The token source keeps its nodes: nothing is allocated here in the long run.
+        var cut = default(CancellationTokenRegistration);
         try
         {
             // What routing refused (no such path, wrong method) needs no caller: its answer is written below.
@@ -45,6 +47,7 @@ internal sealed partial class FrontDoor(
                         return;
                     }
 
+                    cut = drain.Over.UnsafeRegister(static request => ((HttpContext)request!).Abort(), context);
                     if (!authenticator.TryAuthenticate(context, out var caller, out var error))
                     {
                         await context.WriteErrorAsync(error);
@@ -73,6 +76,8 @@ internal sealed partial class FrontDoor(
         }
         finally
         {
+            // Waits for a cut under way: the context serves another request after this one.
+            await cut.DisposeAsync();
             if (entered) drain.Leave();
             var status = context.RequestAborted.IsCancellationRequested && !context.Response.HasStarted ? 499 : context.Response.StatusCode;
             metrics.Record(context.Request.Method, endpoint, status, time.GetElapsedTime(started));

@@ -1,6 +1,8 @@
+using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Weir.Inference;
+using Weir.Inference.Requests;
 using Weir.Server.Configuration;
 using Weir.Server.Endpoints;
 
@@ -15,6 +17,11 @@ internal static class GatewaySetup
         services.AddSingleton(Random.Shared);
 #pragma warning restore RS0030
         services.AddInference();
+        services.AddSingleton(provider => new BodyBudget(BodyBudget.LimitHere, provider.GetRequiredService<IMeterFactory>()));
+        services.AddSingleton(provider => new BodyLimits(
+            provider.GetRequiredService<WeirOptions>().Server.MaxBody.Bytes,
+            provider.GetRequiredService<BodyBudget>(),
+            provider.GetRequiredService<TimeProvider>()));
     }
 
     public static void MapGateway(this WebApplication app)

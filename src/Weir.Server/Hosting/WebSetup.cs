@@ -33,7 +33,7 @@ internal static class WebSetup
         });
         builder.Services.Configure<HostOptions>(host =>
         {
-            // The drain itself takes server.drain; then cut connections get a moment to be noticed, and usage to be written.
+            // The drain itself takes server.drain and cuts what is left; then that gets a moment to unwind, and usage to be written.
             host.ShutdownTimeout = server.Drain + TimeSpan.FromSeconds(5);
             // A background loop that ends by a fault ends the process: better a restart than half a server.
             host.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.StopHost;

@@ -82,7 +82,7 @@ internal sealed partial class RedisConnection : IAsyncDisposable
         }
         catch (Exception e) when (e is RedisException or TimeoutException or StoreUnavailableException)
         {
-            throw new StoreUnavailableException(await RedisDiagnosis.ExplainAsync(address, options, e, cancellationToken), e);
+            throw await RedisDiagnosis.ExplainAsync(address, options, e, cancellationToken);
         }
     }
 
@@ -102,6 +102,10 @@ internal sealed partial class RedisConnection : IAsyncDisposable
         {
             _available = true;
             throw RedisDiagnosis.Refused(e);
+        }
+        catch (RedisCommandException e)
+        {
+            throw RedisDiagnosis.NotSent(e, _database.Database);
         }
         catch (RedisConnectionException e)
         {

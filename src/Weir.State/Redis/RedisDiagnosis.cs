@@ -33,30 +33,42 @@ internal static class RedisDiagnosis
         StoreUnavailableException Never(string message) => new(message, e) { Fault = StoreFault.Refused };
     }
 
+    /// <summary>A command that the client itself did not send.</summary>
+    public static StoreUnavailableException NotSent(RedisCommandException e, int database) =>
+        e.Message.Contains("database", StringComparison.OrdinalIgnoreCase)
+            ? new($"This Redis has no database {database}: its setting 'databases' says how many there are (16, from 0 to 15, unless set). Name one of them in the state string.", e)
+            {
+                Misconfigured = true,
+            }
+            : new($"Redis cannot be asked: {e.Message}", e) { Fault = StoreFault.NotSent };
+
     /// <summary>Why opening failed. The client does not tell a refused port from a refused password, so the server is asked once more by hand.</summary>
-    public static async ValueTask<string> ExplainAsync(RedisAddress address, StateOptions options, Exception failure, CancellationToken cancellationToken)
+    public static async ValueTask<StoreUnavailableException> ExplainAsync(
+        RedisAddress address, StateOptions options, Exception failure, CancellationToken cancellationToken)
     {
-        if (failure is StoreUnavailableException { Fault: StoreFault.Refused })
-            return $"{address}: {failure.Message}";
+        if (failure is StoreUnavailableException { Fault: StoreFault.Refused } refused)
+            return Of($"{address}: {failure.Message}", refused.Misconfigured);
         if (address.Tls)
-            return $"{address} cannot be reached over TLS: check host, port and certificate. ({failure.GetBaseException().Message})";
+            return Of($"{address} cannot be reached over TLS: check host, port and certificate. ({failure.GetBaseException().Message})");
         try
         {
             var reply = await PingByHandAsync(address, options, cancellationToken);
             if (reply.StartsWith("-NOAUTH", StringComparison.Ordinal))
-                return $"{address} wants a password: set WEIR_REDIS_PASSWORD.";
+                return Of($"{address} wants a password: set WEIR_REDIS_PASSWORD.", misconfigured: true);
             if (reply.StartsWith("-WRONGPASS", StringComparison.Ordinal) || reply.StartsWith("-ERR invalid password", StringComparison.Ordinal))
-                return $"{address} refuses the password in WEIR_REDIS_PASSWORD.";
+                return Of($"{address} refuses the password in WEIR_REDIS_PASSWORD.", misconfigured: true);
             if (reply.StartsWith("-ERR AUTH", StringComparison.Ordinal) || reply.StartsWith("-ERR Client sent AUTH", StringComparison.Ordinal))
-                return $"{address} has no password set, but WEIR_REDIS_PASSWORD gives one: unset it.";
-            return reply.Length == 0
+                return Of($"{address} has no password set, but WEIR_REDIS_PASSWORD gives one: unset it.", misconfigured: true);
+            return Of(reply.Length == 0
                 ? $"{address} accepts connections but does not answer: is it Redis, and is it running?"
-                : $"{address} cannot be used: {reply.TrimStart('-', '+')}";
+                : $"{address} cannot be used: {reply.TrimStart('-', '+')}");
         }
         catch (Exception e) when (e is SocketException or IOException)
         {
-            return $"{address} cannot be reached: {e.Message}. Start Redis there, or name another store with --state (sqlite needs no server).";
+            return Of($"{address} cannot be reached: {e.Message}. Start Redis there, or name another store with --state (sqlite needs no server).");
         }
+
+        StoreUnavailableException Of(string message, bool misconfigured = false) => new(message, failure) { Misconfigured = misconfigured };
     }
 
     /// <summary>What an operator should change about a server, from its answer to INFO.</summary>

@@ -156,6 +156,31 @@ public sealed class CommandTests : IDisposable
         error.ToString().ShouldContain("WEIR_ADMIN_KEY");
     }
 
+    [Fact]
+    public async Task Up_RedisDatabaseThatDoesNotExist_Is2InOneSentence()
+    {
+        await using var redis = await State.Redis.RedisServer.StartAsync();
+
+        var (code, _, error) = await RunAsync("up", "--state", $"redis://127.0.0.1:{redis.Port}/99", "--url", "http://127.0.0.1:0", "--data", _folder);
+
+        code.ShouldBe(2);
+        error.ShouldContain("has no database 99");
+        error.Trim().ShouldNotContain("\n");
+    }
+
+    [Fact]
+    public async Task Command_FailsUnforeseen_Is1InOneSentence()
+    {
+        var command = new Command("odd", "");
+        command.SetAction((_, _) => Task.FromException<int>(new InvalidOperationException("not\nforeseen")));
+        var error = new StringWriter();
+
+        var code = await CommandLine.RunAsync(new RootCommand { command }, ["odd"], new InvocationConfiguration { Error = error });
+
+        code.ShouldBe(1);
+        error.ToString().Trim().ShouldBe("weir: odd failed (InvalidOperationException): not foreseen");
+    }
+
     private ConfigurationSources Sources(string url) => new()
     {
         Arguments = ["--server.url=" + url, "--server.data=" + _folder, "--state=memory"],

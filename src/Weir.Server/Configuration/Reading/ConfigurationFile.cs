@@ -8,6 +8,8 @@ internal static class ConfigurationFile
     {
         var path = sources.FilePath;
         var origin = new Origin(path);
+        if (sources.Piped.Text is { } piped) return piped;
+
         try
         {
             if (Directory.Exists(path))
@@ -17,14 +19,20 @@ internal static class ConfigurationFile
             }
 
             using var file = File.OpenRead(path);
-            if (file.Length > ConfigurationLoader.MaxFileBytes)
+            // A pipe has no length: what counts is what comes.
+            var text = new MemoryStream();
+            var buffer = new byte[16 * 1024];
+            while (file.Read(buffer) is > 0 and var read)
             {
-                faults.AddSyntax(origin, "", "is larger than 4 MB", "Name a configuration file");
-                return null;
+                text.Write(buffer, 0, read);
+                if (text.Length > ConfigurationLoader.MaxFileBytes)
+                {
+                    faults.AddSyntax(origin, "", "is larger than 4 MB", "Name a configuration file");
+                    return null;
+                }
             }
 
-            var text = new MemoryStream();
-            file.CopyTo(text);
+            if (!file.CanSeek) sources.Piped.Text = text.ToArray();
             return text.ToArray();
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
@@ -34,7 +42,7 @@ internal static class ConfigurationFile
                 faults.AddSyntax(origin, "", "there is no such file", "Check the path, which is relative to the working directory");
             }
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
             faults.AddSyntax(origin, "", $"cannot be read: {exception.Message.TrimEnd('.')}", "Check its permissions");
         }

@@ -56,6 +56,31 @@ public sealed class CheckCommandTests : IDisposable
         (await InvokeAsync("check", "--config", file, "--simulate")).Code.ShouldBe(0);
     }
 
+    // As 'weir check --config <(…)' does: a pipe has no length and can be read once.
+    [Fact]
+    public async Task RunAsync_FileIsAPipe_IsReadToItsEnd()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "There is no such pipe.");
+        using var pipe = new System.IO.Pipes.AnonymousPipeServerStream(System.IO.Pipes.PipeDirection.Out, HandleInheritability.Inheritable);
+        using var reading = pipe.ClientSafePipeHandle;
+        var sources = new ConfigurationSources
+        {
+            File = $"/dev/fd/{reading.DangerousGetHandle()}",
+            Environment = new Dictionary<string, string> { ["GROQ_API_KEY"] = "k" },
+        };
+        pipe.Write("""{ "state": "memory" }"""u8);
+        var (output, error) = (new StringWriter(), new StringWriter());
+        using var http = new HttpMessageInvoker(new NobodyThere());
+        var checking = Task.Run(() => CheckCommand.RunAsync(sources, simulate: false, http, output, error, CancellationToken.None));
+        // The end of a pipe is its writer's end.
+        pipe.Dispose();
+
+        var code = await checking.WaitAsync(TimeSpan.FromSeconds(30));
+
+        code.ShouldBe(0, error.ToString());
+        output.ToString().ShouldContain("1 provider (groq); no routes; state memory");
+    }
+
     [Fact]
     public async Task RunAsync_NoProviders_LooksForThem()
     {

@@ -30,7 +30,7 @@ public sealed class BodyLifetimeTests
         await using var gateway = new GatewayHarness(new InferenceOptions { Providers = new Dictionary<string, ProviderOptions> { ["a"] = provider } });
         var text = $$"""{"model":"a/m","padding":"{{new string('A', Size)}}"}""";
         var pipe = PipeReader.Create(new ReadOnlySequence<byte>(Encoding.ASCII.GetBytes(text)));
-        var body = (await PooledBody.ReadAsync(pipe, text.Length, 1_000_000, CancellationToken.None))!;
+        var body = (await PooledBody.ReadAsync(pipe, text.Length, new BodyLimits(1_000_000, new BodyBudget(1 << 20), TimeProvider.System), CancellationToken.None)).Body!;
         RequestHeadScanner.Scan(body.Memory.Span, out var head).ShouldBeNull();
         System.Runtime.InteropServices.MemoryMarshal.TryGetArray(body.Memory, out var memory).ShouldBeTrue();
         var answer = new TestAnswer();
@@ -69,7 +69,8 @@ public sealed class BodyLifetimeTests
     [Fact]
     public async Task Dispose_WhileHeld_KeepsTheMemoryUntilTheLastRelease()
     {
-        var body = (await PooledBody.ReadAsync(PipeReader.Create(new ReadOnlySequence<byte>(new byte[10])), 10, 10, CancellationToken.None))!;
+        var limits = new BodyLimits(10, new BodyBudget(1 << 20), TimeProvider.System);
+        var body = (await PooledBody.ReadAsync(PipeReader.Create(new ReadOnlySequence<byte>(new byte[10])), 10, limits, CancellationToken.None)).Body!;
         body.TryHold().ShouldBeTrue();
 
         body.Dispose();

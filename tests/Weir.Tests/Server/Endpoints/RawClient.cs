@@ -20,15 +20,21 @@ internal static class RawClient
 
     public static Task<RawAnswer> ChatAsync(Uri server, string body, string headers = "") => SendAsync(server, Chat(Encoding.UTF8.GetBytes(body), headers));
 
-    /// <summary>Reads until the server ends the connection.</summary>
+    /// <summary>Sends, and reads until the server ends the connection.</summary>
     public static async Task<RawAnswer> SendAsync(Uri server, byte[] request)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         using var socket = await ConnectAsync(server);
+        return await ReadAsync(socket, request);
+    }
+
+    /// <summary>Reads until the server ends the connection, while <paramref name="request"/> is sent.</summary>
+    public static async Task<RawAnswer> ReadAsync(Socket socket, byte[]? request = null)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         var received = new MemoryStream();
         try
         {
-            var sending = socket.SendAsync(request, limit.Token);
+            var sending = socket.SendAsync(request ?? [], limit.Token);
             var buffer = new byte[16 * 1024];
             while (await socket.ReceiveAsync(buffer, limit.Token) is > 0 and var count)
             {

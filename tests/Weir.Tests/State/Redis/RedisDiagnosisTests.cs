@@ -37,6 +37,27 @@ public sealed class RedisDiagnosisTests
         (await FailAsync($"redis://127.0.0.1:{FreePort.Next()}", null)).ShouldContain("cannot be reached");
     }
 
+    [Fact]
+    public async Task Open_DatabaseThatDoesNotExist_SaysWhichThereAre()
+    {
+        await using var server = await RedisServer.StartAsync();
+        var options = new StateOptions { Store = $"redis://127.0.0.1:{server.Port}/99" };
+
+        var fault = await Should.ThrowAsync<StoreUnavailableException>(async () => await StateStores.OpenAsync(options));
+
+        fault.Message.ShouldContain("has no database 99");
+        fault.Message.ShouldContain("'databases'");
+        fault.Misconfigured.ShouldBeTrue();
+    }
+
+    // Whatever a driver throws at what a user can write.
+    [Theory]
+    [InlineData("redis://127.0.0.1:0")]
+    [InlineData("redis://127.0.0.1:1/2147483647")]
+    [InlineData("redis://a..b:6379")]
+    [InlineData("rediss://127.0.0.1:1")]
+    public async Task Open_AddressesThatLeadNowhere_FailInOneWay(string state) => (await FailAsync(state, null)).ShouldNotBeEmpty();
+
     [Theory]
     [InlineData("redis://u:secret@host:6379", "WEIR_REDIS_PASSWORD")]
     [InlineData("redis://host/one", "redis://host:port/db")]
