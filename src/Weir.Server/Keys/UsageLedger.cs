@@ -27,6 +27,7 @@ internal sealed partial class UsageLedger(
     // Taken from the counters and not known to be written. A batch keeps its number until it is, so that writing it again does nothing.
     private readonly List<Batch> _batches = [];
     private long _lastBatch;
+    private volatile bool _away;
 
     // One flush at a time: the loop's, or the one that shutdown asks for.
     private readonly SemaphoreSlim _flushing = new(1, 1);
@@ -58,12 +59,16 @@ internal sealed partial class UsageLedger(
             }
 
             await WriteBatchesAsync(cancellationToken);
+            if (_away) LogFlushed();
+            _away = false;
             return true;
         }
         catch (Exception fault) when (fault is StoreUnavailableException or OperationCanceledException)
         {
             metrics.FlushFailed();
-            LogFlushFailed(fault.Message);
+            // Once per outage; the counter tells how often.
+            if (!_away) LogFlushFailed(fault.Message);
+            _away = true;
             return false;
         }
         finally
@@ -114,7 +119,8 @@ internal sealed partial class UsageLedger(
                 catch (Exception fault) when (!stoppingToken.IsCancellationRequested)
                 {
                     metrics.FlushFailed();
-                    LogFlushFailed(fault.Message);
+                    if (!_away) LogFlushFailed(fault.Message);
+                    _away = true;
                 }
             }
             while (await timer.WaitForNextTickAsync(stoppingToken));
@@ -230,4 +236,7 @@ internal sealed partial class UsageLedger(
 
     [LoggerMessage(1, LogLevel.Warning, "Usage could not be written to the state store and is kept for the next time: {Reason}", EventName = "usage_flush_failed")]
     private partial void LogFlushFailed(string reason);
+
+    [LoggerMessage(2, LogLevel.Information, "Usage is written to the state store again.", EventName = "usage_flushed_again")]
+    private partial void LogFlushed();
 }

@@ -30,6 +30,10 @@ public sealed partial class DutyRunner(Duty duty, Random random, ILogger<DutyRun
             {
                 return;
             }
+            catch (StoreUnavailableException e)
+            {
+                LogAway(duty.Key, e.Message);
+            }
             catch (Exception e)
             {
                 LogFailed(e, duty.Key);
@@ -81,6 +85,10 @@ public sealed partial class DutyRunner(Duty duty, Random random, ILogger<DutyRun
         {
             // The work is done, or the claim has ended.
         }
+        catch (StoreUnavailableException e)
+        {
+            LogAway(duty.Key, e.Message);
+        }
         catch (Exception e)
         {
             // Without renewal the claim ends by itself, and stops the work before that.
@@ -90,6 +98,9 @@ public sealed partial class DutyRunner(Duty duty, Random random, ILogger<DutyRun
 
     [LoggerMessage(EventName = "DutyFailed", Level = LogLevel.Warning, Message = "{Duty} failed and will be tried again.")]
     private partial void LogFailed(Exception exception, string duty);
+
+    [LoggerMessage(EventName = "DutyAway", Level = LogLevel.Warning, Message = "{Duty} waits for the store: {Reason}")]
+    private partial void LogAway(string duty, string reason);
 
     [LoggerMessage(EventName = "DutyEnded", Level = LogLevel.Warning, Message = "The claim of {Duty} ended before its work did.")]
     private partial void LogEnded(string duty);

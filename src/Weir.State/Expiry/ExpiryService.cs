@@ -12,6 +12,7 @@ internal sealed partial class ExpiryService(IStateStore store, TimeProvider time
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var pause = Period;
+        var away = false;
         while (!stoppingToken.IsCancellationRequested)
         {
             try
@@ -19,18 +20,34 @@ internal sealed partial class ExpiryService(IStateStore store, TimeProvider time
                 await Task.Delay(pause, time, stoppingToken);
                 await ExpiryDuty.RunAsync(store, stoppingToken);
                 pause = Period;
+                if (away) LogAgain();
+                away = false;
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
                 return;
             }
+            catch (StoreUnavailableException e)
+            {
+                pause = Longer(pause);
+                if (!away) LogAway(e.Message);
+                away = true;
+            }
             catch (Exception e)
             {
-                pause = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, LongestPause.Ticks));
+                pause = Longer(pause);
                 LogFailed(e, pause.TotalSeconds);
             }
         }
     }
+
+    private static TimeSpan Longer(TimeSpan pause) => TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, LongestPause.Ticks));
+
+    [LoggerMessage(EventName = "ExpiryAway", Level = LogLevel.Warning, Message = "Expired documents cannot be deleted until the store is back: {Reason}")]
+    private partial void LogAway(string reason);
+
+    [LoggerMessage(EventName = "ExpiryAgain", Level = LogLevel.Information, Message = "Expired documents are deleted again.")]
+    private partial void LogAgain();
 
     [LoggerMessage(EventName = "ExpiryFailed", Level = LogLevel.Warning, Message = "Expired documents could not be deleted; next try in {Seconds} s.")]
     private partial void LogFailed(Exception exception, double seconds);

@@ -22,6 +22,8 @@ internal sealed partial class SqliteCacheStore : ICacheStore, IAsyncDisposable
     private readonly Dictionary<string, long> _bytes = new(StringComparer.Ordinal);
     private readonly Channel<Work> _queue = Channel.CreateBounded<Work>(new BoundedChannelOptions(4096) { SingleReader = true });
     private readonly Task _loop;
+    // Told once per outage.
+    private bool _failing;
 
     public SqliteCacheStore(string path, long maxBytes, IStoreClock clock, ILogger logger)
     {
@@ -129,10 +131,13 @@ internal sealed partial class SqliteCacheStore : ICacheStore, IAsyncDisposable
                 for (var i = 0; i < batch.Count; i++)
                     results[i] = batch[i].Apply();
                 _writing.Execute("COMMIT");
+                _failing = false;
             }
             catch (Exception e)
             {
-                LogCacheFailed(e);
+                if (!_failing)
+                    LogCacheFailed(e.Message);
+                _failing = true;
                 Array.Clear(results);
                 Undo();
             }
@@ -190,12 +195,12 @@ internal sealed partial class SqliteCacheStore : ICacheStore, IAsyncDisposable
         }
         catch (SqliteException e)
         {
-            LogCacheFailed(e);
+            LogCacheFailed(e.Message);
         }
     }
 
-    [LoggerMessage(EventName = "CacheWriteFailed", Level = LogLevel.Warning, Message = "Entries of the cache were not written.")]
-    private partial void LogCacheFailed(Exception exception);
+    [LoggerMessage(EventName = "CacheWriteFailed", Level = LogLevel.Warning, Message = "Entries of the cache were not written: {Reason}")]
+    private partial void LogCacheFailed(string reason);
 
     private sealed record Work(Func<long> Apply, TaskCompletionSource<long> Done);
 }

@@ -72,7 +72,11 @@ internal sealed partial class SqliteWriter : IAsyncDisposable
         try
         {
             Transact(batch);
-            _fault = null;
+            if (_fault is not null)
+            {
+                _fault = null;
+                LogWritesAgain();
+            }
         }
         catch (SqliteException) when (batch.Count > 1 && Undo())
         {
@@ -111,21 +115,24 @@ internal sealed partial class SqliteWriter : IAsyncDisposable
     {
         var undone = Undo();
         var code = (e as SqliteException)?.SqliteErrorCode ?? 0;
-        _fault = code switch
+        var fault = code switch
         {
             raw.SQLITE_FULL => "The disk of the data folder is full: nothing can be written until there is room; reading goes on.",
             raw.SQLITE_IOERR => $"The disk of the data folder fails: {e.Message}",
             raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB => $"The state file is damaged: stop Weir and restore it from a backup. ({e.Message})",
             _ => $"The state file cannot be written: {e.Message}",
         };
-        LogWriteFailed(e, batch.Count, _fault);
+        // Once per outage: every commit tells its own caller.
+        if (fault != _fault)
+            LogWriteFailed(batch.Count, fault);
+        _fault = fault;
         foreach (var operation in batch)
         {
             // A transaction whose undoing failed too, or whose fsync failed, may come back from the write-ahead log after a crash.
             if (undone && code != raw.SQLITE_IOERR)
-                operation.Refuse(new StoreUnavailableException(_fault, e));
+                operation.Refuse(new StoreUnavailableException(fault, e));
             else
-                operation.Doubt(_fault);
+                operation.Doubt(fault);
         }
     }
 
@@ -143,6 +150,9 @@ internal sealed partial class SqliteWriter : IAsyncDisposable
         }
     }
 
-    [LoggerMessage(EventName = "StateWriteFailed", Level = LogLevel.Error, Message = "{Count} commits were not written: {Fault}")]
-    private partial void LogWriteFailed(Exception exception, int count, string fault);
+    [LoggerMessage(EventName = "StateWriteFailed", Level = LogLevel.Error, Message = "{Count} commits were not written, and more may follow: {Fault}")]
+    private partial void LogWriteFailed(int count, string fault);
+
+    [LoggerMessage(EventName = "StateWritesAgain", Level = LogLevel.Information, Message = "Commits are written again.")]
+    private partial void LogWritesAgain();
 }

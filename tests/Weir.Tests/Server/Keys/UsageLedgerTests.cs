@@ -1,6 +1,5 @@
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
 using Weir.Server.Keys;
 using Weir.State;
 using Weir.State.Memory;
@@ -100,11 +99,13 @@ public sealed class UsageLedgerTests : IAsyncLifetime
             replica.Spent("key_1").ShouldBe(1m);
         }
 
+        replica.Log.Events.ShouldBe(["usage_flush_failed"], "once per outage");
         store.Away = false;
         (await replica.Ledger.FlushAsync(CancellationToken.None)).ShouldBeTrue();
         (await replica.Ledger.FlushAsync(CancellationToken.None)).ShouldBeTrue();
         (await SingleAsync(replica)).Models["fast@box"].Requests.ShouldBe(1);
         replica.Spent("key_1").ShouldBe(1m);
+        replica.Log.Events.ShouldBe(["usage_flush_failed", "usage_flushed_again"]);
     }
 
     [Fact]
@@ -198,8 +199,10 @@ public sealed class UsageLedgerTests : IAsyncLifetime
             _states = new KeyStates(test._time);
             var ring = new KeyRing(_states);
             var metrics = new KeyMetrics(test._services.GetRequiredService<IMeterFactory>(), ring);
-            Ledger = new UsageLedger(store, ring, _states, metrics, test._time, NullLogger<UsageLedger>.Instance);
+            Ledger = new UsageLedger(store, ring, _states, metrics, test._time, Log);
         }
+
+        public RecordingLogger<UsageLedger> Log { get; } = new();
 
         public UsageLedger Ledger { get; }
 

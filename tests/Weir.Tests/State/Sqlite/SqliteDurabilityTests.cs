@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using Microsoft.Extensions.Logging.Abstractions;
 using Weir.State;
 using Weir.State.Expiry;
 using Weir.State.Sqlite;
@@ -97,10 +96,16 @@ public sealed class SqliteDurabilityTests : IDisposable
     [Fact]
     public async Task File_Full_RefusesClearlyKeepsReadingAndRecovers()
     {
+        using var log = new RecordingLogger<SqliteStateStore>();
         await using var store = await SqliteStateStore.OpenAsync(
-            new StateOptions { DataFolder = _folder }, TimeProvider.System, NullLoggerFactory.Instance, default, maxPages: 512);
+            new StateOptions { DataFolder = _folder }, TimeProvider.System, log, default, maxPages: 512);
 
         var written = await FillAsync(store);
+
+        for (var i = 0; i < 5; i++)
+            await Should.ThrowAsync<StoreUnavailableException>(async () => await store.CommitAsync(Of("p", new Write("large", 0, new byte[1 << 20]))));
+        log.Events.ShouldBe(["StateWriteFailed"], "once per outage");
+        log.Lines.ShouldAllBe(line => line.Exception == null);
 
         // A large one that fails in the same transaction refuses itself, not its neighbours.
         var large = store.CommitAsync(Of("p", new Write("large", 0, new byte[1 << 20]))).AsTask();
@@ -109,6 +114,7 @@ public sealed class SqliteDurabilityTests : IDisposable
         (await deletion).ShouldBeOfType<CommitOutcome.Committed>();
         (await store.CommitAsync(Of("p", Put("small", 0, "1")))).ShouldBeOfType<CommitOutcome.Committed>();
         store.Health.Available.ShouldBeTrue();
+        log.Events.ShouldContain("StateWritesAgain");
     }
 
     [Fact]
