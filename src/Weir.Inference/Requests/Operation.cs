@@ -1,27 +1,35 @@
+using Weir.Inference.Providers;
+
 namespace Weir.Inference.Requests;
 
-/// <summary>What is asked of a provider: one row for each path that the OpenAI dialect has.</summary>
+/// <summary>What is asked of a provider: one row for each path that a dialect has.</summary>
 public sealed class Operation
 {
-    public static readonly Operation ChatCompletions = new("chat", "/chat/completions", StreamEnd.Done);
-    public static readonly Operation Completions = new("text_completion", "/completions", StreamEnd.Done);
-    public static readonly Operation Responses = new("responses", "/responses", StreamEnd.ResponseEvent);
-    public static readonly Operation Embeddings = new("embeddings", "/embeddings", StreamEnd.None);
+    public static readonly Operation ChatCompletions = new("chat", Dialect.OpenAI, "/chat/completions", StreamEnd.Done);
+    public static readonly Operation Completions = new("text_completion", Dialect.OpenAI, "/completions", StreamEnd.Done);
+    public static readonly Operation Responses = new("responses", Dialect.OpenAI, "/responses", StreamEnd.ResponseEvent);
+    public static readonly Operation Embeddings = new("embeddings", Dialect.OpenAI, "/embeddings", StreamEnd.None);
+    public static readonly Operation Messages = new("messages", Dialect.Anthropic, "/messages", StreamEnd.MessageStop);
+    public static readonly Operation CountTokens = new("count_tokens", Dialect.Anthropic, "/messages/count_tokens", StreamEnd.None);
 
     private static int _count;
 
-    private Operation(string name, string path, StreamEnd end)
+    private Operation(string name, Dialect dialect, string path, StreamEnd end)
     {
         Name = name;
+        Dialect = dialect;
         Path = path;
         StreamEnd = end;
         Index = _count++;
     }
 
-    public static IReadOnlyList<Operation> All { get; } = [ChatCompletions, Completions, Responses, Embeddings];
+    public static IReadOnlyList<Operation> All { get; } = [ChatCompletions, Completions, Responses, Embeddings, Messages, CountTokens];
 
     /// <summary>The operation's name in metrics and traces, after the OpenTelemetry GenAI conventions where they have one.</summary>
     public string Name { get; }
+
+    /// <summary>Whose operation it is.</summary>
+    public Dialect Dialect { get; }
 
     /// <summary>Relative to a provider's base URL, and to our own <c>/v1</c>.</summary>
     public string Path { get; }
@@ -44,4 +52,7 @@ public enum StreamEnd
 
     /// <summary>An event of type response.completed, response.incomplete or response.failed.</summary>
     ResponseEvent,
+
+    /// <summary>An event of type message_stop.</summary>
+    MessageStop,
 }
