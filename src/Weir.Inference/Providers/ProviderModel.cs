@@ -18,6 +18,7 @@ public sealed class ProviderModel
 
         Name = name;
         Preset = options.Preset;
+        Dialect = options.Dialect ?? preset?.Dialect ?? Dialect.OpenAI;
         BaseUrl = (options.BaseUrl ?? preset?.BaseUrl ?? throw new ArgumentException($"Provider '{name}' has neither base_url nor a known preset."))
             .TrimEnd('/');
         Keys = options.ApiKeys is { Count: > 0 } several ? [.. several] : [options.ApiKey];
@@ -51,6 +52,8 @@ public sealed class ProviderModel
 
     /// <summary>The name of its preset; null where it has none.</summary>
     public string? Preset { get; }
+    /// <summary>The language it speaks.</summary>
+    public Dialect Dialect { get; }
 
     /// <summary>Without a slash at its end.</summary>
     public string BaseUrl { get; }
