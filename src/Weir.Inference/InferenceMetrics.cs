@@ -77,6 +77,7 @@ public sealed class InferenceMetrics : IDisposable
         FailureClass.Timeout => "timeout",
         FailureClass.Broken => "broken",
         FailureClass.Client => "client",
+        FailureClass.Inexpressible => "inexpressible",
         FailureClass.Cancelled => "cancelled",
         _ => "deadline",
     };
