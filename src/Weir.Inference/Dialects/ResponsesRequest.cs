@@ -67,7 +67,7 @@ internal sealed class ResponsesRequest(JsonElement body, TranslationTarget targe
                 Stream(value);
                 return null;
             case "max_output_tokens":
-                Copy("max_tokens", value);
+                Copy(MessagesFlavour.Of(target.Preset).MaxTokens, value);
                 return null;
             case "safety_identifier":
                 Copy("user", value);
