@@ -18,6 +18,7 @@ public sealed class ProviderModel
 
         Name = name;
         Preset = options.Preset;
+        HasResponses = options.BaseUrl is null && preset is { HasResponses: true };
         Dialect = options.Dialect ?? preset?.Dialect ?? Dialect.OpenAI;
         BaseUrl = (options.BaseUrl ?? preset?.BaseUrl ?? throw new ArgumentException($"Provider '{name}' has neither base_url nor a known preset."))
             .TrimEnd('/');
@@ -52,6 +53,10 @@ public sealed class ProviderModel
 
     /// <summary>The name of its preset; null where it has none.</summary>
     public string? Preset { get; }
+
+    /// <summary>It is known to have a Responses API, so that a 404 there is about something else.</summary>
+    public bool HasResponses { get; }
+
     /// <summary>The language it speaks.</summary>
     public Dialect Dialect { get; }
 

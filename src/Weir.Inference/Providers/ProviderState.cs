@@ -4,7 +4,7 @@ using Weir.Flow.Limits;
 namespace Weir.Inference.Providers;
 
 /// <summary>What outlives a reload of the configuration for one provider: connections, budget and the state of its keys.</summary>
-internal sealed class ProviderState(string name, ConnectionPool pool, RetryBudget budget, RetrySettings retry)
+internal sealed class ProviderState(string name, ConnectionPool pool, RetryBudget budget, RetrySettings retry, TimeProvider time)
 {
     public string Name { get; } = name;
 
@@ -15,6 +15,9 @@ internal sealed class ProviderState(string name, ConnectionPool pool, RetryBudge
 
     /// <summary>What the budget was made from.</summary>
     public RetrySettings Retry { get; } = retry;
+
+    /// <summary>It has said that it has no Responses API: until this is forgotten, such requests are translated.</summary>
+    public AbsenceMark Responses { get; } = new(time);
 }
 
 /// <summary>One key of a provider: its limits hold for all models together.</summary>

@@ -69,7 +69,8 @@ internal sealed class RouteTables(TimeProvider time) : IDisposable
                 model.Name,
                 state is not null && state.Pool.Settings == model.Connections ? state.Pool : new ConnectionPool(model.Connections),
                 new RetryBudget(model.Retry.Budget, model.Retry.BudgetFloor, TimeSpan.FromSeconds(10), time),
-                model.Retry);
+                model.Retry,
+                time);
         }
 
         foreach (var key in model.Keys)
