@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Weir.Flow.Admission;
 using Weir.Inference.Attempts;
@@ -20,6 +21,9 @@ internal sealed partial class Journey(
     JourneyServices services, RouteModel route, InferenceRequest request, IAnswer answer, InferenceReport report, long started, CancellationToken clientGone)
 {
     private readonly Trail _trail = new();
+
+    // Of the attempt under way; null where nobody listens.
+    private Activity? _span;
 
     // Queueing, waits and attempts all count against it.
     private TimeSpan Remaining => (request.Timeout ?? route.Timeout) - services.Time.GetElapsedTime(started);
@@ -108,10 +112,14 @@ internal sealed partial class Journey(
         _trail.Attempts++;
         report.Attempts++;
         target.State.Provider.Budget.CountRequest();
-        using var activity = InferenceTracing.StartAttempt(target, request);
+        _span = InferenceTracing.StartAttempt(target, request, _trail.Attempts, report.Queued);
         var outcome = await Attempt.SendAsync(target, request, clock, services.Time).ConfigureAwait(false);
-        services.Metrics.Attempted(target, outcome.Failure?.Class);
-        InferenceTracing.End(activity, outcome);
+        if (outcome.Failure is { } failure)
+        {
+            services.Metrics.Failed(target, request, failure.Class, route.IsConfigured, clock.Elapsed);
+            InferenceTracing.Failed(_span, failure);
+        }
+
         return outcome;
     }
 
@@ -170,6 +178,7 @@ internal sealed partial class Journey(
     private async ValueTask RelayAsync(DeploymentModel target, UpstreamAnswer upstream, AttemptClock clock, AdmissionPermit permit)
     {
         using var answering = upstream;
+        using var span = _span;
         report.FirstEvent = upstream.FirstEvent;
         report.Status = upstream.Status;
         report.UpstreamId = UpstreamId.Of(upstream.Headers);
@@ -200,6 +209,9 @@ internal sealed partial class Journey(
                 LogBroken(services.Logger, target.Name, end);
                 break;
         }
+
+        services.Metrics.Answered(target, request, report, end, upstream.IsStream ? upstream.FirstEvent : null, clock.Elapsed);
+        InferenceTracing.Answered(span, report, upstream.FirstEvent, upstream.IsStream);
     }
 
     [LoggerMessage(EventId = 211, EventName = "AttemptFailed", Level = LogLevel.Information, Message = "Attempt {Attempt} at {Deployment} failed: {Class} (status {Status})")]

@@ -10,6 +10,7 @@ using Weir.Server.Hosting;
 using Weir.Server.Keys;
 using Weir.Server.Observability;
 using Weir.Server.Observability.Logging;
+using Weir.Server.Providers;
 using Weir.Server.Responses;
 using Weir.State;
 
@@ -33,6 +34,7 @@ internal static class WeirServer
         builder.Services.AddKeys(setup);
         builder.Services.AddGateway();
         builder.Services.AddResponses();
+        builder.Services.AddProviderDesk();
         builder.Services.AddObservability(setup);
         builder.Services.AddOpenApiDocument();
         setup.Customize?.Invoke(builder);
@@ -45,6 +47,8 @@ internal static class WeirServer
         app.MapStatus();
         app.MapKeys();
         app.MapUsage();
+        app.MapProviders();
+        app.MapHistory();
         app.MapGateway();
         app.MapOpenApiDocument();
         setup.Map?.Invoke(app);

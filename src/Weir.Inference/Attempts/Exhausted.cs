@@ -6,6 +6,8 @@ namespace Weir.Inference.Attempts;
 /// <summary>What the client is told when no attempt is left to make.</summary>
 internal static class Exhausted
 {
+    private static readonly TimeSpan WhilePaused = TimeSpan.FromSeconds(15);
+
     /// <summary>Nothing is left to try: the last failure speaks, or what keeps everybody out.</summary>
     public static InferenceError Explain(RouteModel route, Trail trail, TimeSpan remaining)
     {
@@ -56,7 +58,13 @@ internal static class Exhausted
     // Nobody may use any deployment now, and this request has tried none.
     private static InferenceError Closed(RouteModel route)
     {
-        if (route.Deployments.All(deployment => deployment.State.IsRefused))
+        var inUse = route.Deployments.Where(deployment => deployment.State.Provider.Switch.IsOn).ToList();
+        if (inUse.Count == 0)
+        {
+            return Paused(route);
+        }
+
+        if (inUse.TrueForAll(deployment => deployment.State.IsRefused))
         {
             return new InferenceError(502, "provider_refused", $"Every provider of '{route.Name}' refuses its key: check their api_key settings.") { ShouldRetry = false };
         }
@@ -71,13 +79,22 @@ internal static class Exhausted
 
         return new InferenceError(503, "circuit_open", $"Every deployment of '{route.Name}' has failed too often and rests for a moment.")
         {
-            RetryAfter = route.Deployments.Min(deployment => deployment.State.Breaker.OpenFor),
+            RetryAfter = inUse.Min(deployment => deployment.State.Breaker.OpenFor),
+        };
+    }
+
+    private static InferenceError Paused(RouteModel route)
+    {
+        var providers = string.Join(", ", route.Deployments.Select(deployment => $"'{deployment.Provider.Name}'").Distinct(StringComparer.Ordinal));
+        return new InferenceError(503, "provider_paused", $"An operator has paused every provider of '{route.Name}': {providers}. POST /v1/providers/NAME/resume ends a pause.")
+        {
+            RetryAfter = WhilePaused,
         };
     }
 
     private static TimeSpan? Pause(RouteModel route)
     {
-        var paused = route.Deployments.Select(deployment => deployment.State.Lane.PausedFor).Where(pause => pause > TimeSpan.Zero).ToList();
+        var paused = route.Deployments.Where(deployment => deployment.State.Provider.Switch.IsOn).Select(deployment => deployment.State.Lane.PausedFor).Where(pause => pause > TimeSpan.Zero).ToList();
         return paused.Count == 0 ? null : paused.Min();
     }
 }
