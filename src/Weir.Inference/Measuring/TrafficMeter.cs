@@ -40,7 +40,8 @@ internal sealed class TrafficMeter(int outcomes, TimeProvider time)
     public long Total(int outcome) => Volatile.Read(ref _totals[outcome]);
 
     /// <summary>One minute; null where nothing was recorded in it, or it is too long ago.</summary>
-    public TrafficMinute? Minute(long number) => Volatile.Read(ref _ring[number % Minutes]) is { } minute && minute.Number == number ? minute : null;
+    public TrafficMinute? Minute(long number) =>
+        number >= 0 && Volatile.Read(ref _ring[number % Minutes]) is { } minute && minute.Number == number ? minute : null;
 
     /// <summary>The last minutes, the one that runs among them: between four and five.</summary>
     public IReadOnlyList<TrafficMinute> Recent()
