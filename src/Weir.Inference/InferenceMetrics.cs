@@ -78,7 +78,7 @@ public sealed class InferenceMetrics : IDisposable
     /// <summary>An attempt was answered, and the answer has ended.</summary>
     internal void Answered(DeploymentModel target, InferenceRequest request, InferenceReport report, RelayEnd end, TimeSpan? firstEvent, TimeSpan took)
     {
-        var outcome = end is RelayEnd.BrokenOff or RelayEnd.Silent ? AttemptOutcomes.BrokenOff : AttemptOutcomes.Answered;
+        var outcome = end is RelayEnd.BrokenOff or RelayEnd.Silent or RelayEnd.Failed ? AttemptOutcomes.BrokenOff : AttemptOutcomes.Answered;
         // What was not whole says how long it lasted, not how long an answer takes.
         target.State.Meter.Count(outcome, firstEvent, end == RelayEnd.Complete ? took : null, report.Usage?.Input ?? 0, report.Usage?.Output ?? 0);
         Ended(target, request, AttemptOutcomes.Names[outcome], target.Model, took, outcome != AttemptOutcomes.Answered);

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Weir.Inference.Attempts;
 
 namespace Weir.Inference.Measuring;
@@ -7,17 +8,20 @@ internal static class AttemptOutcomes
 {
     public const int Answered = 0;
 
+    private static readonly FailureClass[] Classes = Enum.GetValues<FailureClass>();
+
     /// <summary>The answer had begun to go to the client, and was not whole.</summary>
-    public const int BrokenOff = 12;
+    public static readonly int BrokenOff = Classes.Length + 1;
 
     public static readonly string[] Names =
-    [
-        "answered", "network", "unavailable", "rate_limited", "key_refused", "refused", "absent", "timeout", "broken", "client", "cancelled", "deadline",
-        "broken_off",
-    ];
+        ["answered", .. Classes.Select(kind => JsonNamingPolicy.SnakeCaseLower.ConvertName(kind.ToString())), "broken_off"];
 
-    /// <summary>Whether it says something against the deployment: who was the client's fault, or left, says nothing.</summary>
-    private static readonly bool[] IsFailure = [.. Names.Select(name => name is not ("answered" or "client" or "cancelled" or "deadline"))];
+    // What was the client's fault, or its leaving, says nothing against a deployment.
+    private static readonly int[] Failures =
+    [
+        .. Classes.Where(kind => kind is not (FailureClass.Client or FailureClass.Inexpressible or FailureClass.Cancelled or FailureClass.Deadline)).Select(Of),
+        BrokenOff,
+    ];
 
     public static int Of(FailureClass kind) => (int)kind + 1;
 
@@ -30,9 +34,9 @@ internal static class AttemptOutcomes
         foreach (var minute in minutes)
         {
             answered += minute.CountOf(Answered);
-            for (var i = 1; i < Names.Length; i++)
+            foreach (var kind in Failures)
             {
-                failed += IsFailure[i] ? minute.CountOf(i) : 0;
+                failed += minute.CountOf(kind);
             }
         }
 

@@ -17,6 +17,7 @@ public sealed class ProviderModel
         var breaker = options.Breaker ?? new BreakerOptions();
 
         Name = name;
+        Dialect = options.Dialect ?? preset?.Dialect ?? Dialect.OpenAI;
         BaseUrl = (options.BaseUrl ?? preset?.BaseUrl ?? throw new ArgumentException($"Provider '{name}' has neither base_url nor a known preset."))
             .TrimEnd('/');
         var address = new Uri(BaseUrl);
@@ -58,6 +59,9 @@ public sealed class ProviderModel
     }
 
     public string Name { get; }
+
+    /// <summary>The language it speaks.</summary>
+    public Dialect Dialect { get; }
 
     /// <summary>Without a slash at its end.</summary>
     public string BaseUrl { get; }

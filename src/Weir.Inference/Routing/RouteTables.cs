@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Weir.Flow.Admission;
 using Weir.Flow.Breaking;
 using Weir.Flow.Limits;
+using Weir.Inference.Dialects;
 using Weir.Inference.Measuring;
 using Weir.Inference.Providers;
 
@@ -104,7 +105,7 @@ internal sealed class RouteTables(TimeProvider time) : IDisposable
     private RouteModel Build(string name, RouteOptions options, Dictionary<string, ProviderModel> models)
     {
         var deployments = options.Deployments.SelectMany(
-            entry => Deploy(models[entry.Provider], entry.Model, entry.Order ?? 0, entry.Weight ?? 1, entry.Limits));
+            entry => Deploy(models[entry.Provider], entry.Model, entry.Order ?? 0, entry.Weight ?? 1, entry.Limits, entry.MaxOutput));
         return new RouteModel(
             name,
             [.. deployments],
@@ -112,7 +113,10 @@ internal sealed class RouteTables(TimeProvider time) : IDisposable
             options.Timeout ?? RouteModel.DefaultTimeout,
             options.Overflow ?? false,
             _routes.GetOrAdd(name, static _ => new RouteState()),
-            isConfigured: true);
+            isConfigured: true)
+        {
+            DropParams = options.DropParams ?? false,
+        };
     }
 
     private RouteModel Direct(ProviderModel provider, string model) => new(
@@ -124,9 +128,12 @@ internal sealed class RouteTables(TimeProvider time) : IDisposable
         _routes.GetOrAdd(provider.Name, static _ => new RouteState()),
         isConfigured: false);
 
-    private IEnumerable<DeploymentModel> Deploy(ProviderModel provider, string model, int order, double weight, LimitOptions? limits) =>
+    private IEnumerable<DeploymentModel> Deploy(ProviderModel provider, string model, int order, double weight, LimitOptions? limits, int? maxOutput = null) =>
         provider.Keys.Select(key => new DeploymentModel(
-            provider, StateOf(provider, key, model, limits), model, order, weight, PriceOf(provider.Name, model)));
+            provider, StateOf(provider, key, model, limits), model, order, weight, PriceOf(provider.Name, model))
+        {
+            MaxOutput = maxOutput ?? TranslationTarget.DefaultMaxOutput,
+        });
 
     private PriceOptions? PriceOf(string provider, string model) =>
         _prices.GetValueOrDefault($"{provider}/{model}") ?? _prices.GetValueOrDefault(model);

@@ -70,6 +70,7 @@ public sealed class GatewayStatus
         return new ProviderStatus
         {
             Name = provider.Name,
+            Dialect = provider.Dialect,
             BaseUrl = new Uri(provider.BaseUrl).GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped),
             Paused = state.Switch.Pause,
             RetriesLeft = state.Budget.Remaining,

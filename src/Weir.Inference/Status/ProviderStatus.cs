@@ -8,6 +8,8 @@ public sealed record ProviderStatus
 {
     public required string Name { get; init; }
 
+    public required Dialect Dialect { get; init; }
+
     /// <summary>Without credentials and query.</summary>
     public required string BaseUrl { get; init; }
 
