@@ -12,6 +12,7 @@ using Weir.Server.Hosting;
 using Weir.Server.Keys;
 using Weir.Server.Observability;
 using Weir.Server.Observability.Logging;
+using Weir.Server.Providers;
 using Weir.Server.Responses;
 using Weir.State;
 
@@ -37,6 +38,7 @@ internal static class WeirServer
         builder.Services.AddResponses();
         builder.Services.AddBatchAccounts();
         builder.Services.AddBatches();
+        builder.Services.AddProviderDesk();
         builder.Services.AddObservability(setup);
         builder.Services.AddOpenApiDocument();
         setup.Customize?.Invoke(builder);
@@ -49,6 +51,8 @@ internal static class WeirServer
         app.MapStatus();
         app.MapKeys();
         app.MapUsage();
+        app.MapProviders();
+        app.MapHistory();
         app.MapGateway();
         app.MapFiles();
         app.MapBatches();
