@@ -15,6 +15,8 @@ public static class ProviderPresets
     /// <summary>How far a preset's working limit may grow beyond its start.</summary>
     public const int Growth = 8;
 
+    private const int DefaultMaxBatch = 100;
+
     private static readonly Dictionary<string, ProviderPreset> All = new(StringComparer.Ordinal)
     {
         ["openai"] = Preset("https://api.openai.com/v1", 10, 2, 60, "OPENAI_API_KEY"),
@@ -30,6 +32,15 @@ public static class ProviderPresets
 
     /// <summary>Null where the name is not known.</summary>
     public static ProviderPreset? Find(string name) => All.GetValueOrDefault(name);
+
+    /// <summary>Inputs in one embeddings call, by what providers take at once; 100 where that is not known.</summary>
+    public static int MaxBatchOf(string? preset) => preset switch
+    {
+        "openai" => 1000,
+        "groq" => 500,
+        "anthropic" => 2000,
+        _ => DefaultMaxBatch,
+    };
 
     private static ProviderPreset Preset(string url, int start, double latency, double firstByte, string? variable) =>
         new(url, start, TimeSpan.FromSeconds(latency), TimeSpan.FromSeconds(firstByte), variable);

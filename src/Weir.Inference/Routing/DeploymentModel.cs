@@ -18,6 +18,7 @@ internal sealed class DeploymentModel
         Model = model;
         Order = order;
         Weight = weight;
+        MaxBatch = provider.MaxBatch;
         _price = price;
         Name = $"{provider.Name}/{model}";
         ModelJson = JsonSerializer.SerializeToUtf8Bytes(model);
@@ -41,6 +42,9 @@ internal sealed class DeploymentModel
     public int Order { get; }
 
     public double Weight { get; }
+
+    /// <summary>Inputs in one embeddings call: the provider's, or what narrows it here.</summary>
+    public int MaxBatch { get; init; }
 
     /// <summary>In dollars; 0 where the model has no price.</summary>
     public double CostOf(TokenUsage usage) =>

@@ -109,7 +109,10 @@ internal sealed class RouteTables(TimeProvider time) : IDisposable
 
     private IEnumerable<DeploymentModel> Deploy(ProviderModel provider, string model, int order, double weight, LimitOptions? limits) =>
         provider.Keys.Select(key => new DeploymentModel(
-            provider, StateOf(provider, key, model, limits), model, order, weight, PriceOf(provider.Name, model)));
+            provider, StateOf(provider, key, model, limits), model, order, weight, PriceOf(provider.Name, model))
+        {
+            MaxBatch = Math.Min(provider.MaxBatch, limits?.MaxBatch ?? int.MaxValue),
+        });
 
     private PriceOptions? PriceOf(string provider, string model) =>
         _prices.GetValueOrDefault($"{provider}/{model}") ?? _prices.GetValueOrDefault(model);

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Weir.Inference;
+using Weir.Inference.Caching;
 using Weir.Inference.Models;
 using Weir.Inference.Requests;
 using Weir.Server.Configuration;
@@ -44,7 +45,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
         using var body = read;
         if (body is null)
         {
-            await RefuseBodyAsync(context, refused);
+            await RefuseBodyAsync(context, refused, bodies);
             return;
         }
 
@@ -54,7 +55,8 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
             return;
         }
 
-        if (!TryReadHeaders(context.Request.Headers, caller, out var priority, out var timeout, out var wrong))
+        if (!TryReadHeaders(context.Request.Headers, caller, out var priority, out var timeout, out var wrong)
+            || !TryReadCache(context.Request.Headers, out var useCache, out wrong))
         {
             await context.WriteErrorAsync(wrong);
             return;
@@ -79,6 +81,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
                 MayUse = caller.MayUse,
                 Priority = priority,
                 Timeout = timeout,
+                UseCache = useCache,
                 IdempotencyKey = headers["idempotency-key"],
                 OpenAIBeta = headers["openai-beta"],
                 TraceParent = TraceParentOf(headers),
@@ -86,7 +89,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
         }
     }
 
-    private Task RefuseBodyAsync(HttpContext context, BodyRefusal refusal)
+    internal static Task RefuseBodyAsync(HttpContext context, BodyRefusal refusal, BodyLimits bodies)
     {
         if (refusal is BodyRefusal.TooSlow or BodyRefusal.NoRoom)
         {
@@ -106,22 +109,27 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
     internal static async Task RunAsync(HttpContext context, InferencePipeline pipeline, KeyPermit permit, InferenceRequest request)
     {
         var report = await pipeline.RunAsync(request, new HttpAnswer(context), context.RequestAborted);
-        if (report.Deployment is not null)
-        {
-            permit.Settle(new KeyUsage
-            {
-                Model = report.Label,
-                Provider = report.Provider!,
-                InputTokens = report.Usage?.Input ?? 0,
-                OutputTokens = report.Usage?.Output ?? 0,
-                Cost = (decimal)report.Cost,
-            });
-        }
-
+        Settle(permit, report);
         if (report.Error is { } error && !context.RequestAborted.IsCancellationRequested)
         {
             HttpAnswer.Describe(context.Response, report);
             await context.WriteErrorAsync(Of(error));
+        }
+    }
+
+    /// <summary>Counts what a request used with its key. What came from the cache counts as a request that used nothing.</summary>
+    internal static void Settle(KeyPermit permit, InferenceReport report)
+    {
+        if (report.Deployment is not null || report.Cache == CacheOutcome.Hit)
+        {
+            permit.Settle(new KeyUsage
+            {
+                Model = report.Label,
+                Provider = report.Provider,
+                InputTokens = report.Usage?.Input ?? 0,
+                OutputTokens = report.Usage?.Output ?? 0,
+                Cost = (decimal)report.Cost,
+            });
         }
     }
 
@@ -175,6 +183,20 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
         return true;
     }
 
+    internal static bool TryReadCache(IHeaderDictionary headers, out bool? use, out ApiError error)
+    {
+        use = null;
+        error = null!;
+        if (!headers.TryGetValue("x-weir-cache", out var word))
+        {
+            return true;
+        }
+
+        use = word.ToString() switch { "on" => true, "off" => false, _ => null };
+        error = use is null ? ApiError.Malformed("x-weir-cache takes 'on' or 'off'.") : null!;
+        return use is not null;
+    }
+
     // W3C Trace Context: one that cannot be understood is left out, never refused.
     internal static string? TraceParentOf(IHeaderDictionary headers) =>
         headers.TraceParent is { Count: 1 } one && one[0] is { Length: > 0 and <= 256 } text && IsPlain(text) ? text : null;
@@ -182,7 +204,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
     // What could not be sent would look like the provider's failure, and count against it.
     private static bool IsPlain(string text) => !text.AsSpan().ContainsAnyExceptInRange(' ', '~');
 
-    private static ApiError Of(InferenceError error) => new(error.Status, error.Code, error.Message)
+    internal static ApiError Of(InferenceError error) => new(error.Status, error.Code, error.Message)
     {
         Param = error.Param,
         RetryAfter = error.RetryAfter,

@@ -13,7 +13,6 @@ internal static class LaterSettings
     [
         "alerts",
         "assistants",
-        "cache",
         "catalogs",
         "collections",
         "embeddings",
@@ -24,8 +23,6 @@ internal static class LaterSettings
         "tiers",
         "telemetry.capture",
         "providers.*.usage_in_stream",
-        "providers.*.limits.max_batch",
-        "routes.*.deployments.*.limits.max_batch",
         "routes.*.drop_params",
         "routes.*.heartbeat",
         "routes.*.deployments.*.max_output",
