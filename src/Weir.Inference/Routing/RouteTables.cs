@@ -134,6 +134,7 @@ internal sealed class RouteTables(TimeProvider time) : IDisposable
             provider, StateOf(provider, key, model, limits), model, order, weight, PriceOf(provider.Name, model))
         {
             MaxOutput = maxOutput ?? TranslationTarget.DefaultMaxOutput,
+            MaxBatch = Math.Min(provider.MaxBatch, limits?.MaxBatch ?? int.MaxValue),
         });
 
     private PriceOptions? PriceOf(string provider, string model) =>
