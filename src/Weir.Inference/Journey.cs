@@ -101,7 +101,8 @@ internal sealed partial class Journey(
         request.Stored is null ? request.Head.EstimatedInput + route.State.MeanOutput : 0,
         Remaining,
         again.AtHead,
-        LeavesOnPause: again.Deployment < 0 && route.Deployments.Length > 1);
+        LeavesOnPause: again.Deployment < 0 && route.Deployments.Length > 1,
+        IsBackground: request.IsBackground);
 
     private async ValueTask<AttemptOutcome> AttemptAsync(DeploymentModel target, AttemptClock clock)
     {
