@@ -34,6 +34,12 @@ public interface IPrepaidSource
 /// <param name="IsAway">No blocks are to be had: each replica keeps to its part of the limit.</param>
 public sealed record PrepaidTerms(int Replicas, int Recent, bool IsSettled, bool IsAway)
 {
+    /// <summary>
+    /// No blocks are needed, since there is nobody to share with, or to be had: this replica keeps to its part of the limit, and reports what
+    /// it spends as soon as it can.
+    /// </summary>
+    public bool IsLocal => IsAway || Recent == 1;
+
     /// <summary>The most that one block holds: a quarter of the limit over the replicas, at least 1.</summary>
     public long BlockOf(long limit) => Math.Max(1, limit / (4L * Recent));
 

@@ -6,8 +6,9 @@ namespace Weir.Flow.Limits;
 /// </summary>
 /// <remarks>
 /// The replicas together hold at most the pool (<see cref="PrepaidTerms.PoolOf"/>) in blocks. A replica that saw room in the
-/// pool may spend its advance before the next block comes; that is charged to the pool with its next wish, and until it has seen room
-/// again there is no further advance. So the minute holds at most pool and all advances: the limit.
+/// pool may spend its advance before the next block comes, or have it granted beyond the pool; whatever it spent is charged with its
+/// next wish, and until it has seen room again there is no further advance. So a minute holds at most the pool and one advance of
+/// each: the limit.
 /// </remarks>
 public sealed class PrepaidWindow : IGateWindow
 {
@@ -120,7 +121,7 @@ public sealed class PrepaidWindow : IGateWindow
     }
 
     bool IGateWindow.MayFit(long now) =>
-        _source.Terms.IsAway || (Volatile.Read(ref _unmet) == 0 && _source.Now >= Volatile.Read(ref _retryAt));
+        _source.Terms.IsLocal || (Volatile.Read(ref _unmet) == 0 && _source.Now >= Volatile.Read(ref _retryAt));
 
     bool IGateWindow.CanTake(long now, int amount, bool background)
     {
@@ -159,7 +160,11 @@ public sealed class PrepaidWindow : IGateWindow
             ref var current = ref _slots.At(slot);
             var credit = Math.Max(0, current.Granted - current.Spent);
             var (need, wish, target) = (0L, 0L, slot);
-            if (_unmet > 0)
+            if (terms.IsLocal)
+            {
+                // Only what was spent is reported.
+            }
+            else if (_unmet > 0)
             {
                 need = Math.Max(0, _unmet - credit);
                 wish = Math.Max(need, block);
@@ -176,7 +181,7 @@ public sealed class PrepaidWindow : IGateWindow
             if (changes is null && wish == 0)
                 return null;
             return new PrepaidWish(
-                this, slot, target, need, wish, terms.PoolOf(_limit), _unmetInBackground ? Reserve : 0, changes ?? []);
+                this, slot, target, need, wish, terms.PoolOf(_limit), AdvanceOf(terms), _unmetInBackground ? Reserve : 0, changes ?? []);
         }
     }
 
@@ -270,7 +275,7 @@ public sealed class PrepaidWindow : IGateWindow
             return false;
         var terms = _source.Terms;
         var slot = WindowSlots.SlotOf(now);
-        if (terms.IsAway)
+        if (terms.IsLocal)
         {
             var used = _slots.Used(slot);
             var mine = Math.Max(1, _limit / terms.Replicas);
@@ -283,14 +288,14 @@ public sealed class PrepaidWindow : IGateWindow
             return credit >= amount && _room >= Reserve;
         if (credit >= amount)
             return true;
-        return _room > 0
-            && (_mayAnticipate || terms.IsSettled)
-            && _slots.Uncharged(slot) + amount - credit <= terms.AdvanceOf(_limit);
+        return _room > 0 && _slots.Uncharged(slot) + amount - credit <= AdvanceOf(terms);
     }
+
+    private long AdvanceOf(PrepaidTerms terms) => _mayAnticipate || terms.IsSettled ? terms.AdvanceOf(_limit) : 0;
 
     private void Miss(long now, int amount, bool background)
     {
-        if (now < _retryAt || _source.Terms.IsAway)
+        if (now < _retryAt || _source.Terms.IsLocal)
             return;
         // What runs in the background must not make anything else wait for its sake.
         _unmetInBackground = background && (_unmet == 0 || _unmetInBackground);
@@ -303,7 +308,9 @@ public sealed class PrepaidWindow : IGateWindow
         var slot = WindowSlots.SlotOf(now);
         ref var current = ref _slots.At(slot);
         current.Spent += amount;
-        if (current.Granted - current.Spent < Ahead(Demand(slot), _source.Terms.BlockOf(_limit)))
+        var terms = _source.Terms;
+        // Where there are no blocks to ask for, the window is active from the first take on, and reports from time to time.
+        if (terms.IsLocal ? current.Spent == amount : current.Granted - current.Spent < Ahead(Demand(slot), terms.BlockOf(_limit)))
             Ask();
         return slot;
     }
@@ -326,7 +333,7 @@ public sealed class PrepaidWindow : IGateWindow
             if (Fits(shared, amount, background))
                 return now;
             var terms = _source.Terms;
-            if (!terms.IsAway)
+            if (!terms.IsLocal)
                 return now + Math.Max(RetryTicks / 4, _retryAt - shared);
             var mine = Math.Max(1, _limit / terms.Replicas);
             var slot = WindowSlots.SlotOf(shared);
@@ -342,10 +349,11 @@ public sealed class PrepaidWindow : IGateWindow
 /// <param name="Need">What one request waits for; 0 where none does.</param>
 /// <param name="Wish">The block that is asked for; 0 where there is only something to report.</param>
 /// <param name="Pool">What may be held in blocks.</param>
-/// <param name="Reserve">What of it stays free, since only the background wants any.</param>
+/// <param name="Advance">What this replica may hold beyond it, if it then takes nothing in advance until there is room again.</param>
+/// <param name="Reserve">What of both stays free, since only the background wants any.</param>
 /// <param name="Changes">Spent beyond blocks, or left of them.</param>
 public sealed record PrepaidWish(
-    PrepaidWindow Window, long Current, long Slot, long Need, long Wish, long Pool, long Reserve, IReadOnlyList<SlotChange> Changes)
+    PrepaidWindow Window, long Current, long Slot, long Need, long Wish, long Pool, long Advance, long Reserve, IReadOnlyList<SlotChange> Changes)
 {
     /// <summary>Carries the wish out on what all replicas hold: first what has happened, then what is asked for.</summary>
     public PrepaidGrant Apply(WindowSlots slots)
@@ -353,10 +361,11 @@ public sealed record PrepaidWish(
         slots.Prune(Current);
         foreach (var (slot, amount) in Changes)
             slots.Add(slot, amount);
-        var granted = Wish == 0 ? 0 : slots.Grant(Slot, Need, Wish, Pool - Reserve);
+        var most = Pool + Advance - Reserve;
+        var granted = Wish == 0 ? 0 : slots.Grant(Slot, Need, Wish, most);
         if (granted > 0)
             slots.Add(Slot, granted);
-        return new PrepaidGrant(this, granted, slots.Room(Slot, Pool), slots.RoomFrom(Slot, Math.Max(1, Need), Pool - Reserve));
+        return new PrepaidGrant(this, granted, slots.Room(Slot, Pool), slots.RoomFrom(Slot, Math.Max(1, Need), most));
     }
 }
 

@@ -45,9 +45,8 @@ public sealed class WindowSlots
     /// <summary>What fits into <paramref name="slot"/>, in every minute that touches it; negative where more is held than the pool.</summary>
     public long Room(long slot, long pool)
     {
-        var last = _amounts.Count == 0 ? slot : Math.Max(slot, _amounts.GetKeyAtIndex(_amounts.Count - 1));
         var most = 0L;
-        for (var end = slot; end <= Math.Min(last, slot + Span - 1); end++)
+        for (var end = slot; end <= Math.Min(Last(slot), slot + Span - 1); end++)
             most = Math.Max(most, Sum(end));
         return pool - most;
     }
@@ -68,15 +67,18 @@ public sealed class WindowSlots
     /// <summary>The first slot from <paramref name="slot"/> on in which <paramref name="need"/> fits if nobody takes any more.</summary>
     public long RoomFrom(long slot, long need, long pool)
     {
-        for (var candidate = slot; candidate < slot + Span; candidate++)
+        var candidate = slot;
+        for (var end = Last(slot) + Span; candidate < end; candidate++)
         {
             var room = Room(candidate, pool);
             if (room >= need || room == pool)
-                return candidate;
+                break;
         }
 
-        return slot + Span;
+        return candidate;
     }
+
+    private long Last(long slot) => _amounts.Count == 0 ? slot : Math.Max(slot, _amounts.GetKeyAtIndex(_amounts.Count - 1));
 
     private long Sum(long end)
     {

@@ -35,6 +35,7 @@ public sealed partial class SharedWindows : BackgroundService, IPrepaidWindows, 
     private PrepaidTerms _terms;
     private int _count;
     private int _activeCount;
+    private long? _failingSince;
 
     public SharedWindows(IStateStore store, ReplicaView replicas, LimitMetrics metrics, TimeProvider time, ILogger<SharedWindows> logger)
     {
@@ -82,7 +83,7 @@ public sealed partial class SharedWindows : BackgroundService, IPrepaidWindows, 
             try
             {
                 asked ??= _asking.Reader.WaitToReadAsync(stoppingToken).AsTask();
-                if (_active.Count == 0 && !IsAway)
+                if (_active.Count == 0 && _failingSince is null)
                     await asked.ConfigureAwait(false);
                 else
                     await Task.WhenAny(asked, Task.Delay(Tick, _time, stoppingToken)).ConfigureAwait(false);
@@ -117,8 +118,10 @@ public sealed partial class SharedWindows : BackgroundService, IPrepaidWindows, 
         }
     }
 
-    private async Task RefillAsync(CancellationToken stoppingToken)
+    /// <summary>One round. Only the loop calls it, and tests that are the loop themselves.</summary>
+    internal async Task RefillAsync(CancellationToken stoppingToken)
     {
+        var began = _time.GetTimestamp();
         while (_asking.Reader.TryRead(out var window))
             _active.Add(window);
         var wishes = new List<PrepaidWish>(_active.Count);
@@ -135,12 +138,19 @@ public sealed partial class SharedWindows : BackgroundService, IPrepaidWindows, 
         {
             var answered = await Task.WhenAll(wishes.GroupBy(wish => WindowDocument.KeyOf(wish.Window.Name), StringComparer.Ordinal)
                 .Select(group => WriteAsync(group.Key, [.. group], stoppingToken))).ConfigureAwait(false);
-            Be(away: Array.Exists(answered, told => !told));
+            Judge(began, isAnswered: Array.TrueForAll(answered, told => told));
         }
-        else if (IsAway)
+        else if (_failingSince is not null)
         {
-            Be(away: !await AnswersAsync(stoppingToken).ConfigureAwait(false));
+            Judge(began, await AnswersAsync(stoppingToken).ConfigureAwait(false));
         }
+    }
+
+    // One answer that is lost is no outage.
+    private void Judge(long began, bool isAnswered)
+    {
+        _failingSince = isAnswered ? null : _failingSince ?? began;
+        Be(away: _failingSince is { } since && _time.GetElapsedTime(since) >= Within);
     }
 
     /// <returns>Whether the store answered.</returns>
