@@ -10,6 +10,7 @@ using Weir.Server.Configuration;
 using Weir.Server.Endpoints;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
+using Weir.Server.Limits;
 using Weir.Server.Observability;
 using Weir.Server.Observability.Logging;
 using Weir.Server.Providers;
@@ -34,6 +35,7 @@ internal static class WeirServer
         builder.Services.AddSingleton(setup.Options);
         builder.Services.AddLiveConfiguration(setup.Sources, setup.Configuration);
         builder.Services.AddKeys(setup);
+        builder.Services.AddLimits(setup);
         builder.Services.AddGateway();
         builder.Services.AddResponses();
         builder.Services.AddBatchAccounts();
