@@ -35,6 +35,9 @@ internal sealed record TranslationTarget(string Deployment, string Model, int Ma
 {
     public const int DefaultMaxOutput = 8192;
 
+    /// <summary>The preset of the provider, since servers of one dialect differ in what they take; null where it has none.</summary>
+    public string? Preset { get; init; }
+
     private List<string>? _dropped;
 
     /// <summary>The fields that were left out, as paths in the client's body; empty where none were.</summary>

@@ -17,6 +17,7 @@ public sealed class ProviderModel
         var breaker = options.Breaker ?? new BreakerOptions();
 
         Name = name;
+        Preset = options.Preset;
         Dialect = options.Dialect ?? preset?.Dialect ?? Dialect.OpenAI;
         BaseUrl = (options.BaseUrl ?? preset?.BaseUrl ?? throw new ArgumentException($"Provider '{name}' has neither base_url nor a known preset."))
             .TrimEnd('/');
@@ -48,6 +49,9 @@ public sealed class ProviderModel
     }
 
     public string Name { get; }
+
+    /// <summary>The name of its preset; null where it has none.</summary>
+    public string? Preset { get; }
 
     /// <summary>The language it speaks.</summary>
     public Dialect Dialect { get; }
