@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Weir.Flow.Admission;
 using Weir.Inference.Attempts;
@@ -21,6 +22,9 @@ internal sealed partial class Journey(
     JourneyServices services, RouteModel route, InferenceRequest request, IAnswer answer, InferenceReport report, long started, CancellationToken clientGone)
 {
     private readonly Trail _trail = new();
+
+    // Of the attempt under way; null where nobody listens.
+    private Activity? _span;
 
     // The request as the last deployment that was chosen takes it; null where that is what the client sent.
     private TranslatedRequest? _translated;
@@ -81,6 +85,13 @@ internal sealed partial class Journey(
 
                 using var clock = new AttemptClock(services.Time, Remaining, clientGone);
                 var outcome = await AttemptAsync(target, clock).ConfigureAwait(false);
+                if (outcome.Failure is { } missing && TurnsOutWithoutResponses(target, missing, clock))
+                {
+                    outcome = Express(target, out inexpressible) == Rendition.Translated
+                        ? await AttemptAsync(target, clock).ConfigureAwait(false)
+                        : new AttemptOutcome(new Failure(FailureClass.Inexpressible, inexpressible!.Message) { Status = missing.Status, Error = inexpressible });
+                }
+
                 if (outcome.Answer is { } upstream)
                 {
                     pass.Succeeded();
@@ -122,7 +133,7 @@ internal sealed partial class Journey(
     private Rendition Express(DeploymentModel target, out InferenceError? error)
     {
         error = null;
-        var rendition = Translations.Of(request.Operation, target, out var translation);
+        var rendition = Translations.Of(request, target, out var translation);
         if (rendition == Rendition.Verbatim || _translated?.Target == target.Name)
         {
             return rendition;
@@ -132,12 +143,28 @@ internal sealed partial class Journey(
         _translated = null;
         if (translation is null)
         {
-            error = rendition == Rendition.Impossible ? Translations.Impossible(request.Operation, target) : null;
+            error = rendition == Rendition.Impossible ? Impossible(target) : null;
             return rendition;
         }
 
         (_translated, error) = TranslatedRequest.Make(translation, request, route, target);
         return error is null ? rendition : Rendition.Impossible;
+    }
+
+    private InferenceError Impossible(DeploymentModel target) =>
+        request.Pin is null ? Translations.Impossible(request.Operation, target) : ResponseDirectory.Unsupported(target, request);
+
+    // Chat is asked for instead, at once: that is no retry, and nothing is held against the deployment.
+    private bool TurnsOutWithoutResponses(DeploymentModel target, Failure failure, AttemptClock clock)
+    {
+        if (request.Operation != Operation.Responses || request.Pin is not null || target.Provider.HasResponses || Asked(target) is not null
+            || ResponseDirectory.AbsenceOf(failure, pin: null) != Absence.Api)
+        {
+            return false;
+        }
+
+        target.State.Provider.Responses.Set();
+        return !clock.Token.IsCancellationRequested;
     }
 
     private async ValueTask EstimateAsync()
@@ -164,10 +191,14 @@ internal sealed partial class Journey(
         _trail.Attempts++;
         report.Attempts++;
         target.State.Provider.Budget.CountRequest();
-        using var activity = InferenceTracing.StartAttempt(target, request);
+        _span = InferenceTracing.StartAttempt(target, request, _trail.Attempts, report.Queued);
         var outcome = await Attempt.SendAsync(target, request, clock, services.Time, Asked(target)).ConfigureAwait(false);
-        services.Metrics.Attempted(target, outcome.Failure?.Class);
-        InferenceTracing.End(activity, outcome);
+        if (outcome.Failure is { } failure)
+        {
+            services.Metrics.Failed(target, request, failure.Class, route.IsConfigured, clock.Elapsed);
+            InferenceTracing.Failed(_span, failure);
+        }
+
         return outcome;
     }
 
@@ -231,6 +262,7 @@ internal sealed partial class Journey(
     private async ValueTask RelayAsync(DeploymentModel target, UpstreamAnswer upstream, AttemptClock clock, AdmissionPermit permit)
     {
         using var answering = upstream;
+        using var span = _span;
         report.FirstEvent = upstream.FirstEvent;
         report.Status = upstream.Status;
         report.UpstreamId = UpstreamId.Of(upstream.Headers);
@@ -238,16 +270,16 @@ internal sealed partial class Journey(
         {
             report.Dropped = translated.Dropped;
             var relay = new TranslatedRelay(translated.Operation, request.Operation, target, answer, clock);
-            Settle(target, upstream, permit, await relay.RelayAsync(upstream, translated.BeginAnswer(services.Time.GetUtcNow()), report).ConfigureAwait(false));
+            Settle(target, upstream, clock, permit, await relay.RelayAsync(upstream, translated.BeginAnswer(services.Time.GetUtcNow()), report).ConfigureAwait(false));
             return;
         }
 
         using var ids = request.Operation == Operation.Responses && !upstream.IsPacked ? services.Responses.RewriterFor(target, request) : null;
-        Settle(target, upstream, permit, await AnswerRelay.RelayAsync(
+        Settle(target, upstream, clock, permit, await AnswerRelay.RelayAsync(
             upstream, request.Operation, ids, answer, report, clock, target.Provider.IdleTimeout, target.Provider.Name).ConfigureAwait(false));
     }
 
-    private void Settle(DeploymentModel target, UpstreamAnswer upstream, AdmissionPermit permit, (RelayEnd End, TokenUsage? Usage) relayed)
+    private void Settle(DeploymentModel target, UpstreamAnswer upstream, AttemptClock clock, AdmissionPermit permit, (RelayEnd End, TokenUsage? Usage) relayed)
     {
         var (end, usage) = relayed;
 
@@ -274,6 +306,9 @@ internal sealed partial class Journey(
                 LogBroken(services.Logger, target.Name, end);
                 break;
         }
+
+        services.Metrics.Answered(target, request, report, end, upstream.IsStream ? upstream.FirstEvent : null, clock.Elapsed);
+        InferenceTracing.Answered(_span, report, upstream.FirstEvent, upstream.IsStream);
     }
 
     [LoggerMessage(EventId = 211, EventName = "AttemptFailed", Level = LogLevel.Information, Message = "Attempt {Attempt} at {Deployment} failed: {Class} (status {Status})")]

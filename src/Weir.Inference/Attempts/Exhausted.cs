@@ -6,6 +6,8 @@ namespace Weir.Inference.Attempts;
 /// <summary>What the client is told when no attempt is left to make.</summary>
 internal static class Exhausted
 {
+    private static readonly TimeSpan WhilePaused = TimeSpan.FromSeconds(15);
+
     /// <summary>Nothing is left to try: the last failure speaks, or what keeps everybody out.</summary>
     public static InferenceError Explain(RouteModel route, Trail trail, TimeSpan remaining)
     {
@@ -56,7 +58,13 @@ internal static class Exhausted
     // Nobody may use any deployment now, and this request has tried none.
     private static InferenceError Closed(RouteModel route, Trail trail)
     {
-        var open = route.Deployments.Where((_, i) => !trail.HasFailed(i)).ToList();
+        var left = route.Deployments.Where((_, i) => !trail.HasFailed(i)).ToList();
+        var open = left.FindAll(deployment => deployment.State.Provider.Switch.IsOn);
+        if (open.Count == 0 && left.Count > 0)
+        {
+            return Paused(left, route.Name);
+        }
+
         if (open.Count == 0 && trail.Inexpressible is { } inexpressible)
         {
             return inexpressible;
@@ -81,9 +89,19 @@ internal static class Exhausted
         };
     }
 
+    private static InferenceError Paused(List<DeploymentModel> left, string route)
+    {
+        var providers = string.Join(", ", left.Select(deployment => $"'{deployment.Provider.Name}'").Distinct(StringComparer.Ordinal));
+        return new InferenceError(503, "provider_paused", $"An operator has paused every provider of '{route}' that could serve this: {providers}. POST /v1/providers/NAME/resume ends a pause.")
+        {
+            RetryAfter = WhilePaused,
+        };
+    }
+
     private static TimeSpan? Pause(IReadOnlyCollection<DeploymentModel> deployments)
     {
-        var paused = deployments.Select(deployment => deployment.State.Lane.PausedFor).Where(pause => pause > TimeSpan.Zero).ToList();
+        var paused = deployments.Where(deployment => deployment.State.Provider.Switch.IsOn)
+            .Select(deployment => deployment.State.Lane.PausedFor).Where(pause => pause > TimeSpan.Zero).ToList();
         return paused.Count == 0 ? null : paused.Min();
     }
 }

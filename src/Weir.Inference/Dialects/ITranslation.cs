@@ -43,13 +43,19 @@ internal sealed record TranslationTarget(string Deployment, string Model, int Ma
     /// <summary>The fields that were left out, as paths in the client's body; empty where none were.</summary>
     public IReadOnlyList<string> Dropped => _dropped ?? [];
 
+    /// <summary>The same target with nothing left out yet, for a second translation on the way there.</summary>
+    public TranslationTarget Again() => new(Deployment, Model, MaxOutput, DropParams) { Preset = Preset };
+
+    /// <summary>Notes that a field has been left out.</summary>
+    public void Drop(string field) => (_dropped ??= []).Add(field);
+
     /// <summary>Notes that a field has been left out, or says why the request is refused for it.</summary>
     /// <returns>Null: left out. Else the 422 to answer with.</returns>
     public InferenceError? Cannot(string field, string why)
     {
         if (DropParams)
         {
-            (_dropped ??= []).Add(field);
+            Drop(field);
             return null;
         }
 

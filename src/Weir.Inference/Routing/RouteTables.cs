@@ -3,6 +3,7 @@ using Weir.Flow.Admission;
 using Weir.Flow.Breaking;
 using Weir.Flow.Limits;
 using Weir.Inference.Dialects;
+using Weir.Inference.Measuring;
 using Weir.Inference.Providers;
 
 namespace Weir.Inference.Routing;
@@ -26,6 +27,21 @@ internal sealed class RouteTables(TimeProvider time) : IDisposable
     private volatile RouteTable _current = new([], [], new Dictionary<string, ProviderState>(), static (_, _) => throw new InvalidOperationException());
 
     public RouteTable Current => _current;
+
+    public ProviderSwitches Switches { get; } = new();
+
+    /// <summary>Null where no such key is configured any more.</summary>
+    public KeyState? KeyOf(string provider, string? key)
+    {
+        lock (_writing)
+        {
+            return _keys.GetValueOrDefault((provider, key));
+        }
+    }
+
+    /// <summary>What has been used of one provider; deployments that nobody asked for yet have no state.</summary>
+    public IEnumerable<DeploymentState> DeploymentsOf(string provider) =>
+        _deployments.Where(entry => entry.Key.Provider == provider).Select(entry => entry.Value);
 
     /// <summary>Publishes a table for <paramref name="options"/>, which have been validated.</summary>
     public void Apply(InferenceOptions options)
@@ -69,7 +85,9 @@ internal sealed class RouteTables(TimeProvider time) : IDisposable
                 model.Name,
                 state is not null && state.Pool.Settings == model.Connections ? state.Pool : new ConnectionPool(model.Connections),
                 new RetryBudget(model.Retry.Budget, model.Retry.BudgetFloor, TimeSpan.FromSeconds(10), time),
-                model.Retry);
+                model.Retry,
+                Switches.Of(model.Name),
+                time);
         }
 
         foreach (var key in model.Keys)
@@ -144,7 +162,10 @@ internal sealed class RouteTables(TimeProvider time) : IDisposable
                 keyState,
                 state?.Key == keyState ? state.Lane : keyState.Gate.OpenLane($"{provider.Name}/{id.Item3}", Narrowing(limits)),
                 state?.Breaker ?? new CircuitBreaker(provider.Breaker, time),
-                time);
+                time)
+            {
+                Meter = state?.Meter ?? new TrafficMeter(AttemptOutcomes.Names.Length, time),
+            };
         }
     }
 

@@ -12,6 +12,7 @@ using Weir.Server.Configuration.Shapes;
 using Weir.Server.Errors;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
+using Weir.Server.Observability.Access;
 
 namespace Weir.Server.Endpoints;
 
@@ -111,6 +112,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
     internal static async Task RunAsync(HttpContext context, InferencePipeline pipeline, KeyPermit permit, InferenceRequest request)
     {
         var report = await pipeline.RunAsync(request, new HttpAnswer(context), context.RequestAborted);
+        context.Note(request, report);
         if (report.Deployment is not null)
         {
             permit.Settle(new KeyUsage
@@ -190,7 +192,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
     // What could not be sent would look like the provider's failure, and count against it.
     private static bool IsPlain(string text) => !text.AsSpan().ContainsAnyExceptInRange(' ', '~');
 
-    private static ApiError Of(InferenceError error) => new(error.Status, error.Code, error.Message)
+    internal static ApiError Of(InferenceError error) => new(error.Status, error.Code, error.Message)
     {
         Param = error.Param,
         RetryAfter = error.RetryAfter,

@@ -11,7 +11,6 @@ internal static class LaterSettings
 {
     public static FrozenSet<string> Names { get; } = FrozenSet.ToFrozenSet(
     [
-        "alerts",
         "assistants",
         "cache",
         "catalogs",
