@@ -24,7 +24,13 @@ internal enum Rendition
 internal static class Translations
 {
     private static readonly ResponsesOverChat Responses = new();
-    private static readonly ITranslation[] Rows = [new MessagesOverChat()];
+    private static readonly ChatOverMessages Chat = new();
+    private static readonly ITranslation[] Rows =
+    [
+        Chat,
+        new MessagesOverChat(),
+        new ChainedTranslation(Responses, Chat, ResponsesOverChat.FieldOf),
+    ];
 
     /// <param name="request">What the client asks for.</param>
     /// <param name="target">Where it would go.</param>

@@ -147,7 +147,9 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
     private async Task ListModelsAsync(HttpContext context)
     {
         var entries = await models.ListAsync(context.GetCaller().MayUse, context.RequestAborted);
-        await context.Response.WriteJsonAsync(new ModelList([.. entries.Select(View)]));
+        await (AnthropicModels.AreWanted(context.Request)
+            ? context.Response.WriteJsonAsync(AnthropicModels.View(entries))
+            : context.Response.WriteJsonAsync(new ModelList([.. entries.Select(View)])));
     }
 
     private async Task FindModelAsync(HttpContext context)
@@ -155,7 +157,9 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
         // The official clients send the slash of provider/model encoded, and routing leaves it so.
         var id = Uri.UnescapeDataString((string)context.GetRouteValue("id")!);
         var (entry, error) = await models.FindAsync(id, context.GetCaller().MayUse, context.RequestAborted);
-        await (entry is null ? context.WriteErrorAsync(Of(error!)) : context.Response.WriteJsonAsync(View(entry)));
+        await (entry is null ? context.WriteErrorAsync(Of(error!))
+            : AnthropicModels.AreWanted(context.Request) ? context.Response.WriteJsonAsync(AnthropicModels.View(entry))
+            : context.Response.WriteJsonAsync(View(entry)));
     }
 
     internal static bool TryReadHeaders(IHeaderDictionary headers, Caller caller, out int priority, out TimeSpan? timeout, out ApiError error)
