@@ -52,6 +52,7 @@ public sealed class ProviderModel
 
     /// <summary>The name of its preset; null where it has none.</summary>
     public string? Preset { get; }
+
     /// <summary>The language it speaks.</summary>
     public Dialect Dialect { get; }
 
