@@ -133,7 +133,9 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
     private async Task ListModelsAsync(HttpContext context)
     {
         var entries = await models.ListAsync(context.GetCaller().MayUse, context.RequestAborted);
-        await context.Response.WriteJsonAsync(new ModelList([.. entries.Select(View)]));
+        await (AnthropicModels.AreAskedFor(context.Request)
+            ? context.Response.WriteJsonAsync(AnthropicModels.List(entries))
+            : context.Response.WriteJsonAsync(new ModelList([.. entries.Select(View)])));
     }
 
     private async Task FindModelAsync(HttpContext context)
@@ -141,7 +143,9 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
         // The official clients send the slash of provider/model encoded, and routing leaves it so.
         var id = Uri.UnescapeDataString((string)context.GetRouteValue("id")!);
         var (entry, error) = await models.FindAsync(id, context.GetCaller().MayUse, context.RequestAborted);
-        await (entry is null ? context.WriteErrorAsync(Of(error!)) : context.Response.WriteJsonAsync(View(entry)));
+        await (entry is null ? context.WriteErrorAsync(Of(error!))
+            : AnthropicModels.AreAskedFor(context.Request) ? context.Response.WriteJsonAsync(AnthropicModels.Of(entry))
+            : context.Response.WriteJsonAsync(View(entry)));
     }
 
     internal static bool TryReadHeaders(IHeaderDictionary headers, Caller caller, out int priority, out TimeSpan? timeout, out ApiError error)
