@@ -23,7 +23,11 @@ internal enum Rendition
 /// <summary>The one place that decides in which operation a deployment is asked. Whoever adds a translation adds a row.</summary>
 internal static class Translations
 {
-    private static readonly ITranslation[] Rows = [new MessagesOverChat()];
+    private static readonly ITranslation[] Rows =
+    [
+        new ChatOverMessages(),
+        new MessagesOverChat(),
+    ];
 
     /// <param name="wanted">What the client asks for.</param>
     /// <param name="target">Where it would go.</param>
