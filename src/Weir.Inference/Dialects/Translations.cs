@@ -23,10 +23,15 @@ internal enum Rendition
 /// <summary>The one place that decides in which operation a deployment is asked. Whoever adds a translation adds a row.</summary>
 internal static class Translations
 {
-    private static readonly ITranslation[] Rows = [new MessagesOverChat()];
-
-    // Of the same dialect, for those of its providers that have no Responses API.
+    // Within one dialect, for those of its providers that have no Responses API.
     private static readonly ResponsesOverChat Responses = new();
+    private static readonly ChatOverMessages Chat = new();
+    private static readonly ITranslation[] Rows =
+    [
+        Chat,
+        new MessagesOverChat(),
+        new ChainedTranslation(Responses, Chat, ResponsesOverChat.FieldOf),
+    ];
 
     /// <param name="request">What the client asks for.</param>
     /// <param name="target">Where it would go.</param>
