@@ -79,7 +79,7 @@ internal sealed class ResponsesRequest(JsonElement body, TranslationTarget targe
                 }
 
                 return null;
-            case "service_tier" when Is(value, "auto") || Is(value, "default"):
+            case "service_tier" when Is(value, "auto"):
                 return null;
             case "reasoning":
                 return Reasoning(value);

@@ -23,6 +23,7 @@ internal enum Rendition
 /// <summary>The one place that decides in which operation a deployment is asked. Whoever adds a translation adds a row.</summary>
 internal static class Translations
 {
+    // Within one dialect, for those of its providers that have no Responses API.
     private static readonly ResponsesOverChat Responses = new();
     private static readonly ChatOverMessages Chat = new();
     private static readonly ITranslation[] Rows =

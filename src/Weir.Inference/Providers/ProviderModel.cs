@@ -18,7 +18,6 @@ public sealed class ProviderModel
 
         Name = name;
         Preset = options.Preset;
-        HasResponses = options.BaseUrl is null && preset is { HasResponses: true };
         Dialect = options.Dialect ?? preset?.Dialect ?? Dialect.OpenAI;
         BaseUrl = (options.BaseUrl ?? preset?.BaseUrl ?? throw new ArgumentException($"Provider '{name}' has neither base_url nor a known preset."))
             .TrimEnd('/');
@@ -59,15 +58,13 @@ public sealed class ProviderModel
             Open = breaker.Open ?? TimeSpan.FromSeconds(15),
             HalfOpenRequests = breaker.HalfOpenRequests ?? 1,
         };
+        HasResponses = options.BaseUrl is null && preset is { HasResponses: true };
     }
 
     public string Name { get; }
 
     /// <summary>The name of its preset; null where it has none.</summary>
     public string? Preset { get; }
-
-    /// <summary>It is known to have a Responses API, so that a 404 there is about something else.</summary>
-    public bool HasResponses { get; }
 
     /// <summary>The language it speaks.</summary>
     public Dialect Dialect { get; }
@@ -114,6 +111,9 @@ public sealed class ProviderModel
     public RetrySettings Retry { get; }
 
     public CircuitBreakerSettings Breaker { get; }
+
+    /// <summary>It is known to have a Responses API, so that a 404 there is about something else.</summary>
+    public bool HasResponses { get; }
 
     /// <exception cref="ArgumentException">Neither a base URL nor a known preset: configuration is validated before it comes here.</exception>
     public static ProviderModel Resolve(string name, ProviderOptions options) => new(name, options);

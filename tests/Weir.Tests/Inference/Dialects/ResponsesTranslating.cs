@@ -11,11 +11,14 @@ internal static class ResponsesTranslating
 {
     public static readonly DateTimeOffset Now = new(2026, 5, 1, 12, 0, 0, TimeSpan.Zero);
 
-    public static (JsonNode? Chat, InferenceError? Error, IReadOnlyList<string> Dropped) Request(string body, bool dropParams = false, string? preset = null)
+    /// <summary>The same over Anthropic's messages, by way of chat.</summary>
+    public static readonly ITranslation OverMessages = new ChainedTranslation(new ResponsesOverChat(() => "0"), new ChatOverMessages(), ResponsesOverChat.FieldOf);
+
+    public static (JsonNode? Chat, InferenceError? Error, IReadOnlyList<string> Dropped) Request(string body, bool dropParams = false, string? preset = null, ITranslation? translation = null)
     {
         var target = new TranslationTarget("box/llama", "llama", TranslationTarget.DefaultMaxOutput, dropParams) { Preset = preset };
         var output = new ArrayBufferWriter<byte>();
-        var error = new ResponsesOverChat().TranslateRequest(Encoding.UTF8.GetBytes(body), target, output);
+        var error = (translation ?? new ResponsesOverChat()).TranslateRequest(Encoding.UTF8.GetBytes(body), target, output);
         return (error is null ? JsonNode.Parse(output.WrittenSpan) : null, error, target.Dropped);
     }
 
@@ -27,21 +30,22 @@ internal static class ResponsesTranslating
         return chat!["messages"]!.ToJsonString();
     }
 
-    public static JsonNode Answer(string chat, string request = """{"model":"fast","input":"hi"}""")
+    public static JsonNode Answer(string chat, string request = """{"model":"fast","input":"hi"}""", ITranslation? translation = null)
     {
         var output = new ArrayBufferWriter<byte>();
-        Begin(request, stream: false).Body(Encoding.UTF8.GetBytes(chat), output);
+        Begin(request, stream: false, translation).Body(Encoding.UTF8.GetBytes(chat), output);
         return JsonNode.Parse(output.WrittenSpan)!;
     }
 
     /// <summary>The events that a chat's stream becomes, each checked against its name and its number.</summary>
-    public static List<JsonNode> Stream(IEnumerable<string> chunks, string request = """{"model":"fast","input":"hi","stream":true}""")
+    public static List<JsonNode> Stream(IEnumerable<string> chunks, string request = """{"model":"fast","input":"hi","stream":true}""", ITranslation? translation = null)
     {
         var sink = new Sink();
-        var translator = Begin(request, stream: true);
+        var translator = Begin(request, stream: true, translation);
         foreach (var chunk in chunks)
         {
-            translator.Event([], Encoding.UTF8.GetBytes(chunk), sink);
+            var name = (string?)JsonNode.Parse(chunk)!["type"] ?? "";
+            translator.Event(Encoding.UTF8.GetBytes(name), Encoding.UTF8.GetBytes(chunk), sink);
         }
 
         translator.End(sink);
@@ -125,8 +129,8 @@ internal static class ResponsesTranslating
 
     private static void Append(JsonNode part, string name, JsonNode e) => part[name] = (string)part[name]! + (string)e["delta"]!;
 
-    private static AnswerTranslator Begin(string request, bool stream) =>
-        new ResponsesOverChat(() => "0").BeginAnswer(new AnswerContext(Encoding.UTF8.GetBytes(request), "fast", Now, stream, IncludeUsage: false));
+    private static AnswerTranslator Begin(string request, bool stream, ITranslation? translation) =>
+        (translation ?? new ResponsesOverChat(() => "0")).BeginAnswer(new AnswerContext(Encoding.UTF8.GetBytes(request), "fast", Now, stream, IncludeUsage: false));
 
     private sealed class Sink : IEventSink
     {
