@@ -21,6 +21,7 @@ public sealed class EndpointRolesTests : IAsyncLifetime
         ["GET /metrics"] = Role.Any,
         ["GET /v1/status"] = Role.Any,
         ["GET /v1/usage"] = Role.Any,
+        ["POST /v1/batch"] = Role.App,
         ["POST /v1/keys"] = Role.Admin,
         ["GET /v1/keys"] = Role.Admin,
         ["DELETE /v1/keys/{id}"] = Role.Admin,
