@@ -43,7 +43,7 @@ public sealed class FollowedAnswerTests
     });
 
     [Fact]
-    public async Task Flush_PastWhatIsKept_WaitsForTheSlowestAndTakesNobodyMore()
+    public void Flush_PastWhatIsKept_WaitsForTheSlowestAndTakesNobodyMore()
     {
         var follower = _answer.TryFollow()!;
         _answer.Begin(new AnswerHead(200, null, null, new InferenceReport()));
@@ -51,7 +51,7 @@ public sealed class FollowedAnswerTests
         for (var i = 0; i < 16; i++)
         {
             _answer.Body.Write(piece);
-            (_answer.Body.FlushAsync().IsCompleted).ShouldBeTrue();
+            _answer.Body.FlushAsync().AsTask().IsCompleted.ShouldBeTrue();
         }
 
         _answer.TryFollow().ShouldNotBeNull();

@@ -10,10 +10,10 @@ public sealed class EmbeddingInputsTests
     [InlineData("""{"model":"m","input":["a","b"]}""", false, false, "\"a\"", "\"b\"")]
     [InlineData("""{ "input" : [ 1, 2 , 3 ] ,"model":"m"}""", true, true, "[ 1, 2 , 3 ]")]
     [InlineData("""{"model":"m","input":[[1],[2,3]]}""", false, true, "[1]", "[2,3]")]
-    public void Read_EachShape_FindsTheInputsAsTheyStand(string body, bool single, bool tokens, params string[] inputs)
+    public void Read_EachShape_FindsTheInputsAsTheyStand(string body, bool alone, bool tokens, params string[] inputs)
     {
         var read = Read(body)!;
-        (read.IsSingle, read.AreTokens).ShouldBe((single, tokens));
+        (read.IsSingle, read.AreTokens).ShouldBe((alone, tokens));
         Enumerable.Range(0, read.Count).Select(i => Encoding.UTF8.GetString(read[i].Span)).ShouldBe(inputs);
     }
 

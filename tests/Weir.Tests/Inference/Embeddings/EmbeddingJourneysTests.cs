@@ -77,7 +77,7 @@ public sealed class EmbeddingJourneysTests : IAsyncLifetime
         alone.Head!.Value.ContentLength.ShouldBe(alone.Text.Length);
         _upstream.Calls.Count.ShouldBe(2);
         _upstream.Calls.Last().Order().ShouldBe(["a", "b", "ccc"]);
-        var all = asking.Select(answer => answer.Result).Append(alone).ToList();
+        var all = (await Task.WhenAll(asking)).Append(alone).ToList();
         all.Sum(answer => answer.Report.Usage!.Value.Total).ShouldBe(5);
         foreach (var answer in all)
         {
