@@ -5,8 +5,10 @@ using Weir.Inference.Attempts;
 using Weir.Inference.Caching;
 using Weir.Inference.Embeddings;
 using Weir.Inference.Models;
+using Weir.Inference.Providers;
 using Weir.Inference.Responses;
 using Weir.Inference.Routing;
+using Weir.Inference.Status;
 
 namespace Weir.Inference;
 
@@ -23,6 +25,9 @@ public static class InferenceRegistration
         services.AddSingleton<ResponseIds>();
         services.AddSingleton<ResponseDirectory>();
         services.AddSingleton(provider => new ModelDirectory(provider.GetRequiredService<RouteTables>(), provider.GetRequiredService<ModelCatalog>()));
+        services.AddSingleton(provider => new ProviderControl(provider.GetRequiredService<RouteTables>()));
+        services.AddSingleton(provider => new GatewayStatus(provider.GetRequiredService<RouteTables>()));
+        services.AddSingleton<GatewayMinutes>();
         services.AddCaching();
         services.AddEmbeddings();
         services.AddSingleton(provider => new Gateway(provider.GetRequiredService<RouteTables>(), provider.GetRequiredService<AnswerCache>()));

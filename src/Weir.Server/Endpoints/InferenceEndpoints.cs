@@ -6,18 +6,22 @@ using Microsoft.Extensions.DependencyInjection;
 using Weir.Inference;
 using Weir.Inference.Caching;
 using Weir.Inference.Models;
+using Weir.Inference.Providers;
 using Weir.Inference.Requests;
 using Weir.Server.Configuration;
 using Weir.Server.Configuration.Shapes;
 using Weir.Server.Errors;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
+using Weir.Server.Observability.Access;
 
 namespace Weir.Server.Endpoints;
 
-/// <summary>The OpenAI dialect: reads a request, lets the gateway serve it, and settles what it used with its key.</summary>
+/// <summary>Both dialects: reads a request, lets the gateway serve it, and settles what it used with its key.</summary>
 internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirectory models, KeyLimits limits, BodyLimits bodies)
 {
+    private static readonly string[] PassedOn = ["openai-beta", "anthropic-beta", "anthropic-version"];
+
     public static void Map(IEndpointRouteBuilder app)
     {
         var services = app.ServiceProvider;
@@ -31,7 +35,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
         {
             app.MapPost("/v1" + operation.Path, context => endpoints.ServeAsync(context, operation))
                 .Requires(Role.App)
-                .Describe($"OpenAI's {operation.Path}, through a route.");
+                .Describe($"{(operation.Dialect == Dialect.Anthropic ? "Anthropic" : "OpenAI")}'s {operation.Path}, through a route.");
         }
 
         app.MapGet("/v1/models", endpoints.ListModelsAsync).Requires(Role.App).Describe("What this key may ask for.");
@@ -84,6 +88,8 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
                 UseCache = useCache,
                 IdempotencyKey = headers["idempotency-key"],
                 OpenAIBeta = headers["openai-beta"],
+                AnthropicBeta = headers["anthropic-beta"],
+                AnthropicVersion = operation.Dialect == Dialect.Anthropic ? headers["anthropic-version"] : default(string),
                 TraceParent = TraceParentOf(headers),
             });
         }
@@ -109,6 +115,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
     internal static async Task RunAsync(HttpContext context, InferencePipeline pipeline, KeyPermit permit, InferenceRequest request)
     {
         var report = await pipeline.RunAsync(request, new HttpAnswer(context), context.RequestAborted);
+        context.Note(request, report);
         Settle(permit, report);
         if (report.Error is { } error && !context.RequestAborted.IsCancellationRequested)
         {
@@ -174,10 +181,13 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
             timeout = span;
         }
 
-        if (headers.TryGetValue("openai-beta", out var beta) && !IsPlain(beta.ToString()))
+        foreach (var name in PassedOn)
         {
-            error = ApiError.Malformed("openai-beta holds characters that a header cannot carry on.");
-            return false;
+            if (headers.TryGetValue(name, out var value) && !IsPlain(value.ToString()))
+            {
+                error = ApiError.Malformed($"{name} holds characters that a header cannot carry on.");
+                return false;
+            }
         }
 
         return true;
