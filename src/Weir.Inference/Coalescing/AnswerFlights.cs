@@ -258,7 +258,7 @@ internal sealed class AnswerFlights(AnswerCache cache, TimeProvider time)
     {
         var from = flight.Report;
         (report.Deployment, report.Provider, report.Model, report.UpstreamId) = (from.Deployment, from.Provider, from.Model, from.UpstreamId);
-        (report.Status, report.FailedBy, report.ClientAtFault) = (from.Status, from.FailedBy, from.ClientAtFault);
+        (report.Status, report.FailedBy, report.ClientAtFault, report.Dropped) = (from.Status, from.FailedBy, from.ClientAtFault, from.Dropped);
         if (!joined)
         {
             (report.Attempts, report.Queued, report.FirstEvent) = (from.Attempts, from.Queued, from.FirstEvent);

@@ -8,13 +8,22 @@ namespace Weir.Inference.Embeddings;
 internal readonly record struct BatchKey(RouteModel Route, AnswerKey Rest);
 
 /// <summary>The batchers, one for each key that is in use: the first who comes makes it, the last who leaves lets it go.</summary>
-internal sealed class EmbeddingBatches(EmbeddingBatch batch, IBatchPace pace, TimeProvider time)
+internal sealed class EmbeddingBatches
 {
     // Batches under way at once to one route; more gather meanwhile, so that under load batches are full.
     private const int MostInFlight = 32;
 
     private readonly Lock _sync = new();
     private readonly Dictionary<BatchKey, Batcher> _batchers = [];
+    private readonly EmbeddingBatch _batch;
+    private readonly IBatchPace _pace;
+    private readonly TimeProvider _time;
+
+    public EmbeddingBatches(EmbeddingBatch batch, IBatchPace pace, EmbeddingMetrics metrics, TimeProvider time)
+    {
+        (_batch, _pace, _time) = (batch, pace, time);
+        metrics.Observe(this);
+    }
 
     public int Count
     {
@@ -24,6 +33,21 @@ internal sealed class EmbeddingBatches(EmbeddingBatch batch, IBatchPace pace, Ti
             {
                 return _batchers.Count;
             }
+        }
+    }
+
+    /// <summary>Requests, or parts of large ones, that wait for company now.</summary>
+    public int Pending
+    {
+        get
+        {
+            Batcher[] batchers;
+            lock (_sync)
+            {
+                batchers = [.. _batchers.Values];
+            }
+
+            return batchers.Sum(static batcher => batcher.Batches.Snapshot().Pending);
         }
     }
 
@@ -54,7 +78,7 @@ internal sealed class EmbeddingBatches(EmbeddingBatch batch, IBatchPace pace, Ti
             if (!_batchers.TryGetValue(key, out batcher))
             {
                 batcher = _batchers[key] = new Batcher(settings, new MicroBatcher<EmbeddingPart, EmbeddingResult>(
-                    settings, batch.SendAsync, time, static part => part.Count, static error => error is BatchFaultException));
+                    settings, _batch.SendAsync, _time, static part => part.Count, static error => error is BatchFaultException));
             }
 
             batcher.Users++;
@@ -88,7 +112,7 @@ internal sealed class EmbeddingBatches(EmbeddingBatch batch, IBatchPace pace, Ti
 
     private MicroBatcherSettings SettingsOf(int maxBatch)
     {
-        var (size, wait) = pace.Current;
+        var (size, wait) = _pace.Current;
         return new MicroBatcherSettings { Size = size, Wait = wait, MaxWeight = maxBatch, MaxInFlight = MostInFlight };
     }
 

@@ -108,6 +108,12 @@ internal sealed class EmbeddingJourneys(Journeys journeys, EmbeddingBatches batc
             await ((Task)parts).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             return Exhausted.Deadline($"The deadline passed while '{call.Route.Name}' was working on it.");
         }
+        catch (OperationCanceledException)
+        {
+            // The parts end by the same token, and are not left behind.
+            await ((Task)parts).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
         catch (TimeoutException)
         {
             // Sent alone, and its answer has begun: the deadline does not cut it.

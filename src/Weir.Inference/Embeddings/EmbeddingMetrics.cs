@@ -16,6 +16,9 @@ internal sealed class EmbeddingMetrics : IDisposable
         _inputs = _meter.CreateHistogram<int>("weir.embeddings.batch.inputs", "{input}", "Inputs that went to a provider in one call, duplicates included.");
     }
 
+    public void Observe(EmbeddingBatches batches) =>
+        _meter.CreateObservableUpDownCounter("weir.embeddings.pending", () => batches.Pending, "{request}", "Requests, or parts of large ones, that wait to go to a provider together.");
+
     public void Sent(int requests, int inputs)
     {
         _requests.Record(requests);

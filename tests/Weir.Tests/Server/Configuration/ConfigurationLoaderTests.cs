@@ -80,7 +80,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
                 "two": { "preset": "opnai" }
               },
               "routes": { "fast": { "deployments": [ { "provider": "bx", "model": 3 } ], "timeout": 30 } },
-              "cache": { "ttl": "10m" }
+              "tiers": { "user": { "idle": "10m" } }
             }
             """);
 
@@ -95,7 +95,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
             "weir.json:8:56 routes.fast.deployments[0].provider",
             "weir.json:8:71 routes.fast.deployments[0].model",
             "weir.json:8:89 routes.fast.timeout",
-            "weir.json:9:3 cache",
+            "weir.json:9:3 tiers",
         ]);
         loaded.Faults[0].ToString().ShouldBe("weir.json:2:15: server.drian: is not a setting. Did you mean \"drain\"?");
         loaded.Faults[5].Remedy.ShouldContain("Did you mean \"openai\"?");

@@ -21,6 +21,7 @@ public sealed class EndpointRolesTests : IAsyncLifetime
         ["GET /metrics"] = Role.Any,
         ["GET /v1/status"] = Role.Any,
         ["GET /v1/usage"] = Role.Any,
+        ["POST /v1/batch"] = Role.App,
         ["GET /v1/history"] = Role.Any,
         ["POST /v1/keys"] = Role.Admin,
         ["GET /v1/keys"] = Role.Admin,
