@@ -54,8 +54,9 @@ internal sealed class BatchHarness : IAsyncDisposable
     public async Task StopAsync()
     {
         var stopping = Scheduler.StopAsync(CancellationToken.None);
-        while (await Task.WhenAny(stopping, Task.Delay(5)) != stopping)
+        for (var look = 0; await Task.WhenAny(stopping, Task.Delay(5)) != stopping; look++)
         {
+            look.ShouldBeLessThan(5000, "the replica did not stop");
             Time.Advance(TimeSpan.FromSeconds(1));
         }
 
