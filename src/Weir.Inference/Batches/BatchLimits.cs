@@ -43,10 +43,10 @@ public sealed record BatchLimits
     public int AnswerBytes { get; init; } = 8 << 20;
 
     /// <summary>
-    /// How often a line is sent that the provider fails, while it answers other lines of the batch; then what it said last is the line's
-    /// result. Default 12, which takes about half an hour. Where nothing of the batch is answered there is no such bound but the batch's end.
+    /// How often a line is sent that the provider fails, though it answered others of the batch since this one was begun; then what it said
+    /// last is the line's result. Default 16, which takes about an hour. Where nothing was answered since, only the batch's end bounds it.
     /// </summary>
-    public int Tries { get; init; } = 12;
+    public int Tries { get; init; } = 16;
 
     /// <summary>The shortest window for the completion of a batch. Default 1 minute.</summary>
     public TimeSpan ShortestWindow { get; init; } = TimeSpan.FromMinutes(1);

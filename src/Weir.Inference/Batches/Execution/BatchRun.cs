@@ -118,6 +118,7 @@ internal sealed class BatchRun(BatchWork work, LineSender sender, BatchLimits li
     private void Start(LineRun run, CancellationToken cut)
     {
         run.Epoch = _pace.Epoch;
+        run.AnsweredBefore = run.Troubles == 0 ? _answered : run.AnsweredBefore;
         _underWay++;
         metrics.Started();
         _ = RunAsync(run, cut);
@@ -162,7 +163,6 @@ internal sealed class BatchRun(BatchWork work, LineSender sender, BatchLimits li
                 break;
             case LineOutcomeKind.Trouble:
                 run.Refusals = 0;
-                run.AnsweredBefore = run.Troubles == 0 ? _answered : run.AnsweredBefore;
                 if (++run.Troubles >= limits.Tries && _answered > run.AnsweredBefore)
                 {
                     // The provider answers others: what it says to this one is its answer.

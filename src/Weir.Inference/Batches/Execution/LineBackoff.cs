@@ -6,7 +6,7 @@ internal sealed class LineBackoff(Random random)
     private static readonly TimeSpan FirstRefusal = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan LongestRefusal = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan FirstTrouble = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan LongestTrouble = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LongestTrouble = TimeSpan.FromMinutes(10);
 
     /// <param name="times">In a row, from 1.</param>
     /// <param name="asked">Null: nothing was asked for.</param>

@@ -17,7 +17,7 @@ internal sealed class LineRun(int number, ReadOnlyMemory<byte> line)
     /// <summary>How often it found no room in a row.</summary>
     public int Refusals { get; set; }
 
-    /// <summary>How many lines of the batch the provider had answered when this one first met trouble.</summary>
+    /// <summary>How many lines of the batch had been answered when it was last started without trouble behind it.</summary>
     public long AnsweredBefore { get; set; }
 
     /// <summary>The timestamp at which it is tried again.</summary>

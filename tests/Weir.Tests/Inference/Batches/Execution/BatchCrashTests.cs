@@ -1,0 +1,97 @@
+using Weir.Inference.Batches;
+using Weir.Inference.Batches.Documents;
+using Weir.State;
+using Weir.State.Memory;
+using Weir.Tests.Flow;
+using Weir.Tests.Inference.Batches.Support;
+using Weir.Tests.Inference.Support;
+using Weir.Tests.Support;
+
+namespace Weir.Tests.Inference.Batches.Execution;
+
+/// <summary>The process dies at some call to its store, which lands or not; another goes on. Each line is answered exactly once in the files.</summary>
+public sealed class BatchCrashTests
+{
+    private const int Lines = 40;
+
+    [Fact]
+    public Task Crash_AtEveryCallOverMemory_LosesNoLineAndAnswersNoneTwice() => RandomSchedule.RunAsync(12, async random =>
+    {
+        var time = new ManualTimeProvider();
+        await using var store = new MemoryStateStore(new StateOptions(), time);
+        await RunAsync(store, time, random);
+    });
+
+    [Fact]
+    public Task Crash_AtAnyCallOverFiles_LosesNoLineAndAnswersNoneTwice() => RandomSchedule.RunAsync(3, async random =>
+    {
+        var folder = Directory.CreateTempSubdirectory("weir-batches-").FullName;
+        try
+        {
+            var time = new ManualTimeProvider();
+            await using var store = await StateStores.OpenAsync(new StateOptions { DataFolder = folder }, time);
+            await RunAsync(store, time, random);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    });
+
+    // Dies up to four times, each time somewhere in the life of the batch.
+    private static async Task RunAsync(IStateStore store, ManualTimeProvider time, Random random)
+    {
+        var faults = random.Next(3);
+        var answered = 0;
+        await using var upstream = new ScriptedUpstream(exchange => faults > 0 && Interlocked.Increment(ref answered) % 7 < faults
+            ? exchange.RespondAsync(random.Next(2) == 0 ? 500 : 429, """{"error":{"message":"trouble"}}""")
+            : exchange.RespondAsync(200, ScriptedUpstream.Answer));
+        var limits = new BatchLimits { LinesAtOnce = 1 + random.Next(16) };
+        BatchRecord batch;
+        await using (var maker = new BatchHarness(store, GatewayHarness.Route(upstream), time, limits))
+        {
+            batch = await maker.CreateAsync(BatchHarness.Lines(Lines));
+        }
+
+        var cancelAt = random.Next(4) == 0 ? random.Next(40) : -1;
+        for (var deaths = random.Next(1, 5); deaths > 0; deaths--)
+        {
+            var dying = new DyingStore(store, random.Next(1, 70), lands: random.Next(2) == 0);
+            var harness = new BatchHarness(dying, GatewayHarness.Route(upstream), time, limits);
+            await harness.StartAsync();
+            for (var look = 0; !dying.IsDead && await Alive(store, batch.Id); look++)
+            {
+                look.ShouldBeLessThan(5000, $"the first holder came no further: {dying.Calls} calls");
+                await Task.Delay(2);
+                if (look % 4 == 0)
+                {
+                    time.Advance(TimeSpan.FromSeconds(1));
+                }
+            }
+
+            await harness.DisposeAsync();
+        }
+
+        await using var last = new BatchHarness(store, GatewayHarness.Route(upstream), time, limits);
+        if (cancelAt >= 0)
+        {
+            await last.Batches.CancelAsync(BatchHarness.Tenant, batch.Id, CancellationToken.None);
+        }
+
+        await last.StartAsync();
+        var ended = await last.EndedAsync(batch.Id);
+        var (output, _) = await last.ShouldBeWholeAsync(ended, ended.Total);
+        if (ended.Status == BatchStatus.Completed)
+        {
+            output.Count.ShouldBe(Lines);
+        }
+
+        (await last.KeysAsync(BatchDocuments.PendingPrefix)).ShouldBeEmpty();
+        await last.Discards.SweepAsync(CancellationToken.None);
+        (await last.KeysAsync(BatchDocuments.DiscardPrefix)).ShouldBeEmpty();
+        (await last.Files.FindAsync(BatchHarness.Tenant, ended.InputFileId, CancellationToken.None))!.UsedBy.ShouldBeEmpty();
+    }
+
+    private static async Task<bool> Alive(IStateStore store, string id) =>
+        await store.ReadAsync(BatchDocuments.Partition, BatchDocuments.PendingKey(BatchHarness.Tenant, id)) is not null;
+}

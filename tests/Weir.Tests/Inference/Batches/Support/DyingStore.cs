@@ -1,0 +1,107 @@
+using System.Runtime.CompilerServices;
+using Weir.State;
+
+namespace Weir.Tests.Inference.Batches.Support;
+
+/// <summary>
+/// A store as a process sees it that is killed at its nth call: that call lands or not, and from then on nothing reaches the store
+/// any more.
+/// </summary>
+internal sealed class DyingStore(IStateStore inner, int at, bool lands) : IStateStore, IBlobStore, ILogStore
+{
+    private int _calls;
+
+    public bool IsDead => Volatile.Read(ref _calls) >= at;
+
+    /// <summary>Calls so far.</summary>
+    public int Calls => Volatile.Read(ref _calls);
+
+    public IStoreClock Clock => inner.Clock;
+
+    public IBlobStore Blobs => this;
+
+    public ILogStore Logs => this;
+
+    public ICacheStore Cache => inner.Cache;
+
+    public StoreHealth Health => inner.Health;
+
+    public ValueTask<CommitOutcome> CommitAsync(Commit commit, CancellationToken cancellationToken = default) =>
+        CallAsync(() => inner.CommitAsync(commit, cancellationToken));
+
+    public ValueTask<CommitOutcome> SettleAsync(Commit commit, CancellationToken cancellationToken = default) =>
+        CallAsync(() => inner.SettleAsync(commit, cancellationToken));
+
+    public ValueTask<Document?> ReadAsync(string partition, string key, CancellationToken cancellationToken = default) =>
+        CallAsync(() => inner.ReadAsync(partition, key, cancellationToken));
+
+    public ValueTask<IReadOnlyList<Document>> ListAsync(
+        string partition, string prefix, string? after = null, int limit = 100, CancellationToken cancellationToken = default) =>
+        CallAsync(() => inner.ListAsync(partition, prefix, after, limit, cancellationToken));
+
+    public IAsyncEnumerable<Feed> WatchAsync(string partition, IReadOnlyList<string> prefixes, CancellationToken cancellationToken = default) =>
+        inner.WatchAsync(partition, prefixes, cancellationToken);
+
+    public ValueTask<string> WriteAsync(Stream content, CancellationToken cancellationToken = default) =>
+        CallAsync(() => inner.Blobs.WriteAsync(content, cancellationToken));
+
+    ValueTask<Stream?> IBlobStore.OpenAsync(string id, CancellationToken cancellationToken) =>
+        CallAsync(() => inner.Blobs.OpenAsync(id, cancellationToken));
+
+    async ValueTask IBlobStore.RemoveAsync(string id, CancellationToken cancellationToken) => await CallAsync(async () =>
+    {
+        await inner.Blobs.RemoveAsync(id, cancellationToken);
+        return true;
+    });
+
+    async ValueTask<ILogWriter> ILogStore.OpenAsync(string name, long fence, CancellationToken cancellationToken) =>
+        new Writer(this, await CallAsync(() => inner.Logs.OpenAsync(name, fence, cancellationToken)));
+
+    public async IAsyncEnumerable<ReadOnlyMemory<byte>> ReadAsync(
+        string name, long from = 0, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        await foreach (var record in inner.Logs.ReadAsync(name, from, cancellationToken))
+        {
+            if (IsDead)
+            {
+                throw new StoreUnavailableException("killed");
+            }
+
+            yield return record;
+        }
+    }
+
+    async ValueTask ILogStore.RemoveAsync(string name, CancellationToken cancellationToken) => await CallAsync(async () =>
+    {
+        await inner.Logs.RemoveAsync(name, cancellationToken);
+        return true;
+    });
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private async ValueTask<T> CallAsync<T>(Func<ValueTask<T>> call)
+    {
+        var number = Interlocked.Increment(ref _calls);
+        if (number > at || (number == at && !lands))
+        {
+            throw new StoreUnavailableException("killed");
+        }
+
+        var answer = await call();
+        return number < at ? answer : throw new StoreUnavailableException("killed");
+    }
+
+    private sealed class Writer(DyingStore owner, ILogWriter inner) : ILogWriter
+    {
+        public long Count => inner.Count;
+
+        public async ValueTask AppendAsync(IReadOnlyList<ReadOnlyMemory<byte>> records, CancellationToken cancellationToken = default) =>
+            await owner.CallAsync(async () =>
+            {
+                await inner.AppendAsync(records, cancellationToken);
+                return true;
+            });
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+}
