@@ -1,3 +1,4 @@
+using Weir.Inference.Capturing;
 using Weir.Inference.Models;
 using Weir.Inference.Relay;
 using Weir.Inference.Requests;
@@ -26,12 +27,14 @@ public sealed class InferencePipeline
     {
         var started = _services.Time.GetTimestamp();
         var report = new InferenceReport();
+        CapturedAnswer? captured = null;
         try
         {
             var (route, error) = await RouteOfAsync(request, clientGone).ConfigureAwait(false);
             report.Route = route?.Name;
             report.IsConfigured = route?.IsConfigured ?? false;
-            error ??= await new Journey(_services, route!, request, answer, report, started, clientGone).RunAsync().ConfigureAwait(false);
+            captured = route is null ? null : _services.Capture.Tap(route.Name, request, answer);
+            error ??= await new Journey(_services, route!, request, captured ?? answer, report, started, clientGone).RunAsync().ConfigureAwait(false);
             report.Error = error is { Code: "model_not_found" } && route is { IsConfigured: false }
                 ? await _directory.HintAsync(error, route, request.MayUse, clientGone).ConfigureAwait(false)
                 : error;
@@ -40,6 +43,11 @@ public sealed class InferencePipeline
         {
             report.ClientLeft();
         }
+        catch
+        {
+            captured?.Drop();
+            throw;
+        }
 
         if (report.Error is { } refused)
         {
@@ -47,8 +55,10 @@ public sealed class InferencePipeline
             report.FailedBy ??= refused.Code;
         }
 
-        _services.Metrics.Served(request, report, _services.Time.GetElapsedTime(started));
+        var took = _services.Time.GetElapsedTime(started);
+        _services.Metrics.Served(request, report, took);
         InferenceTracing.Served(request, report);
+        captured?.End(report, took);
         return report;
     }
 

@@ -2,6 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Weir.Inference.Attempts;
+using Weir.Inference.Capturing;
 using Weir.Inference.Models;
 using Weir.Inference.Providers;
 using Weir.Inference.Responses;
@@ -26,6 +27,7 @@ public static class InferenceRegistration
         services.AddSingleton(provider => new ProviderControl(provider.GetRequiredService<RouteTables>()));
         services.AddSingleton(provider => new GatewayStatus(provider.GetRequiredService<RouteTables>()));
         services.AddSingleton<GatewayMinutes>();
+        services.AddSingleton<CapturePoint>();
         services.AddSingleton(provider => new Gateway(provider.GetRequiredService<RouteTables>()));
         services.AddSingleton(provider => new InferencePipeline(
             provider.GetRequiredService<ModelDirectory>(),
@@ -36,7 +38,10 @@ public static class InferenceRegistration
                 provider.GetRequiredService<ResponseDirectory>(),
                 provider.GetRequiredService<InferenceMetrics>(),
                 provider.GetRequiredService<TimeProvider>(),
-                provider.GetRequiredService<ILogger<InferencePipeline>>())));
+                provider.GetRequiredService<ILogger<InferencePipeline>>())
+            {
+                Capture = provider.GetRequiredService<CapturePoint>(),
+            }));
         return services;
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Weir.Flow.Admission;
 using Weir.Inference.Attempts;
+using Weir.Inference.Capturing;
 using Weir.Inference.Dialects;
 using Weir.Inference.Relay;
 using Weir.Inference.Requests;
@@ -12,7 +13,10 @@ namespace Weir.Inference;
 
 /// <summary>What every journey uses.</summary>
 internal sealed record JourneyServices(
-    DeploymentPicker Picker, RetryPolicy Retries, ResponseDirectory Responses, InferenceMetrics Metrics, TimeProvider Time, ILogger<InferencePipeline> Logger);
+    DeploymentPicker Picker, RetryPolicy Retries, ResponseDirectory Responses, InferenceMetrics Metrics, TimeProvider Time, ILogger<InferencePipeline> Logger)
+{
+    public required CapturePoint Capture { get; init; }
+}
 
 /// <summary>
 /// One request on its way through a route: a deployment, admission, an attempt; again elsewhere or later as the class of a failure

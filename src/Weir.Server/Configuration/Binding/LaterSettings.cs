@@ -21,7 +21,6 @@ internal static class LaterSettings
         "nodes",
         "pools",
         "tiers",
-        "telemetry.capture",
         "providers.*.usage_in_stream",
         "providers.*.limits.max_batch",
         "routes.*.deployments.*.limits.max_batch",
