@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
@@ -27,6 +28,7 @@ public static class InferenceRegistration
         services.AddSingleton(provider => new ProviderControl(provider.GetRequiredService<RouteTables>()));
         services.AddSingleton(provider => new GatewayStatus(provider.GetRequiredService<RouteTables>()));
         services.AddSingleton<GatewayMinutes>();
+        services.AddSingleton(provider => new GatewayGauges(provider.GetRequiredService<IMeterFactory>(), provider.GetRequiredService<RouteTables>()));
         services.AddSingleton<CapturePoint>();
         services.AddSingleton(provider => new Gateway(provider.GetRequiredService<RouteTables>()));
         services.AddSingleton(provider => new InferencePipeline(

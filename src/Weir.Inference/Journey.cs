@@ -89,6 +89,13 @@ internal sealed partial class Journey(
 
                 using var clock = new AttemptClock(services.Time, Remaining, clientGone);
                 var outcome = await AttemptAsync(target, clock).ConfigureAwait(false);
+                if (outcome.Failure is { } missing && TurnsOutWithoutResponses(target, missing, clock))
+                {
+                    outcome = Express(target, out inexpressible) == Rendition.Translated
+                        ? await AttemptAsync(target, clock).ConfigureAwait(false)
+                        : new AttemptOutcome(new Failure(FailureClass.Inexpressible, inexpressible!.Message) { Status = missing.Status, Error = inexpressible });
+                }
+
                 if (outcome.Answer is { } upstream)
                 {
                     pass.Succeeded();
@@ -130,7 +137,7 @@ internal sealed partial class Journey(
     private Rendition Express(DeploymentModel target, out InferenceError? error)
     {
         error = null;
-        var rendition = Translations.Of(request.Operation, target, out var translation);
+        var rendition = Translations.Of(request, target, out var translation);
         if (rendition == Rendition.Verbatim || _translated?.Target == target.Name)
         {
             return rendition;
@@ -140,12 +147,28 @@ internal sealed partial class Journey(
         _translated = null;
         if (translation is null)
         {
-            error = rendition == Rendition.Impossible ? Translations.Impossible(request.Operation, target) : null;
+            error = rendition == Rendition.Impossible ? Impossible(target) : null;
             return rendition;
         }
 
         (_translated, error) = TranslatedRequest.Make(translation, request, route, target);
         return error is null ? rendition : Rendition.Impossible;
+    }
+
+    private InferenceError Impossible(DeploymentModel target) =>
+        request.Pin is null ? Translations.Impossible(request.Operation, target) : ResponseDirectory.Unsupported(target, request);
+
+    // Chat is asked for instead, at once: that is no retry, and nothing is held against the deployment.
+    private bool TurnsOutWithoutResponses(DeploymentModel target, Failure failure, AttemptClock clock)
+    {
+        if (request.Operation != Operation.Responses || request.Pin is not null || target.Provider.HasResponses || Asked(target) is not null
+            || ResponseDirectory.AbsenceOf(failure, pin: null) != Absence.Api)
+        {
+            return false;
+        }
+
+        target.State.Provider.Responses.Set();
+        return !clock.Token.IsCancellationRequested;
     }
 
     private async ValueTask EstimateAsync()

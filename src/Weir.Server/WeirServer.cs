@@ -4,6 +4,8 @@ using Microsoft.AspNetCore.Http.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Weir.Inference.Batches;
+using Weir.Server.Batches;
 using Weir.Server.Configuration;
 using Weir.Server.Endpoints;
 using Weir.Server.Hosting;
@@ -35,6 +37,8 @@ internal static class WeirServer
         builder.Services.AddGateway();
         builder.Services.AddResponses();
         builder.Services.AddProviderDesk();
+        builder.Services.AddBatchAccounts();
+        builder.Services.AddBatches();
         builder.Services.AddObservability(setup);
         builder.Services.AddOpenApiDocument();
         setup.Customize?.Invoke(builder);
@@ -50,6 +54,8 @@ internal static class WeirServer
         app.MapProviders();
         app.MapHistory();
         app.MapGateway();
+        app.MapFiles();
+        app.MapBatches();
         app.MapOpenApiDocument();
         setup.Map?.Invoke(app);
         return app;

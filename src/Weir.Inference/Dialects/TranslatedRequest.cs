@@ -38,7 +38,7 @@ internal sealed class TranslatedRequest : IDisposable
     public static (TranslatedRequest? Request, InferenceError? Error) Make(
         ITranslation translation, InferenceRequest request, RouteModel route, DeploymentModel deployment)
     {
-        var target = new TranslationTarget(deployment.Name, deployment.Model, deployment.MaxOutput, route.DropParams);
+        var target = new TranslationTarget(deployment.Name, deployment.Model, deployment.MaxOutput, route.DropParams) { Preset = deployment.Provider.Preset };
         using var writer = new PooledWriter(request.Owner?.Budget, Math.Max(LeastBound, (long)request.Body.Length * Growth));
         try
         {

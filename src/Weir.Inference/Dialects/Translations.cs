@@ -23,17 +23,31 @@ internal enum Rendition
 /// <summary>The one place that decides in which operation a deployment is asked. Whoever adds a translation adds a row.</summary>
 internal static class Translations
 {
-    private static readonly ITranslation[] Rows = [];
+    private static readonly ResponsesOverChat Responses = new();
+    private static readonly ITranslation[] Rows = [new MessagesOverChat()];
 
-    /// <param name="wanted">What the client asks for.</param>
+    /// <param name="request">What the client asks for.</param>
     /// <param name="target">Where it would go.</param>
     /// <param name="translation">Set where the answer is <see cref="Rendition.Translated"/>.</param>
-    public static Rendition Of(Operation wanted, DeploymentModel target, out ITranslation? translation)
+    public static Rendition Of(InferenceRequest request, DeploymentModel target, out ITranslation? translation)
     {
         translation = null;
+        var wanted = request.Operation;
         if (wanted.Dialect == target.Provider.Dialect)
         {
-            return Rendition.Verbatim;
+            if (wanted != Operation.Responses || request.Pin is not null || !target.State.Provider.Responses.IsSet)
+            {
+                return Rendition.Verbatim;
+            }
+
+            translation = Responses;
+            return Rendition.Translated;
+        }
+
+        if (request.Pin is not null)
+        {
+            // The provider has changed its dialect since it made that response.
+            return Rendition.Impossible;
         }
 
         if (wanted == Operation.CountTokens)

@@ -17,6 +17,8 @@ public sealed class ProviderModel
         var breaker = options.Breaker ?? new BreakerOptions();
 
         Name = name;
+        Preset = options.Preset;
+        HasResponses = options.BaseUrl is null && preset is { HasResponses: true };
         Dialect = options.Dialect ?? preset?.Dialect ?? Dialect.OpenAI;
         BaseUrl = (options.BaseUrl ?? preset?.BaseUrl ?? throw new ArgumentException($"Provider '{name}' has neither base_url nor a known preset."))
             .TrimEnd('/');
@@ -59,6 +61,12 @@ public sealed class ProviderModel
     }
 
     public string Name { get; }
+
+    /// <summary>The name of its preset; null where it has none.</summary>
+    public string? Preset { get; }
+
+    /// <summary>It is known to have a Responses API, so that a 404 there is about something else.</summary>
+    public bool HasResponses { get; }
 
     /// <summary>The language it speaks.</summary>
     public Dialect Dialect { get; }

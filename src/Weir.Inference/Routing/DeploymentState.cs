@@ -93,7 +93,7 @@ internal sealed class DeploymentState(ProviderState provider, KeyState key, Admi
         {
             FailureClass.RateLimited => AdmissionSignal.Throttled,
             FailureClass.Client => AdmissionSignal.Success,
-            FailureClass.Cancelled or FailureClass.Deadline or FailureClass.Absent => AdmissionSignal.Neutral,
+            FailureClass.Cancelled or FailureClass.Deadline or FailureClass.Absent or FailureClass.Inexpressible => AdmissionSignal.Neutral,
             _ => AdmissionSignal.Failure,
         };
 

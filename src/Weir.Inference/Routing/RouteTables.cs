@@ -86,7 +86,8 @@ internal sealed class RouteTables(TimeProvider time) : IDisposable
                 state is not null && state.Pool.Settings == model.Connections ? state.Pool : new ConnectionPool(model.Connections),
                 new RetryBudget(model.Retry.Budget, model.Retry.BudgetFloor, TimeSpan.FromSeconds(10), time),
                 model.Retry,
-                Switches.Of(model.Name));
+                Switches.Of(model.Name),
+                time);
         }
 
         foreach (var key in model.Keys)

@@ -192,7 +192,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
     // What could not be sent would look like the provider's failure, and count against it.
     private static bool IsPlain(string text) => !text.AsSpan().ContainsAnyExceptInRange(' ', '~');
 
-    private static ApiError Of(InferenceError error) => new(error.Status, error.Code, error.Message)
+    internal static ApiError Of(InferenceError error) => new(error.Status, error.Code, error.Message)
     {
         Param = error.Param,
         RetryAfter = error.RetryAfter,
