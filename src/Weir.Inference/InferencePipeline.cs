@@ -1,4 +1,5 @@
 using Weir.Inference.Caching;
+using Weir.Inference.Capturing;
 using Weir.Inference.Embeddings;
 using Weir.Inference.Models;
 using Weir.Inference.Relay;
@@ -17,8 +18,10 @@ public sealed class InferencePipeline
     private readonly Journeys _journeys;
     private readonly CachedJourneys _cached;
     private readonly EmbeddingJourneys _embeddings;
+    private readonly CapturePoint _capture;
 
-    internal InferencePipeline(ModelDirectory directory, ResponseDirectory responses, Journeys journeys, CachedJourneys cached, EmbeddingJourneys embeddings)
+    internal InferencePipeline(
+        ModelDirectory directory, ResponseDirectory responses, Journeys journeys, CachedJourneys cached, EmbeddingJourneys embeddings, CapturePoint capture)
     {
         _directory = directory;
         _responses = responses;
@@ -26,6 +29,7 @@ public sealed class InferencePipeline
         _journeys = journeys;
         _cached = cached;
         _embeddings = embeddings;
+        _capture = capture;
     }
 
     /// <summary>Serves one request to its end.</summary>
@@ -34,12 +38,14 @@ public sealed class InferencePipeline
     {
         var started = _services.Time.GetTimestamp();
         var report = new InferenceReport();
+        CapturedAnswer? captured = null;
         try
         {
             var (route, error) = await RouteOfAsync(request, clientGone).ConfigureAwait(false);
             report.Route = route?.Name;
             report.IsConfigured = route?.IsConfigured ?? false;
-            error ??= await ServeAsync(route!, request, answer, report, started, clientGone).ConfigureAwait(false);
+            captured = route is null ? null : _capture.Tap(route.Name, request, answer);
+            error ??= await ServeAsync(route!, request, captured ?? answer, report, started, clientGone).ConfigureAwait(false);
             report.Error = error is { Code: "model_not_found" } && route is { IsConfigured: false }
                 ? await _directory.HintAsync(error, route, request.MayUse, clientGone).ConfigureAwait(false)
                 : error;
@@ -48,6 +54,11 @@ public sealed class InferencePipeline
         {
             report.ClientLeft();
         }
+        catch
+        {
+            captured?.Drop();
+            throw;
+        }
 
         if (report.Error is { } refused)
         {
@@ -55,8 +66,10 @@ public sealed class InferencePipeline
             report.FailedBy ??= refused.Code;
         }
 
-        _services.Metrics.Served(request, report, _services.Time.GetElapsedTime(started));
+        var took = _services.Time.GetElapsedTime(started);
+        _services.Metrics.Served(request, report, took);
         InferenceTracing.Served(request, report);
+        captured?.End(report, took);
         return report;
     }
 

@@ -1,8 +1,10 @@
+using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Weir.Inference.Attempts;
 using Weir.Inference.Caching;
+using Weir.Inference.Capturing;
 using Weir.Inference.Embeddings;
 using Weir.Inference.Models;
 using Weir.Inference.Providers;
@@ -28,6 +30,8 @@ public static class InferenceRegistration
         services.AddSingleton(provider => new ProviderControl(provider.GetRequiredService<RouteTables>()));
         services.AddSingleton(provider => new GatewayStatus(provider.GetRequiredService<RouteTables>()));
         services.AddSingleton<GatewayMinutes>();
+        services.AddSingleton(provider => new GatewayGauges(provider.GetRequiredService<IMeterFactory>(), provider.GetRequiredService<RouteTables>()));
+        services.AddSingleton<CapturePoint>();
         services.AddCaching();
         services.AddEmbeddings();
         services.AddSingleton(provider => new Gateway(provider.GetRequiredService<RouteTables>(), provider.GetRequiredService<AnswerCache>()));
@@ -44,7 +48,8 @@ public static class InferenceRegistration
             provider.GetRequiredService<ResponseDirectory>(),
             provider.GetRequiredService<Journeys>(),
             provider.GetRequiredService<CachedJourneys>(),
-            provider.GetRequiredService<EmbeddingJourneys>()));
+            provider.GetRequiredService<EmbeddingJourneys>(),
+            provider.GetRequiredService<CapturePoint>()));
         return services;
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Weir.Flow.Admission;
 using Weir.Inference.Attempts;
+using Weir.Inference.Capturing;
 using Weir.Inference.Dialects;
 using Weir.Inference.Relay;
 using Weir.Inference.Requests;

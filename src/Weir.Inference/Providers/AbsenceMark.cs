@@ -10,5 +10,7 @@ internal sealed class AbsenceMark(TimeProvider time)
 
     public bool IsSet => Volatile.Read(ref _until) is var until and not 0 && time.GetTimestamp() < until;
 
+    public void Clear() => Volatile.Write(ref _until, 0);
+
     public void Set() => Volatile.Write(ref _until, time.GetTimestamp() + (long)(Kept.TotalSeconds * time.TimestampFrequency));
 }

@@ -41,12 +41,17 @@ public sealed class ProviderControl
         }
     }
 
-    /// <summary>Closes its breakers, and forgets refused keys and the pauses that it asked for. An operator's pause stays.</summary>
+    /// <summary>Closes its breakers, and forgets refused keys, missing APIs and the pauses that it asked for. An operator's pause stays.</summary>
     public void Reset(string provider)
     {
         lock (_changing)
         {
             var isShut = _tables.Switches.Of(provider).IsShut;
+            if (_tables.Current.States.TryGetValue(provider, out var state))
+            {
+                state.Responses.Clear();
+            }
+
             foreach (var deployment in _tables.DeploymentsOf(provider))
             {
                 deployment.Breaker.Reset();

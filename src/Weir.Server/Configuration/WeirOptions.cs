@@ -88,4 +88,17 @@ public sealed record TelemetryOptions
     /// <summary>The address of an OTLP collector (gRPC on 4317, HTTP on 4318). Null: nothing is exported.</summary>
     [RestartRequired]
     public string? Otlp { get; init; }
+
+    /// <summary>Pairs of request and answer that are written down, bodies and all: nothing unless asked for.</summary>
+    public CaptureOptions Capture { get; init; } = new();
+}
+
+/// <summary>Which pairs of request and answer are written down, as JSON Lines.</summary>
+public sealed record CaptureOptions
+{
+    /// <summary>Names of routes, or provider/model; "*" is all of them. Default: none.</summary>
+    public IReadOnlyList<string> Routes { get; init; } = [];
+
+    /// <summary>The file; at 256 MB it is put aside, and three of those are kept. Null: capture.jsonl in the server's data folder.</summary>
+    public string? Path { get; init; }
 }

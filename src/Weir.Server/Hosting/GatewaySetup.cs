@@ -28,6 +28,8 @@ internal static class GatewaySetup
     public static void MapGateway(this WebApplication app)
     {
         var gateway = app.Services.GetRequiredService<Gateway>();
+        // Nobody asks for them: they are read by whoever reads metrics.
+        _ = app.Services.GetRequiredService<GatewayGauges>();
         var live = app.Services.GetService<LiveConfiguration>();
         live?.OnChange(options => gateway.Apply(Of(options)));
         gateway.Apply(Of(live?.Current ?? app.Services.GetRequiredService<WeirOptions>()));

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Weir.Server.Observability.Access;
 using Weir.Server.Observability.Alerts;
+using Weir.Server.Observability.Capturing;
 using Weir.Server.Observability.Health;
 using Weir.Server.Observability.History;
 using Weir.Server.Observability.Metrics;
@@ -26,6 +27,8 @@ internal static class ObservabilityServices
         services.AddSingleton<Watchman>();
         services.AddHostedService(s => s.GetRequiredService<AlertWebhook>());
         services.AddHostedService(s => s.GetRequiredService<Watchman>());
+        services.AddSingleton<CaptureSink>();
+        services.AddHostedService<CaptureWriter>();
         services.AddSingleton<IReadinessCheck, StateCheck>();
         services.AddSingleton<Readiness>();
         services.AddSingleton(new ServerStart(setup.Time.GetUtcNow()));

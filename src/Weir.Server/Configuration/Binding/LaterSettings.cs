@@ -20,7 +20,6 @@ internal static class LaterSettings
         "nodes",
         "pools",
         "tiers",
-        "telemetry.capture",
         "providers.*.usage_in_stream",
         "routes.*.heartbeat",
     ]);

@@ -38,6 +38,7 @@ public sealed class EndpointRolesTests : IAsyncLifetime
         ("/v1/messages", Role.App),
         ("/v1/models", Role.App),
         ("/v1/files", Role.App),
+        ("/v1/batch", Role.App),
         ("/v1/batches", Role.App),
         ("/v1/providers", Role.Any),
         ("/v1/routes", Role.Any),
