@@ -1,3 +1,4 @@
+using Weir.State.Expiry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Weir.State;
