@@ -68,6 +68,14 @@ await run({
       thought += chunk.choices[0]?.delta.reasoning_content ?? "";
     assert.match(thought, /simulated provider thinks/);
   },
+  async "reasoning and tools, sent back"(assert) {
+    const messages = [user("call time")];
+    const ask = () => client.chat.completions.create({ model, tools, reasoning_effort: "low", max_completion_tokens: 4000, messages });
+    const { message } = (await ask()).choices[0];
+    assert.match(message.reasoning_content, /simulated provider thinks/);
+    messages.push(message, { role: "tool", tool_call_id: message.tool_calls[0].id, content: "noon" });
+    assert.match((await ask()).choices[0].message.content, / to: noon\./);
+  },
   async models(assert) {
     const names = [];
     for await (const entry of client.models.list()) names.push(entry.id);

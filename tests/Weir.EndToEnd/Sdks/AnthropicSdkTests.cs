@@ -6,7 +6,8 @@ using Anthropic.Models.Messages;
 
 namespace Weir.EndToEnd.Sdks;
 
-public sealed class AnthropicSdkTests(TwoDialects weir) : IClassFixture<TwoDialects>
+[Collection(TwoDialects.Name)]
+public sealed class AnthropicSdkTests(TwoDialects weir)
 {
     private readonly AnthropicClient _client = new() { BaseUrl = weir.Url, ApiKey = "any", MaxRetries = 0 };
 

@@ -2,7 +2,8 @@ using Weir.EndToEnd.Support;
 
 namespace Weir.EndToEnd.Sdks;
 
-public sealed class NodeSdkTests(TwoDialects weir) : IClassFixture<TwoDialects>
+[Collection(TwoDialects.Name)]
+public sealed class NodeSdkTests(TwoDialects weir)
 {
     [Theory]
     [InlineData("openai")]

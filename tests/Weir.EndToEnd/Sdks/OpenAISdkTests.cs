@@ -7,7 +7,8 @@ using OpenAI.Models;
 
 namespace Weir.EndToEnd.Sdks;
 
-public sealed class OpenAISdkTests(TwoDialects weir) : IClassFixture<TwoDialects>
+[Collection(TwoDialects.Name)]
+public sealed class OpenAISdkTests(TwoDialects weir)
 {
     private static readonly ChatTool Weather = ChatTool.CreateFunctionTool(
         "weather", "Of a city", BinaryData.FromString("""{"type":"object","properties":{"city":{"type":"string"}},"required":["city"]}"""));

@@ -3,8 +3,11 @@ using Weir.EndToEnd.Support;
 namespace Weir.EndToEnd.Sdks;
 
 /// <summary>A gateway before one provider of each dialect; the routes are named after them.</summary>
-public sealed class TwoDialects : IAsyncLifetime
+[CollectionDefinition(Name)]
+public sealed class TwoDialects : IAsyncLifetime, ICollectionFixture<TwoDialects>
 {
+    public const string Name = "a gateway before both dialects";
+
     private readonly List<IAsyncDisposable> _servers = [];
     private readonly Scratch _scratch = new();
 
