@@ -1,4 +1,6 @@
+using Weir.Inference.Caching;
 using Weir.Inference.Capturing;
+using Weir.Inference.Embeddings;
 using Weir.Inference.Models;
 using Weir.Inference.Relay;
 using Weir.Inference.Requests;
@@ -13,12 +15,18 @@ public sealed class InferencePipeline
     private readonly ModelDirectory _directory;
     private readonly ResponseDirectory _responses;
     private readonly JourneyServices _services;
+    private readonly Journeys _journeys;
+    private readonly CachedJourneys _cached;
+    private readonly EmbeddingJourneys _embeddings;
 
-    internal InferencePipeline(ModelDirectory directory, ResponseDirectory responses, JourneyServices services)
+    internal InferencePipeline(ModelDirectory directory, ResponseDirectory responses, Journeys journeys, CachedJourneys cached, EmbeddingJourneys embeddings)
     {
         _directory = directory;
         _responses = responses;
-        _services = services;
+        _services = journeys.Services;
+        _journeys = journeys;
+        _cached = cached;
+        _embeddings = embeddings;
     }
 
     /// <summary>Serves one request to its end.</summary>
@@ -34,7 +42,7 @@ public sealed class InferencePipeline
             report.Route = route?.Name;
             report.IsConfigured = route?.IsConfigured ?? false;
             captured = route is null ? null : _services.Capture.Tap(route.Name, request, answer);
-            error ??= await new Journey(_services, route!, request, captured ?? answer, report, started, clientGone).RunAsync().ConfigureAwait(false);
+            error ??= await ServeAsync(route!, request, captured ?? answer, report, started, clientGone).ConfigureAwait(false);
             report.Error = error is { Code: "model_not_found" } && route is { IsConfigured: false }
                 ? await _directory.HintAsync(error, route, request.MayUse, clientGone).ConfigureAwait(false)
                 : error;
@@ -61,6 +69,12 @@ public sealed class InferencePipeline
         captured?.End(report, took);
         return report;
     }
+
+    private ValueTask<InferenceError?> ServeAsync(
+        RouteModel route, InferenceRequest request, IAnswer answer, InferenceReport report, long started, CancellationToken clientGone) =>
+        request.Operation == Operation.Embeddings ? _embeddings.RunAsync(route, request, answer, report, started, clientGone)
+        : _cached.Concern(request) ? _cached.RunAsync(route, request, answer, report, started, clientGone)
+        : _journeys.RunAsync(route, request, answer, report, started, clientGone);
 
     private ValueTask<(RouteModel? Route, InferenceError? Error)> RouteOfAsync(InferenceRequest request, CancellationToken clientGone)
     {

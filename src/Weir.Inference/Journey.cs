@@ -174,7 +174,7 @@ internal sealed partial class Journey(
     private async ValueTask EstimateAsync()
     {
         report.Status = 200;
-        var body = TokenEstimate.Answer(request.Body.Span);
+        var body = MessageTokens.Answer(request.Body.Span);
         answer.Begin(new AnswerHead(200, "application/json", body.Length, report));
         await answer.Body.WriteAsync(body, clientGone).ConfigureAwait(false);
     }
@@ -185,7 +185,8 @@ internal sealed partial class Journey(
         request.Stored is null && request.Operation != Operation.CountTokens ? request.Head.EstimatedInput + route.State.MeanOutput : 0,
         Remaining,
         again.AtHead,
-        LeavesOnPause: again.Deployment < 0 && route.Deployments.Length > 1);
+        LeavesOnPause: again.Deployment < 0 && route.Deployments.Length > 1,
+        IsBackground: request.IsBackground);
 
     // A deployment that speaks the client's dialect may have been chosen after one that does not.
     private TranslatedRequest? Asked(DeploymentModel target) => _translated?.Target == target.Name ? _translated : null;

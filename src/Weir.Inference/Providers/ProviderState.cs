@@ -6,8 +6,7 @@ using Weir.Flow.Limits;
 namespace Weir.Inference.Providers;
 
 /// <summary>What outlives a reload of the configuration for one provider: connections, budget and the state of its keys.</summary>
-internal sealed class ProviderState(
-    string name, ConnectionPool pool, RetryBudget budget, RetrySettings retry, ProviderSwitch position, TimeProvider time)
+internal sealed class ProviderState(string name, ConnectionPool pool, RetryBudget budget, RetrySettings retry, ProviderSwitch position, TimeProvider time)
 {
     public string Name { get; } = name;
 
@@ -19,11 +18,11 @@ internal sealed class ProviderState(
     /// <summary>What the budget was made from.</summary>
     public RetrySettings Retry { get; } = retry;
 
-    /// <summary>Whether an operator has taken it out of use.</summary>
-    public ProviderSwitch Switch { get; } = position;
-
     /// <summary>It has said that it has no Responses API: until this is forgotten, such requests are translated.</summary>
     public AbsenceMark Responses { get; } = new(time);
+
+    /// <summary>Whether an operator has taken it out of use.</summary>
+    public ProviderSwitch Switch { get; } = position;
 }
 
 /// <summary>One key of a provider: its limits hold for all models together.</summary>

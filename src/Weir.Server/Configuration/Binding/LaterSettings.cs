@@ -12,7 +12,6 @@ internal static class LaterSettings
     public static FrozenSet<string> Names { get; } = FrozenSet.ToFrozenSet(
     [
         "assistants",
-        "cache",
         "catalogs",
         "collections",
         "embeddings",
@@ -22,8 +21,6 @@ internal static class LaterSettings
         "pools",
         "tiers",
         "providers.*.usage_in_stream",
-        "providers.*.limits.max_batch",
-        "routes.*.deployments.*.limits.max_batch",
         "routes.*.heartbeat",
     ]);
 
