@@ -2,6 +2,7 @@ using System.Collections;
 using System.Globalization;
 using System.Text.Json;
 using Weir.Inference;
+using Weir.Inference.Caching;
 using Weir.Inference.Requests;
 
 namespace Weir.Server.Observability.Access;
@@ -88,6 +89,7 @@ internal sealed class AccessEntry : IReadOnlyList<KeyValuePair<string, object?>>
 
             line.AppendLiteral(" priority=");
             line.AppendFormatted(request.Priority);
+            Append(ref line, " cache=", NameOf(report.Cache));
             Append(ref line, " failed_by=", report.FailedBy);
             Append(ref line, " upstream=", Plain(report.UpstreamId));
         }
@@ -134,6 +136,7 @@ internal sealed class AccessEntry : IReadOnlyList<KeyValuePair<string, object?>>
             Add("output_tokens", report.Usage?.Output);
             Add("cost", report.Usage is null ? null : report.Cost);
             Add("priority", request.Priority);
+            Add("cache", NameOf(report.Cache));
             Add("failed_by", report.FailedBy);
             Add("upstream", Plain(report.UpstreamId));
         }
@@ -143,6 +146,14 @@ internal sealed class AccessEntry : IReadOnlyList<KeyValuePair<string, object?>>
         Add("request", RequestId);
         return fields;
     }
+
+    private static string? NameOf(CacheOutcome? outcome) => outcome switch
+    {
+        null => null,
+        CacheOutcome.Hit => "hit",
+        CacheOutcome.Miss => "miss",
+        _ => "coalesced",
+    };
 
     private static double Round(TimeSpan span) => Math.Round(span.TotalMilliseconds, 1);
 }
