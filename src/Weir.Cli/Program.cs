@@ -7,6 +7,10 @@ var root = new RootCommand(
 {
     UpCommand.Create(),
     StatusCommand.Create(),
+    ProviderCommands.List(),
+    ProviderCommands.Pause(),
+    ProviderCommands.Resume(),
+    ProviderCommands.Reset(),
     KeysCommand.Create(),
     SimCommand.Create(),
     CheckCommand.Create(),

@@ -1,3 +1,6 @@
+using Weir.Inference.Caching;
+using Weir.Inference.Capturing;
+using Weir.Inference.Embeddings;
 using Weir.Inference.Models;
 using Weir.Inference.Relay;
 using Weir.Inference.Requests;
@@ -12,12 +15,21 @@ public sealed class InferencePipeline
     private readonly ModelDirectory _directory;
     private readonly ResponseDirectory _responses;
     private readonly JourneyServices _services;
+    private readonly Journeys _journeys;
+    private readonly CachedJourneys _cached;
+    private readonly EmbeddingJourneys _embeddings;
+    private readonly CapturePoint _capture;
 
-    internal InferencePipeline(ModelDirectory directory, ResponseDirectory responses, JourneyServices services)
+    internal InferencePipeline(
+        ModelDirectory directory, ResponseDirectory responses, Journeys journeys, CachedJourneys cached, EmbeddingJourneys embeddings, CapturePoint capture)
     {
         _directory = directory;
         _responses = responses;
-        _services = services;
+        _services = journeys.Services;
+        _journeys = journeys;
+        _cached = cached;
+        _embeddings = embeddings;
+        _capture = capture;
     }
 
     /// <summary>Serves one request to its end.</summary>
@@ -26,12 +38,14 @@ public sealed class InferencePipeline
     {
         var started = _services.Time.GetTimestamp();
         var report = new InferenceReport();
+        CapturedAnswer? captured = null;
         try
         {
             var (route, error) = await RouteOfAsync(request, clientGone).ConfigureAwait(false);
             report.Route = route?.Name;
             report.IsConfigured = route?.IsConfigured ?? false;
-            error ??= await new Journey(_services, route!, request, answer, report, started, clientGone).RunAsync().ConfigureAwait(false);
+            captured = route is null ? null : _capture.Tap(route.Name, request, answer);
+            error ??= await ServeAsync(route!, request, captured ?? answer, report, started, clientGone).ConfigureAwait(false);
             report.Error = error is { Code: "model_not_found" } && route is { IsConfigured: false }
                 ? await _directory.HintAsync(error, route, request.MayUse, clientGone).ConfigureAwait(false)
                 : error;
@@ -40,6 +54,11 @@ public sealed class InferencePipeline
         {
             report.ClientLeft();
         }
+        catch
+        {
+            captured?.Drop();
+            throw;
+        }
 
         if (report.Error is { } refused)
         {
@@ -47,9 +66,18 @@ public sealed class InferencePipeline
             report.FailedBy ??= refused.Code;
         }
 
-        _services.Metrics.Served(request, report, _services.Time.GetElapsedTime(started));
+        var took = _services.Time.GetElapsedTime(started);
+        _services.Metrics.Served(request, report, took);
+        InferenceTracing.Served(request, report);
+        captured?.End(report, took);
         return report;
     }
+
+    private ValueTask<InferenceError?> ServeAsync(
+        RouteModel route, InferenceRequest request, IAnswer answer, InferenceReport report, long started, CancellationToken clientGone) =>
+        request.Operation == Operation.Embeddings ? _embeddings.RunAsync(route, request, answer, report, started, clientGone)
+        : _cached.Concern(request) ? _cached.RunAsync(route, request, answer, report, started, clientGone)
+        : _journeys.RunAsync(route, request, answer, report, started, clientGone);
 
     private ValueTask<(RouteModel? Route, InferenceError? Error)> RouteOfAsync(InferenceRequest request, CancellationToken clientGone)
     {

@@ -10,8 +10,10 @@ using Weir.Server.Configuration;
 using Weir.Server.Endpoints;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
+using Weir.Server.Limits;
 using Weir.Server.Observability;
 using Weir.Server.Observability.Logging;
+using Weir.Server.Providers;
 using Weir.Server.Responses;
 using Weir.State;
 
@@ -33,10 +35,12 @@ internal static class WeirServer
         builder.Services.AddSingleton(setup.Options);
         builder.Services.AddLiveConfiguration(setup.Sources, setup.Configuration);
         builder.Services.AddKeys(setup);
+        builder.Services.AddLimits(setup);
         builder.Services.AddGateway();
         builder.Services.AddResponses();
         builder.Services.AddBatchAccounts();
         builder.Services.AddBatches();
+        builder.Services.AddProviderDesk();
         builder.Services.AddObservability(setup);
         builder.Services.AddOpenApiDocument();
         setup.Customize?.Invoke(builder);
@@ -49,6 +53,8 @@ internal static class WeirServer
         app.MapStatus();
         app.MapKeys();
         app.MapUsage();
+        app.MapProviders();
+        app.MapHistory();
         app.MapGateway();
         app.MapFiles();
         app.MapBatches();

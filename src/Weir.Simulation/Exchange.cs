@@ -24,6 +24,8 @@ internal sealed class Exchange(HttpContext context, Simulator simulator, Dialect
     private readonly TimeProvider _time = simulator.Time;
     private readonly CancellationToken _left = context.RequestAborted;
 
+    private bool IsAnthropic => dialect.Shape == Shape.Anthropic;
+
     public async Task RunAsync()
     {
         using var call = simulator.Stats.Begin(context.Request.Path.Value!);
@@ -54,7 +56,7 @@ internal sealed class Exchange(HttpContext context, Simulator simulator, Dialect
 
         call.Saw(prompt!.Model, Prompt.Fingerprint(prompt.Texts[0]));
         var (options, fate) = simulator.Draw();
-        context.Response.Headers["x-request-id"] = "req_" + fate.Id.ToString("x16", CultureInfo.InvariantCulture);
+        context.Response.Headers[IsAnthropic ? "request-id" : "x-request-id"] = "req_" + fate.Id.ToString("x16", CultureInfo.InvariantCulture);
         switch (fate.Kind)
         {
             case FateKind.Reset:
@@ -77,7 +79,8 @@ internal sealed class Exchange(HttpContext context, Simulator simulator, Dialect
             return;
         }
 
-        var answer = new Answer(prompt, options, fate.Id, _time.GetUtcNow().ToUnixTimeSeconds());
+        var isCached = prompt.Instructions.Length > 0 && simulator.Cache.Touch(prompt.Instructions);
+        var answer = new Answer(prompt, options, fate.Id, _time.GetUtcNow().ToUnixTimeSeconds(), isCached);
         call.Ending = prompt.Stream ? await StreamAsync(answer, fate, options) : await AnswerAsync(answer, fate, options);
     }
 
@@ -86,8 +89,11 @@ internal sealed class Exchange(HttpContext context, Simulator simulator, Dialect
     {
         prompt = null;
         var options = simulator.Settings;
-        if (options.ApiKey is { } key && context.Request.Headers.Authorization != "Bearer " + key)
+        var sent = context.Request.Headers;
+        if (options.ApiKey is { } key && sent.Authorization != "Bearer " + key && !(IsAnthropic && sent["x-api-key"] == key))
             return Rejection.WrongKey;
+        if (IsAnthropic && sent["anthropic-version"].Count == 0)
+            return Rejection.Invalid("anthropic-version: header is required");
         if (body is null)
             return Rejection.Invalid("The body of your request is not a JSON object.");
         Prompt? read;
@@ -109,9 +115,7 @@ internal sealed class Exchange(HttpContext context, Simulator simulator, Dialect
         {
             var taken = simulator.Bucket.Take(options.RequestsPerMinute);
             var headers = context.Response.Headers;
-            headers["x-ratelimit-limit-requests"] = options.RequestsPerMinute.ToString(CultureInfo.InvariantCulture);
-            headers["x-ratelimit-remaining-requests"] = taken.Remaining.ToString(CultureInfo.InvariantCulture);
-            headers["x-ratelimit-reset-requests"] = string.Create(CultureInfo.InvariantCulture, $"{taken.FullIn.TotalSeconds:0.###}s");
+            WriteLimit(headers, options.RequestsPerMinute, taken);
             if (!taken.Granted)
             {
                 headers.RetryAfter = Math.Max(1, Math.Ceiling(taken.RetryAfter.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
@@ -122,6 +126,22 @@ internal sealed class Exchange(HttpContext context, Simulator simulator, Dialect
 
         prompt = read;
         return null;
+    }
+
+    private void WriteLimit(IHeaderDictionary headers, int perMinute, RequestBucket.Taken taken)
+    {
+        var (limit, remaining) = (perMinute.ToString(CultureInfo.InvariantCulture), taken.Remaining.ToString(CultureInfo.InvariantCulture));
+        if (IsAnthropic)
+        {
+            headers["anthropic-ratelimit-requests-limit"] = limit;
+            headers["anthropic-ratelimit-requests-remaining"] = remaining;
+            headers["anthropic-ratelimit-requests-reset"] = (_time.GetUtcNow() + taken.FullIn).ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
+            return;
+        }
+
+        headers["x-ratelimit-limit-requests"] = limit;
+        headers["x-ratelimit-remaining-requests"] = remaining;
+        headers["x-ratelimit-reset-requests"] = string.Create(CultureInfo.InvariantCulture, $"{taken.FullIn.TotalSeconds:0.###}s");
     }
 
     private async Task<Ending> AnswerAsync(Answer answer, Fate fate, SimulationOptions options)
@@ -223,6 +243,6 @@ internal sealed class Exchange(HttpContext context, Simulator simulator, Dialect
     private async Task RejectAsync(Rejection rejection)
     {
         context.Response.StatusCode = rejection.Status;
-        await ErrorBody.WriteAsync(context.Response, rejection, _left);
+        await ErrorBody.WriteAsync(context.Response, rejection, _left, dialect.Shape);
     }
 }

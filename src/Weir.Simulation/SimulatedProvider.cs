@@ -12,7 +12,7 @@ using Weir.Simulation.Dialects;
 namespace Weir.Simulation;
 
 /// <summary>
-/// A provider that speaks OpenAI's dialect and misbehaves as told: an honest double for demonstrations, tests and benchmarks,
+/// A provider that speaks OpenAI's dialect and Anthropic's, and misbehaves as told: an honest double for demonstrations, tests and benchmarks,
 /// which says in every answer that it is simulated. It is a server of its own; a gateway reaches it over HTTP like any other.
 /// </summary>
 public static class SimulatedProvider
@@ -51,6 +51,8 @@ public static class SimulatedProvider
         Map(app, "/v1/completions", new CompletionDialect());
         Map(app, "/v1/embeddings", new EmbeddingDialect());
         Map(app, "/v1/responses", new ResponseDialect(stored));
+        Map(app, "/v1/messages", new MessagesDialect());
+        Map(app, "/v1/messages/count_tokens", new CountTokensDialect());
         app.MapResponses(stored);
         app.MapModels(simulator);
         app.MapControl(simulator);
@@ -64,48 +66,6 @@ public static class SimulatedProvider
 
         void Map(WebApplication to, string path, Dialect dialect) =>
             to.MapPost(path, context => new Exchange(context, simulator, dialect, to.Lifetime.ApplicationStopping).RunAsync());
-    }
-
-    private static void MapModels(this IEndpointRouteBuilder routes, Simulator simulator)
-    {
-        routes.MapGet("/v1/models", async context =>
-        {
-            context.Response.ContentType = "application/json";
-            await using var json = new Utf8JsonWriter(context.Response.BodyWriter, SimulationJson.Writer);
-            json.WriteStartObject();
-            json.WriteString("object", "list");
-            json.WriteStartArray("data");
-            foreach (var model in simulator.Settings.Models.Where(model => model != "*"))
-                WriteModel(json, model);
-            json.WriteEndArray();
-            json.WriteEndObject();
-            await json.FlushAsync(context.RequestAborted);
-        });
-        routes.MapGet("/v1/models/{**model}", async context =>
-        {
-            var model = (string)context.GetRouteValue("model")!;
-            if (!simulator.Settings.Serves(model))
-            {
-                context.Response.StatusCode = StatusCodes.Status404NotFound;
-                await ErrorBody.WriteAsync(context.Response, Rejection.UnknownModel(model), context.RequestAborted);
-                return;
-            }
-
-            context.Response.ContentType = "application/json";
-            await using var json = new Utf8JsonWriter(context.Response.BodyWriter, SimulationJson.Writer);
-            WriteModel(json, model);
-            await json.FlushAsync(context.RequestAborted);
-        });
-    }
-
-    private static void WriteModel(Utf8JsonWriter json, string model)
-    {
-        json.WriteStartObject();
-        json.WriteString("id", model);
-        json.WriteString("object", "model");
-        json.WriteNumber("created", 0);
-        json.WriteString("owned_by", "simulated");
-        json.WriteEndObject();
     }
 
     private static void MapResponses(this IEndpointRouteBuilder routes, StoredResponses stored)

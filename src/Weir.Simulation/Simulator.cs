@@ -1,3 +1,4 @@
+using Weir.Simulation.Answers;
 using Weir.Simulation.Control;
 using Weir.Simulation.Faults;
 
@@ -14,6 +15,8 @@ internal sealed class Simulator(SimulationOptions options, TimeProvider time)
     public SimulationStats Stats { get; } = new();
 
     public RequestBucket Bucket { get; } = new(time);
+
+    public PromptCache Cache { get; } = new();
 
     public SimulationOptions Settings => _sequence.Options;
 

@@ -20,6 +20,9 @@ public interface IStateStore : IAsyncDisposable
     /// <summary>What the store is, whether it answers, and what an operator should change about it.</summary>
     StoreHealth Health { get; }
 
+    /// <summary>Whether other processes may use the same documents at the same time; false where one process holds them alone.</summary>
+    bool IsShared => false;
+
     /// <summary>Applies all writes if every check and every expected version holds, else none of them.</summary>
     /// <returns>
     /// Committed with its revision, lost with the keys that did not match, or unknown: sent and not answered. An unknown

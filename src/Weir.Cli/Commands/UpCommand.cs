@@ -26,6 +26,11 @@ internal static class UpCommand
             Description = "How log lines on standard error look. Default: WEIR_LOG, else text",
             DefaultValueFactory = _ => Enum.TryParse<LogFormat>(Environment.GetEnvironmentVariable("WEIR_LOG"), ignoreCase: true, out var format) ? format : LogFormat.Text,
         };
+        var level = new Option<LogLevel>("--log-level")
+        {
+            Description = "What is logged: from trace to none; one line for each request at information. Default: WEIR_LOG_LEVEL, else information",
+            DefaultValueFactory = _ => Enum.TryParse<LogLevel>(Environment.GetEnvironmentVariable("WEIR_LOG_LEVEL"), ignoreCase: true, out var named) ? named : LogLevel.Information,
+        };
         var settings = new Argument<string[]>("settings")
         {
             Description = "Any setting of weir.json, as --server.drain=10s",
@@ -37,11 +42,13 @@ internal static class UpCommand
         flags.AddTo(command);
         command.Options.Add(simulate);
         command.Options.Add(log);
+        command.Options.Add(level);
         command.Arguments.Add(settings);
         command.SetAction((parsed, cancellation) => RunAsync(
             flags.Sources(parsed, parsed.GetValue(settings) ?? []),
             parsed.GetValue(simulate),
             parsed.GetValue(log),
+            parsed.GetValue(level),
             parsed.InvocationConfiguration.Output,
             parsed.InvocationConfiguration.Error,
             cancellation));
@@ -49,7 +56,7 @@ internal static class UpCommand
     }
 
     internal static async Task<int> RunAsync(
-        ConfigurationSources sources, bool simulate, LogFormat log, TextWriter output, TextWriter error, CancellationToken cancellation)
+        ConfigurationSources sources, bool simulate, LogFormat log, LogLevel level, TextWriter output, TextWriter error, CancellationToken cancellation)
     {
         var time = TimeProvider.System;
         await using var providers = new ServedProviders(time);
@@ -60,7 +67,7 @@ internal static class UpCommand
         var options = configuration.Options;
         try
         {
-            using var loggers = LoggerFactory.Create(l => l.AddWeirConsole(log, LogLevel.Information));
+            using var loggers = LoggerFactory.Create(l => l.AddWeirConsole(log, level));
             await using var store = await StateStores.OpenAsync(StateOf(options, sources), time, loggers, cancellation);
             await using var app = WeirServer.Build(new WeirServerSetup
             {
@@ -70,6 +77,7 @@ internal static class UpCommand
                 Time = time,
                 AdminKey = sources.Environment.GetValueOrDefault(KeyBootstrap.Variable) is { Length: > 0 } key ? key : null,
                 LogFormat = log,
+                LogLevel = level,
             });
             await app.StartAsync(cancellation);
 

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using Weir.Flow.Limits;
 
 namespace Weir.Flow.Admission;
 
@@ -16,6 +17,9 @@ namespace Weir.Flow.Admission;
 /// The first of the order is not overtaken by smaller requests while it waits for its tokens: that is what keeps it from starving.
 /// Nobody is answered under the lock.
 /// </para>
+/// <para>
+/// What runs in the background waits in a queue of its own, of which nothing is admitted while anybody waits in the other.
+/// </para>
 /// </remarks>
 public sealed class AdmissionGate : IDisposable
 {
@@ -26,7 +30,8 @@ public sealed class AdmissionGate : IDisposable
     private readonly Capacity _capacity;
     private readonly CompletionRate _rate = new();
     private readonly List<AdmissionLane> _lanes = [];
-    private readonly AdmissionQueue _queue;
+    private readonly AdmissionQueues _queues;
+    private readonly WindowOpening _opening;
     private readonly ITimer _timer;
     private AdmissionTotals _totals;
     private long _timerAt = MonotonicClock.Never;
@@ -35,8 +40,10 @@ public sealed class AdmissionGate : IDisposable
     /// <param name="limits">What all lanes together may do.</param>
     /// <param name="time">The clock; it also wakes waiters.</param>
     /// <param name="ageing">Waiting this long counts as one priority more: above zero, or infinite for none. Null: 5 s.</param>
+    /// <param name="windows">Makes the limits hold over all replicas together. Null: this process has them for itself.</param>
+    /// <param name="name">What the replicas know the gate by; without meaning where nothing is shared.</param>
     /// <exception cref="ArgumentOutOfRangeException">A limit or an ageing out of its range.</exception>
-    public AdmissionGate(AdmissionLimits limits, TimeProvider time, TimeSpan? ageing = null)
+    public AdmissionGate(AdmissionLimits limits, TimeProvider time, TimeSpan? ageing = null, IPrepaidWindows? windows = null, string name = "")
     {
         limits.Validate();
         var step = ageing ?? DefaultAgeing;
@@ -44,17 +51,19 @@ public sealed class AdmissionGate : IDisposable
             ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(step, TimeSpan.Zero, nameof(ageing));
         // Small enough that ten of them, and any moment, fit in one number; and no process lives as long as one.
         const long NoAgeing = long.MaxValue / 64;
-        _queue = new AdmissionQueue(step == Timeout.InfiniteTimeSpan ? NoAgeing : Math.Min(step.Ticks, NoAgeing));
+        var ticks = step == Timeout.InfiniteTimeSpan ? NoAgeing : Math.Min(step.Ticks, NoAgeing);
+        _queues = new AdmissionQueues(ticks);
         Clock = new MonotonicClock(time);
-        _capacity = new Capacity(limits, Clock);
+        _opening = new WindowOpening(windows, name, LookAgain);
+        _capacity = new Capacity(limits, Clock, _opening);
         _timer = Clock.CreateTimer(static state => ((AdmissionGate)state!).OnTimer(), this);
     }
 
     /// <summary>Permits not yet released, of all lanes.</summary>
     public int InFlight => _capacity.InFlight;
 
-    /// <summary>Requests that wait, in all lanes.</summary>
-    public int Queued => _queue.Count;
+    /// <summary>Requests that wait, in all lanes, without those in the background.</summary>
+    public int Queued => _queues.Interactive.Count;
 
     /// <summary>The working limit on what is in flight.</summary>
     public int Limit => _capacity.Limit;
@@ -64,12 +73,14 @@ public sealed class AdmissionGate : IDisposable
     /// <summary>Opens a way through. Names need not be unique: they are for those who look.</summary>
     /// <param name="name">What snapshots call it.</param>
     /// <param name="narrowing">Limits of its own under the gate's; null for none.</param>
+    /// <param name="sharedName">What the replicas know it by, under the gate. Null: <paramref name="name"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">A limit out of its range.</exception>
-    public AdmissionLane OpenLane(string name, AdmissionLimits? narrowing = null)
+    public AdmissionLane OpenLane(string name, AdmissionLimits? narrowing = null, string? sharedName = null)
     {
         ArgumentNullException.ThrowIfNull(name);
         narrowing?.Validate();
-        var lane = new AdmissionLane(this, name, new Capacity(narrowing ?? AdmissionLimits.None, Clock));
+        var lane = new AdmissionLane(this, name, new Capacity(
+            narrowing ?? AdmissionLimits.None, Clock, _opening with { Name = $"{_opening.Name}/{sharedName ?? name}" }));
         lock (_sync)
         {
             if (_closed)
@@ -107,7 +118,7 @@ public sealed class AdmissionGate : IDisposable
                     lane.Name, lane.InFlight, lane.Queued, lane.Limit, lane.Capacity.RequestsUsed, lane.Capacity.TokensUsed, PauseLeft(lane, now));
             }
             return new AdmissionGateSnapshot(
-                InFlight, Queued, Limit, _capacity.RequestsUsed, _capacity.TokensUsed, _totals, lanes);
+                InFlight, Queued, Limit, _capacity.RequestsUsed, _capacity.TokensUsed, _totals, lanes) { QueuedInBackground = _queues.Background.Count };
         }
     }
 
@@ -141,9 +152,10 @@ public sealed class AdmissionGate : IDisposable
         lock (_sync)
         {
             var now = Clock.Now;
-            if (_queue.Count > 0)
+            if (_queues.AnybodyWaits)
                 AdmitAll(now, ref answers);
-            permit = CanPass(lane, ticket, _queue.Rank(ticket, now), now) ? AdmitNewcomer(lane, ticket.Tokens, now, ref answers) : null;
+            var rank = _queues.Of(ticket.IsBackground).Rank(ticket, now);
+            permit = _queues.CanPass(lane, ticket, rank, _capacity, now) ? AdmitNewcomer(lane, ticket.Tokens, now, ref answers) : null;
         }
         answers.Tell();
         return permit is not null;
@@ -158,10 +170,10 @@ public sealed class AdmissionGate : IDisposable
         lock (_sync)
         {
             var now = Clock.Now;
-            if (_queue.Count > 0)
+            if (_queues.AnybodyWaits)
                 AdmitAll(now, ref answers);
-            var rank = _queue.Rank(ticket, now);
-            if (CanPass(lane, ticket, rank, now))
+            var rank = _queues.Of(ticket.IsBackground).Rank(ticket, now);
+            if (_queues.CanPass(lane, ticket, rank, _capacity, now))
             {
                 waiter = null;
                 result = new AdmissionResult(AdmitNewcomer(lane, ticket.Tokens, now, ref answers));
@@ -183,7 +195,7 @@ public sealed class AdmissionGate : IDisposable
         {
             if (!waiter.IsQueued)
                 return false;
-            _queue.Remove(waiter);
+            _queues.Remove(waiter);
             _totals = _totals with { Cancelled = _totals.Cancelled + 1 };
             AdmitAll(Clock.Now, ref answers);
         }
@@ -200,7 +212,7 @@ public sealed class AdmissionGate : IDisposable
             _capacity.Release(permit.GateClaim, permit.Tokens, signal, firstEvent, actualTokens);
             permit.Lane.Capacity.Release(permit.LaneClaim, permit.Tokens, signal, firstEvent, actualTokens);
             _rate.Count(now);
-            if (_queue.Count > 0)
+            if (_queues.AnybodyWaits)
                 AdmitAll(now, ref answers);
         }
         answers.Tell();
@@ -216,7 +228,7 @@ public sealed class AdmissionGate : IDisposable
             if (until <= Math.Max(now, lane.PausedUntil))
                 return;
             lane.PausedUntil = until;
-            RefuseAll(lane, RefusalReason.Paused, RetryAfter(lane, tokens: 0, now), waiter => waiter.LeavesOnPause || waiter.Deadline <= until, ref answers);
+            RefuseAll(lane, RefusalReason.Paused, RetryAfter(lane, tokens: 0, background: false, now), waiter => waiter.LeavesOnPause || waiter.Deadline <= until, ref answers);
             AdmitAll(now, ref answers);
         }
         answers.Tell();
@@ -265,13 +277,6 @@ public sealed class AdmissionGate : IDisposable
 
     private static TimeSpan PauseLeft(AdmissionLane lane, long now) => TimeSpan.FromTicks(Math.Max(0, lane.PausedUntil - now));
 
-    /// <summary>Whether a newcomer may enter now without overtaking anybody who could enter before him.</summary>
-    private bool CanPass(AdmissionLane lane, in AdmissionTicket ticket, in QueueRank rank, long now) =>
-        !lane.IsClosed
-        && _capacity.CanTake(now, ticket.Tokens)
-        && lane.CanTake(now, ticket.Tokens)
-        && (_queue.Count == 0 || _queue.IsAhead(lane, rank, now));
-
     private AdmissionPermit Admit(AdmissionLane lane, int tokens, long since, long now)
     {
         if (_capacity.InFlight == 0)
@@ -288,7 +293,7 @@ public sealed class AdmissionGate : IDisposable
     {
         var permit = Admit(lane, tokens, now, now);
         // He may have filled his lane: its first then no longer holds up those of other lanes whom the gate could take.
-        if (_queue.Count > 0)
+        if (_queues.AnybodyWaits)
             AdmitAll(now, ref answers);
         return permit;
     }
@@ -300,17 +305,18 @@ public sealed class AdmissionGate : IDisposable
         if (lane.IsClosed)
             return Refuse(RefusalReason.Closed, LeastRetryAfter, out result);
         if (lane.IsPaused(now) && (ticket.LeavesOnPause || lane.PausedUntil >= deadline))
-            return Refuse(RefusalReason.Paused, RetryAfter(lane, ticket.Tokens, now), out result);
+            return Refuse(RefusalReason.Paused, RetryAfter(lane, ticket.Tokens, ticket.IsBackground, now), out result);
         if (deadline <= now)
-            return Refuse(RefusalReason.Deadline, RetryAfter(lane, ticket.Tokens, now), out result);
-        if (_queue.IsFull(lane, _capacity.Queue, out var crowded))
+            return Refuse(RefusalReason.Deadline, RetryAfter(lane, ticket.Tokens, ticket.IsBackground, now), out result);
+        var queue = _queues.Of(ticket.IsBackground);
+        if (queue.IsFull(lane, _capacity.Queue, out var crowded))
         {
             if (crowded.FindVictim(ticket.Priority, ticket.AtHead) is not { } victim)
-                return Refuse(RefusalReason.QueueFull, RetryAfter(lane, ticket.Tokens, now), out result);
-            Refuse(victim, RefusalReason.Shed, RetryAfter(victim.Lane, victim.Tokens, now), ref answers);
+                return Refuse(RefusalReason.QueueFull, RetryAfter(lane, ticket.Tokens, ticket.IsBackground, now), out result);
+            Refuse(victim, RefusalReason.Shed, RetryAfter(victim.Lane, victim.Tokens, victim.IsBackground, now), ref answers);
         }
         var waiter = new Waiter(lane, ticket, rank, now, deadline);
-        _queue.Add(waiter);
+        queue.Add(waiter);
         // Even one who must wait may be the new first of his lane, and no longer stand in the way of other lanes.
         AdmitAll(now, ref answers);
         result = default;
@@ -326,7 +332,7 @@ public sealed class AdmissionGate : IDisposable
 
     private void Refuse(Waiter waiter, RefusalReason reason, TimeSpan retryAfter, ref Answers answers)
     {
-        _queue.Remove(waiter);
+        _queues.Remove(waiter);
         Refuse(reason, retryAfter, out var result);
         answers.Add(waiter, result);
     }
@@ -334,28 +340,26 @@ public sealed class AdmissionGate : IDisposable
     /// <summary>Refuses some of those who wait in a lane.</summary>
     private void RefuseAll(AdmissionLane lane, RefusalReason reason, TimeSpan retryAfter, Func<Waiter, bool> which, ref Answers answers)
     {
-        foreach (var waiter in lane.Waiting.Where(which))
+        foreach (var waiter in lane.Waiting.Where(which).Concat(lane.Background.Waiting.Where(which)))
             Refuse(waiter, reason, retryAfter, ref answers);
     }
 
     /// <summary>What is known (the end of a pause or of a minute) or, where it is longer, what the rate of completion lets expect.</summary>
-    private TimeSpan RetryAfter(AdmissionLane lane, int tokens, long now)
+    private TimeSpan RetryAfter(AdmissionLane lane, int tokens, bool background, long now)
     {
-        var known = Math.Max(lane.PausedUntil, Math.Max(_capacity.MinuteReadyAt(now, tokens), lane.Capacity.MinuteReadyAt(now, tokens)));
-        return TimeSpan.FromTicks(Math.Max(known - now, _rate.Estimate(now, _queue.Count + 1).Ticks));
+        var minute = Math.Max(_capacity.MinuteReadyAt(now, tokens, background), lane.Capacity.MinuteReadyAt(now, tokens, background));
+        var ahead = Queued + (background ? _queues.Background.Count : 0);
+        return TimeSpan.FromTicks(Math.Max(Math.Max(lane.PausedUntil, minute) - now, _rate.Estimate(now, ahead + 1).Ticks));
     }
 
     /// <summary>Admits, in order, all who can be; refuses whose time is up; sets the timer for the next who will be either.</summary>
     private void AdmitAll(long now, ref Answers answers)
     {
-        while (_queue.NextDeadline <= now)
+        while (_queues.FindLate(now) is { } late)
+            Refuse(late, RefusalReason.Deadline, RetryAfter(late.Lane, late.Tokens, late.IsBackground, now), ref answers);
+        while (_queues.FindNext(_capacity, now) is { } first)
         {
-            var late = _queue.NextLate;
-            Refuse(late, RefusalReason.Deadline, RetryAfter(late.Lane, late.Tokens, now), ref answers);
-        }
-        while (_capacity.HasSlot && _queue.FindFirst(now) is { } first && _capacity.CanTake(now, first.Tokens))
-        {
-            _queue.Remove(first);
+            _queues.Remove(first);
             answers.Add(first, new AdmissionResult(Admit(first.Lane, first.Tokens, first.Since, now)));
         }
         SetTimer(now);
@@ -366,9 +370,9 @@ public sealed class AdmissionGate : IDisposable
     /// </summary>
     private void SetTimer(long now)
     {
-        if (_queue.Count == 0 || _closed)
+        if (!_queues.AnybodyWaits || _closed)
             return;
-        var at = Math.Min(_queue.NextDeadline, _queue.RoomAt(now, _capacity));
+        var at = Math.Min(_queues.NextDeadline, _queues.RoomAt(now, _capacity));
         if (at >= _timerAt)
             return;
         _timerAt = at;
@@ -377,11 +381,17 @@ public sealed class AdmissionGate : IDisposable
 
     private void OnTimer()
     {
+        lock (_sync)
+            _timerAt = MonotonicClock.Never;
+        LookAgain();
+    }
+
+    private void LookAgain()
+    {
         var answers = new Answers();
         lock (_sync)
         {
-            _timerAt = MonotonicClock.Never;
-            if (!_closed)
+            if (!_closed && _queues.AnybodyWaits)
                 AdmitAll(Clock.Now, ref answers);
         }
         answers.Tell();

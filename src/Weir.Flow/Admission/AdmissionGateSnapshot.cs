@@ -2,7 +2,7 @@ namespace Weir.Flow.Admission;
 
 /// <summary>One consistent look at a gate.</summary>
 /// <param name="InFlight">Permits not yet released.</param>
-/// <param name="Queued">Requests that wait.</param>
+/// <param name="Queued">Requests that wait, without those in the background.</param>
 /// <param name="Limit">The working limit on what is in flight.</param>
 /// <param name="RequestsLastMinute">Counted only where there is a limit on them.</param>
 /// <param name="TokensLastMinute">Counted only where there is a limit on them; estimates until settled.</param>
@@ -15,7 +15,11 @@ public sealed record AdmissionGateSnapshot(
     long RequestsLastMinute,
     long TokensLastMinute,
     AdmissionTotals Totals,
-    IReadOnlyList<AdmissionLaneSnapshot> Lanes);
+    IReadOnlyList<AdmissionLaneSnapshot> Lanes)
+{
+    /// <summary>Requests that wait in the background; <see cref="Queued"/> does not count them.</summary>
+    public int QueuedInBackground { get; init; }
+}
 
 /// <summary>One lane of an <see cref="AdmissionGateSnapshot"/>.</summary>
 /// <param name="Name">As it was opened.</param>

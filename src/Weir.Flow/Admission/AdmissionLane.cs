@@ -23,8 +23,11 @@ public sealed class AdmissionLane : IDisposable
     /// <summary>Permits of this lane not yet released.</summary>
     public int InFlight => Capacity.InFlight;
 
-    /// <summary>Requests that wait in this lane.</summary>
+    /// <summary>Requests that wait in this lane, without those in the background.</summary>
     public int Queued => Waiting.Count;
+
+    /// <summary>Requests that wait in this lane in the background: they keep nobody else waiting.</summary>
+    public int QueuedInBackground => Background.Waiting.Count;
 
     /// <summary>The working limit on what is in flight: the lower of the lane's and the gate's.</summary>
     public int Limit => Math.Min(Capacity.Limit, Gate.Limit);
@@ -50,10 +53,11 @@ public sealed class AdmissionLane : IDisposable
 
     internal Capacity Capacity { get; }
 
-    internal WaitQueue Waiting { get; } = new();
+    internal LaneLine Interactive { get; } = new();
 
-    /// <summary>Its place among the gate's lanes with waiters; -1 when nobody waits in it.</summary>
-    internal int WaitingIndex { get; set; } = -1;
+    internal LaneLine Background { get; } = new();
+
+    internal WaitQueue Waiting => Interactive.Waiting;
 
     internal bool IsClosed
     {
@@ -104,7 +108,7 @@ public sealed class AdmissionLane : IDisposable
     internal bool IsPaused(long now) => PausedUntil > now;
 
     /// <summary>Whether the lane itself would let somebody in; the gate must agree.</summary>
-    internal bool CanTake(long now, int tokens) => !IsPaused(now) && Capacity.CanTake(now, tokens);
+    internal bool CanTake(long now, int tokens, bool background) => !IsPaused(now) && Capacity.CanTake(now, tokens, background);
 
     private static async ValueTask<AdmissionResult> WaitAsync(Waiter waiter, CancellationToken cancellationToken)
     {
@@ -117,4 +121,13 @@ public sealed class AdmissionLane : IDisposable
         if (waiter.Lane.Gate.Leave(waiter))
             waiter.SetCanceled(cancellationToken);
     }
+}
+
+/// <summary>Those of one kind who wait in one lane.</summary>
+internal sealed class LaneLine
+{
+    public WaitQueue Waiting { get; } = new();
+
+    /// <summary>Its place among the gate's lanes with such waiters; -1 when nobody waits in it.</summary>
+    public int Index { get; set; } = -1;
 }

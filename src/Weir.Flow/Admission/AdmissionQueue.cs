@@ -1,10 +1,12 @@
 namespace Weir.Flow.Admission;
 
 /// <summary>
-/// Everybody who waits at one gate, seen in three ways: in the one order, by lane, and by deadline. Not synchronised: the gate's
-/// lock guards it, except for the plain reads that say so.
+/// Everybody of one kind who waits at one gate, seen in three ways: in the one order, by lane, and by deadline. Not synchronised: the
+/// gate's lock guards it, except for the plain reads that say so.
 /// </summary>
-internal sealed class AdmissionQueue(long ageing)
+/// <param name="ageing">Waiting this long, in ticks, counts as one priority more.</param>
+/// <param name="background">Which kind.</param>
+internal sealed class AdmissionQueue(long ageing, bool background)
 {
     private readonly WaitQueue _all = new();
     private readonly DeadlineHeap _deadlines = new();
@@ -31,28 +33,28 @@ internal sealed class AdmissionQueue(long ageing)
 
     public void Add(Waiter waiter)
     {
-        var lane = waiter.Lane;
-        lane.Waiting.Add(waiter.InLane);
+        var line = LineOf(waiter.Lane);
+        line.Waiting.Add(waiter.InLane);
         _all.Add(waiter.InGate);
         _deadlines.Add(waiter);
-        if (lane.WaitingIndex >= 0)
+        if (line.Index >= 0)
             return;
-        lane.WaitingIndex = _lanes.Count;
-        _lanes.Add(lane);
+        line.Index = _lanes.Count;
+        _lanes.Add(waiter.Lane);
     }
 
     public void Remove(Waiter waiter)
     {
-        var lane = waiter.Lane;
-        lane.Waiting.Remove(waiter.InLane);
+        var line = LineOf(waiter.Lane);
+        line.Waiting.Remove(waiter.InLane);
         _all.Remove(waiter.InGate);
         _deadlines.Remove(waiter);
-        if (lane.Waiting.Count > 0)
+        if (line.Waiting.Count > 0)
             return;
         var last = _lanes[^1];
-        _lanes[lane.WaitingIndex] = last;
-        last.WaitingIndex = lane.WaitingIndex;
-        lane.WaitingIndex = -1;
+        _lanes[line.Index] = last;
+        LineOf(last).Index = line.Index;
+        line.Index = -1;
         _lanes.RemoveAt(_lanes.Count - 1);
     }
 
@@ -62,8 +64,9 @@ internal sealed class AdmissionQueue(long ageing)
     /// <param name="crowded">Among whom somebody must leave first.</param>
     public bool IsFull(AdmissionLane lane, int most, out WaitQueue crowded)
     {
-        var laneIsFull = lane.Waiting.Count >= lane.Capacity.Queue;
-        crowded = laneIsFull ? lane.Waiting : _all;
+        var waiting = LineOf(lane).Waiting;
+        var laneIsFull = waiting.Count >= lane.Capacity.Queue;
+        crowded = laneIsFull ? waiting : _all;
         return laneIsFull || _all.Count >= most;
     }
 
@@ -73,8 +76,8 @@ internal sealed class AdmissionQueue(long ageing)
         Waiter? first = null;
         foreach (var lane in _lanes)
         {
-            var candidate = lane.Waiting.First!;
-            if ((first is null || candidate.Rank.IsBefore(first.Rank)) && lane.CanTake(now, candidate.Tokens))
+            var candidate = LineOf(lane).Waiting.First!;
+            if ((first is null || candidate.Rank.IsBefore(first.Rank)) && lane.CanTake(now, candidate.Tokens, background))
                 first = candidate;
         }
         return first;
@@ -85,22 +88,24 @@ internal sealed class AdmissionQueue(long ageing)
     /// who ranks before him and whose lane is ready.
     /// </summary>
     public bool IsAhead(AdmissionLane lane, in QueueRank rank, long now) =>
-        (lane.Waiting.First is not { } ahead || rank.IsBefore(ahead.Rank))
+        (LineOf(lane).Waiting.First is not { } ahead || rank.IsBefore(ahead.Rank))
         && (FindFirst(now) is not { } first || rank.IsBefore(first.Rank));
 
     /// <summary>When the end of a pause or of a minute next makes room for somebody, if nobody leaves before.</summary>
     public long RoomAt(long now, Capacity gate)
     {
-        if (!gate.HasSlot)
+        if (!gate.HasSlotFor(background))
             return MonotonicClock.Never;
         var at = MonotonicClock.Never;
         foreach (var lane in _lanes)
         {
-            var tokens = lane.Waiting.First!.Tokens;
-            if (!lane.CanTake(now, tokens))
-                at = Math.Min(at, Math.Max(lane.PausedUntil, lane.Capacity.ReadyAt(now, tokens)));
+            var tokens = LineOf(lane).Waiting.First!.Tokens;
+            if (!lane.CanTake(now, tokens, background))
+                at = Math.Min(at, Math.Max(lane.PausedUntil, lane.Capacity.ReadyAt(now, tokens, background)));
         }
         // Nobody overtakes the first whose lane is ready, so only his wait for the gate counts.
-        return FindFirst(now) is { } first ? Math.Min(at, gate.ReadyAt(now, first.Tokens)) : at;
+        return FindFirst(now) is { } first ? Math.Min(at, gate.ReadyAt(now, first.Tokens, background)) : at;
     }
+
+    private LaneLine LineOf(AdmissionLane lane) => background ? lane.Background : lane.Interactive;
 }

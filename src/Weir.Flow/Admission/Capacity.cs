@@ -10,19 +10,23 @@ internal sealed class Capacity
 {
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
 
+    // What runs in the background leaves this part of what may be in flight free, and at least one place.
+    private const int ReservedPart = 8;
+
     private readonly MonotonicClock _clock;
+    private readonly WindowOpening _opening;
     private readonly AdaptiveConcurrency _concurrency;
-    private SlidingWindow? _requests;
-    private SlidingWindow? _tokens;
+    private IGateWindow? _requests;
+    private IGateWindow? _tokens;
     private int _inFlight;
 
-    public Capacity(AdmissionLimits limits, MonotonicClock clock)
+    public Capacity(AdmissionLimits limits, MonotonicClock clock, WindowOpening opening)
     {
         _clock = clock;
-        _concurrency = new AdaptiveConcurrency(limits);
+        _opening = opening;
+        _concurrency = new AdaptiveConcurrency(limits.Among(opening.Replicas));
         Queue = limits.Queue;
-        Window(ref _requests, limits.RequestsPerMinute);
-        Window(ref _tokens, limits.TokensPerMinute);
+        OpenWindows(limits);
     }
 
     /// <summary>How many may wait.</summary>
@@ -43,24 +47,28 @@ internal sealed class Capacity
 
     public void Reconfigure(AdmissionLimits limits)
     {
-        _concurrency.Reconfigure(limits);
+        _concurrency.Reconfigure(limits.Among(_opening.Replicas));
         Queue = limits.Queue;
-        Window(ref _requests, limits.RequestsPerMinute);
-        Window(ref _tokens, limits.TokensPerMinute);
+        OpenWindows(limits);
     }
 
     /// <summary>A hint without the lock.</summary>
     public bool MayHaveRoom(long now) =>
         HasSlot && (Volatile.Read(ref _requests)?.MayFit(now) ?? true) && (Volatile.Read(ref _tokens)?.MayFit(now) ?? true);
 
-    public bool CanTake(long now, int tokens) =>
-        HasSlot && (_requests?.CanTake(now, 1) ?? true) && (_tokens?.CanTake(now, tokens) ?? true);
+    public bool CanTake(long now, int tokens, bool background) =>
+        HasSlotFor(background) && (_requests?.CanTake(now, 1, background) ?? true) && (_tokens?.CanTake(now, tokens, background) ?? true);
+
+    /// <summary>Whether one more may be in flight.</summary>
+    public bool HasSlotFor(bool background) => background ? InFlight < Limit - Reserve(Limit) : HasSlot;
 
     /// <summary>The first moment at which the per-minute limits allow it if nothing else is taken.</summary>
-    public long MinuteReadyAt(long now, int tokens) => Math.Max(_requests?.FitsAt(now, 1) ?? now, _tokens?.FitsAt(now, tokens) ?? now);
+    public long MinuteReadyAt(long now, int tokens, bool background) =>
+        Math.Max(_requests?.FitsAt(now, 1, background) ?? now, _tokens?.FitsAt(now, tokens, background) ?? now);
 
     /// <summary>The same; <see cref="MonotonicClock.Never"/> while only a release can make room.</summary>
-    public long ReadyAt(long now, int tokens) => HasSlot ? MinuteReadyAt(now, tokens) : MonotonicClock.Never;
+    public long ReadyAt(long now, int tokens, bool background) =>
+        HasSlotFor(background) ? MinuteReadyAt(now, tokens, background) : MonotonicClock.Never;
 
     public Claim Take(long now, int tokens)
     {
@@ -77,16 +85,35 @@ internal sealed class Capacity
             claim.Tokens?.Settle(claim.Receipt, tokens, Math.Max(0, actual));
     }
 
-    private void Window(ref SlidingWindow? window, int? limit)
+    private static int Reserve(int limit) => limit > 1 ? Math.Max(1, limit / ReservedPart) : 0;
+
+    private void OpenWindows(AdmissionLimits limits)
+    {
+        Window(ref _requests, limits.RequestsPerMinute, "requests");
+        Window(ref _tokens, limits.TokensPerMinute, "tokens");
+    }
+
+    private void Window(ref IGateWindow? window, int? limit, string what)
     {
         if (limit is not { } most)
             Volatile.Write(ref window, null);
         else if (window is null)
-            Volatile.Write(ref window, new SlidingWindow(most, Minute, _clock));
+            Volatile.Write(ref window, _opening.Open(what, most) ?? (IGateWindow)new SlidingWindow(most, Minute, _clock));
         else
             window.Limit = most;
     }
 }
 
+/// <summary>Where the windows of one level come from; the default is this process's own.</summary>
+/// <param name="Windows">Null: they are not shared.</param>
+/// <param name="Name">The same on every replica for what is limited together.</param>
+/// <param name="Replenished">Called without a lock when a shared window may have room again.</param>
+internal readonly record struct WindowOpening(IPrepaidWindows? Windows, string Name, Action? Replenished)
+{
+    public int Replicas => Windows?.Replicas ?? 1;
+
+    public PrepaidWindow? Open(string what, long limit) => Windows?.Open($"{Name}/{what}", limit, Replenished);
+}
+
 /// <summary>What a capacity noted about one request: the epoch of its limit, and where its tokens were charged.</summary>
-internal readonly record struct Claim(int Epoch, SlidingWindow? Tokens, long Receipt);
+internal readonly record struct Claim(int Epoch, IGateWindow? Tokens, long Receipt);

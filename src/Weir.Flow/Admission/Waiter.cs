@@ -10,6 +10,7 @@ internal sealed class Waiter : TaskCompletionSource<AdmissionResult>
         Priority = ticket.Priority;
         Tokens = ticket.Tokens;
         LeavesOnPause = ticket.LeavesOnPause;
+        IsBackground = ticket.IsBackground;
         Rank = rank;
         Since = now;
         Deadline = deadline;
@@ -24,6 +25,8 @@ internal sealed class Waiter : TaskCompletionSource<AdmissionResult>
     public int Tokens { get; }
 
     public bool LeavesOnPause { get; }
+
+    public bool IsBackground { get; }
 
     public QueueRank Rank { get; }
 

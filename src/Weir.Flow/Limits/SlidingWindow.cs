@@ -8,7 +8,7 @@ namespace Weir.Flow.Limits;
 /// it holds. Memory is therefore bounded whatever the rate, a lone take expires after exactly one window, and takes that share a
 /// bucket expire late by at most a 600th (100 ms of a minute), never early.
 /// </remarks>
-public sealed class SlidingWindow
+public sealed class SlidingWindow : IRateWindow, IGateWindow
 {
     private const int Capacity = 602;
 
@@ -92,7 +92,7 @@ public sealed class SlidingWindow
     public TimeSpan WaitFor(int amount = 1)
     {
         var now = _clock.Now;
-        var at = FitsAt(now, amount);
+        var at = FitsAt(now, amount, background: false);
         return at == MonotonicClock.Never ? Timeout.InfiniteTimeSpan : TimeSpan.FromTicks(at - now);
     }
 
@@ -122,22 +122,19 @@ public sealed class SlidingWindow
         }
     }
 
-    /// <summary>A hint without the lock: false only when the last known use leaves no room and nothing has expired since.</summary>
-    internal bool MayFit(long now) =>
+    bool IGateWindow.MayFit(long now) =>
         Volatile.Read(ref _used) < Volatile.Read(ref _limit) || now >= Volatile.Read(ref _oldestExpiry);
 
-    /// <summary>Whether <paramref name="amount"/> fits at <paramref name="now"/>.</summary>
-    internal bool CanTake(long now, int amount)
+    bool IGateWindow.CanTake(long now, int amount, bool background)
     {
         lock (_sync)
         {
             Expire(now);
-            return Fits(amount);
+            return Fits(WithReserve(amount, background));
         }
     }
 
-    /// <summary>Takes without asking: the caller has asked under its own lock.</summary>
-    internal long Take(long now, int amount)
+    long IGateWindow.Take(long now, int amount)
     {
         lock (_sync)
         {
@@ -146,13 +143,15 @@ public sealed class SlidingWindow
         }
     }
 
-    /// <summary>The first moment at which <paramref name="amount"/> fits if nothing else is taken; <paramref name="now"/> when it fits already.</summary>
-    internal long FitsAt(long now, int amount)
+    long IGateWindow.FitsAt(long now, int amount, bool background) => FitsAt(now, amount, background);
+
+    private long FitsAt(long now, int amount, bool background)
     {
         lock (_sync)
         {
             Expire(now);
-            if (Fits(amount))
+            var wanted = WithReserve(amount, background);
+            if (Fits(wanted))
                 return now;
             if (_limit == 0)
                 return MonotonicClock.Never;
@@ -162,14 +161,17 @@ public sealed class SlidingWindow
             {
                 ref var bucket = ref At(i);
                 room += bucket.Amount;
-                if (room >= amount || (room >= _limit && amount > _limit))
+                if (room >= wanted || (room >= _limit && wanted > _limit))
                     return bucket.Last + _length;
             }
             return now;
         }
     }
 
-    private bool Fits(int amount) => amount == 0 || _used + amount <= _limit || (_used == 0 && _limit > 0);
+    // What runs in the background leaves a tenth free.
+    private long WithReserve(int amount, bool background) => background && amount > 0 ? amount + (_limit / 10) : amount;
+
+    private bool Fits(long amount) => amount == 0 || _used + amount <= _limit || (_used == 0 && _limit > 0);
 
     private ref Bucket At(long index) => ref _ring[index % _ring.Length];
 

@@ -26,6 +26,6 @@ public readonly record struct RequestHead
     /// <summary>The bytes of the body.</summary>
     public int Length { get; init; }
 
-    /// <summary>A rough count of the tokens that go in: four bytes each.</summary>
-    public int EstimatedInput => Math.Max(1, Length / 4);
+    /// <summary>A rough count of the tokens that go in: four bytes each, attachments in base64 apart.</summary>
+    public int EstimatedInput { get => field > 0 ? field : Math.Max(1, Length / TokenEstimate.BytesPerToken); init; }
 }

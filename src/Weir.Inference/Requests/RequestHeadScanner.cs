@@ -158,6 +158,7 @@ public static class RequestHeadScanner
             PreviousResponseValue = previousValue,
             MaxOutput = maxOutput,
             Length = body.Length,
+            EstimatedInput = TokenEstimate.Of(body),
         };
         return null;
     }

@@ -23,6 +23,12 @@ public sealed record WeirOptions
     /// <summary>What models cost, by model name at the provider, or provider/model, which wins.</summary>
     public IReadOnlyDictionary<string, PriceOptions> Prices { get; init; } = new Dictionary<string, PriceOptions>();
 
+    /// <summary>When an operator is told that something is wrong.</summary>
+    public AlertOptions Alerts { get; init; } = new();
+
+    /// <summary>How answers are kept, to be given again to the same request.</summary>
+    public CacheOptions Cache { get; init; } = new();
+
     /// <summary>Where traces and metrics go.</summary>
     public TelemetryOptions Telemetry { get; init; } = new();
 }
@@ -54,10 +60,45 @@ public sealed record ServerOptions
     public string Fleet { get; init; } = "default";
 }
 
+/// <summary>How answers are kept, to be given again to the same request.</summary>
+public sealed record CacheOptions
+{
+    /// <summary>How long an answer may be given again.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.001", "30.00:00:00")]
+    public TimeSpan Ttl { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>What answers may hold in this process, from 1MB to 64GB; the least recently used goes first. One answer may have a sixteenth, at most 16MB.</summary>
+    [Range(1048576.0, 68719476736.0)]
+    public ByteSize MaxBytes { get; init; } = new(256L << 20);
+
+    /// <summary>Whether requests that send no x-weir-cache are cached, as long as their temperature is 0 and n is not over 1.</summary>
+    public CacheDefault Default { get; init; } = CacheDefault.Off;
+}
+
+/// <summary>Whether requests that send no x-weir-cache are cached.</summary>
+public enum CacheDefault
+{
+    Off,
+    On,
+}
+
 /// <summary>Where traces and metrics go.</summary>
 public sealed record TelemetryOptions
 {
     /// <summary>The address of an OTLP collector (gRPC on 4317, HTTP on 4318). Null: nothing is exported.</summary>
     [RestartRequired]
     public string? Otlp { get; init; }
+
+    /// <summary>Pairs of request and answer that are written down, bodies and all: nothing unless asked for.</summary>
+    public CaptureOptions Capture { get; init; } = new();
+}
+
+/// <summary>Which pairs of request and answer are written down, as JSON Lines.</summary>
+public sealed record CaptureOptions
+{
+    /// <summary>Names of routes, or provider/model; "*" is all of them. Default: none.</summary>
+    public IReadOnlyList<string> Routes { get; init; } = [];
+
+    /// <summary>The file; at 256 MB it is put aside, and three of those are kept. Null: capture.jsonl in the server's data folder.</summary>
+    public string? Path { get; init; }
 }

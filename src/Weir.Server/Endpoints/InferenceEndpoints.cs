@@ -4,19 +4,24 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Weir.Inference;
+using Weir.Inference.Caching;
 using Weir.Inference.Models;
+using Weir.Inference.Providers;
 using Weir.Inference.Requests;
 using Weir.Server.Configuration;
 using Weir.Server.Configuration.Shapes;
 using Weir.Server.Errors;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
+using Weir.Server.Observability.Access;
 
 namespace Weir.Server.Endpoints;
 
-/// <summary>The OpenAI dialect: reads a request, lets the gateway serve it, and settles what it used with its key.</summary>
+/// <summary>Both dialects: reads a request, lets the gateway serve it, and settles what it used with its key.</summary>
 internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirectory models, KeyLimits limits, BodyLimits bodies)
 {
+    private static readonly string[] PassedOn = ["openai-beta", "anthropic-beta", "anthropic-version"];
+
     public static void Map(IEndpointRouteBuilder app)
     {
         var services = app.ServiceProvider;
@@ -30,7 +35,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
         {
             app.MapPost("/v1" + operation.Path, context => endpoints.ServeAsync(context, operation))
                 .Requires(Role.App)
-                .Describe($"OpenAI's {operation.Path}, through a route.");
+                .Describe($"{(operation.Dialect == Dialect.Anthropic ? "Anthropic" : "OpenAI")}'s {operation.Path}, through a route.");
         }
 
         app.MapGet("/v1/models", endpoints.ListModelsAsync).Requires(Role.App).Describe("What this key may ask for.");
@@ -44,7 +49,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
         using var body = read;
         if (body is null)
         {
-            await RefuseBodyAsync(context, refused);
+            await RefuseBodyAsync(context, refused, bodies);
             return;
         }
 
@@ -54,13 +59,14 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
             return;
         }
 
-        if (!TryReadHeaders(context.Request.Headers, caller, out var priority, out var timeout, out var wrong))
+        if (!TryReadHeaders(context.Request.Headers, caller, out var priority, out var timeout, out var wrong)
+            || !TryReadCache(context.Request.Headers, out var useCache, out wrong))
         {
             await context.WriteErrorAsync(wrong);
             return;
         }
 
-        if (!limits.TryEnter(caller, head.EstimatedInput, out var permit, out var refusal))
+        if (!limits.TryEnter(caller, EstimateFor(caller, head), out var permit, out var refusal))
         {
             await context.WriteErrorAsync(refusal);
             return;
@@ -79,14 +85,21 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
                 MayUse = caller.MayUse,
                 Priority = priority,
                 Timeout = timeout,
+                UseCache = useCache,
                 IdempotencyKey = headers["idempotency-key"],
                 OpenAIBeta = headers["openai-beta"],
+                AnthropicBeta = headers["anthropic-beta"],
+                AnthropicVersion = operation.Dialect == Dialect.Anthropic ? headers["anthropic-version"] : default(string),
                 TraceParent = TraceParentOf(headers),
             });
         }
     }
 
-    private Task RefuseBodyAsync(HttpContext context, BodyRefusal refusal)
+    // What nobody counts needs no estimate. max_tokens is none: clients ask for far more than they get.
+    private int EstimateFor(Caller caller, in RequestHead head) =>
+        caller.TokensPerMinute is null ? 0 : head.EstimatedInput + models.MeanOutputOf(head.Model);
+
+    internal static Task RefuseBodyAsync(HttpContext context, BodyRefusal refusal, BodyLimits bodies)
     {
         if (refusal is BodyRefusal.TooSlow or BodyRefusal.NoRoom)
         {
@@ -106,18 +119,8 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
     internal static async Task RunAsync(HttpContext context, InferencePipeline pipeline, KeyPermit permit, InferenceRequest request)
     {
         var report = await pipeline.RunAsync(request, new HttpAnswer(context), context.RequestAborted);
-        if (report.Deployment is not null)
-        {
-            permit.Settle(new KeyUsage
-            {
-                Model = report.Label,
-                Provider = report.Provider!,
-                InputTokens = report.Usage?.Input ?? 0,
-                OutputTokens = report.Usage?.Output ?? 0,
-                Cost = (decimal)report.Cost,
-            });
-        }
-
+        context.Note(request, report);
+        Settle(permit, report);
         if (report.Error is { } error && !context.RequestAborted.IsCancellationRequested)
         {
             HttpAnswer.Describe(context.Response, report);
@@ -125,10 +128,28 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
         }
     }
 
+    /// <summary>Counts what a request used with its key. What came from the cache counts as a request that used nothing.</summary>
+    internal static void Settle(KeyPermit permit, InferenceReport report)
+    {
+        if (report.Deployment is not null || report.Cache == CacheOutcome.Hit)
+        {
+            permit.Settle(new KeyUsage
+            {
+                Model = report.Label,
+                Provider = report.Provider,
+                InputTokens = report.Usage?.Input ?? 0,
+                OutputTokens = report.Usage?.Output ?? 0,
+                Cost = (decimal)report.Cost,
+            });
+        }
+    }
+
     private async Task ListModelsAsync(HttpContext context)
     {
         var entries = await models.ListAsync(context.GetCaller().MayUse, context.RequestAborted);
-        await context.Response.WriteJsonAsync(new ModelList([.. entries.Select(View)]));
+        await (AnthropicModels.AreWanted(context.Request)
+            ? context.Response.WriteJsonAsync(AnthropicModels.View(entries))
+            : context.Response.WriteJsonAsync(new ModelList([.. entries.Select(View)])));
     }
 
     private async Task FindModelAsync(HttpContext context)
@@ -136,7 +157,9 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
         // The official clients send the slash of provider/model encoded, and routing leaves it so.
         var id = Uri.UnescapeDataString((string)context.GetRouteValue("id")!);
         var (entry, error) = await models.FindAsync(id, context.GetCaller().MayUse, context.RequestAborted);
-        await (entry is null ? context.WriteErrorAsync(Of(error!)) : context.Response.WriteJsonAsync(View(entry)));
+        await (entry is null ? context.WriteErrorAsync(Of(error!))
+            : AnthropicModels.AreWanted(context.Request) ? context.Response.WriteJsonAsync(AnthropicModels.View(entry))
+            : context.Response.WriteJsonAsync(View(entry)));
     }
 
     internal static bool TryReadHeaders(IHeaderDictionary headers, Caller caller, out int priority, out TimeSpan? timeout, out ApiError error)
@@ -166,13 +189,30 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
             timeout = span;
         }
 
-        if (headers.TryGetValue("openai-beta", out var beta) && !IsPlain(beta.ToString()))
+        foreach (var name in PassedOn)
         {
-            error = ApiError.Malformed("openai-beta holds characters that a header cannot carry on.");
-            return false;
+            if (headers.TryGetValue(name, out var value) && !IsPlain(value.ToString()))
+            {
+                error = ApiError.Malformed($"{name} holds characters that a header cannot carry on.");
+                return false;
+            }
         }
 
         return true;
+    }
+
+    internal static bool TryReadCache(IHeaderDictionary headers, out bool? use, out ApiError error)
+    {
+        use = null;
+        error = null!;
+        if (!headers.TryGetValue("x-weir-cache", out var word))
+        {
+            return true;
+        }
+
+        use = word.ToString() switch { "on" => true, "off" => false, _ => null };
+        error = use is null ? ApiError.Malformed("x-weir-cache takes 'on' or 'off'.") : null!;
+        return use is not null;
     }
 
     // W3C Trace Context: one that cannot be understood is left out, never refused.

@@ -1,10 +1,9 @@
 using System.Diagnostics.CodeAnalysis;
 using Weir.Server.Errors;
 
-
 namespace Weir.Server.Keys;
 
-/// <summary>Holds each key to its limits. They are this replica's own: with several replicas a key may use each one's.</summary>
+/// <summary>Holds each key to its limits, all replicas together.</summary>
 internal sealed class KeyLimits(KeyMetrics metrics)
 {
     /// <summary>Lets one request in.</summary>
@@ -29,9 +28,9 @@ internal sealed class KeyLimits(KeyMetrics metrics)
             KeyLimit.Spend => new ApiError(402, "budget_exceeded",
                 $"The key has spent its {caller.Spend!.Limit} of this {caller.Spend.Per} (UTC). An admin can make one with a higher limit.")
                 { ShouldRetry = false },
-            KeyLimit.InFlight => Busy("key_in_flight", $"The key has its {caller.MaxInFlight} requests in flight; wait for one to end.", reached.Wait),
-            KeyLimit.Requests => Busy("key_requests_per_minute", $"The key has sent its {caller.RequestsPerMinute} requests of the last minute.", reached.Wait),
-            _ => Busy("key_tokens_per_minute", $"The key has used its {caller.TokensPerMinute} tokens of the last minute.", reached.Wait),
+            KeyLimit.InFlight => Busy("key_in_flight", $"The key may have {caller.MaxInFlight} requests in flight, and has this replica's part of them; wait for one to end.", reached.Wait),
+            KeyLimit.Requests => Busy("key_requests_per_minute", $"The key may send {caller.RequestsPerMinute} requests a minute, and has none left at this moment.", reached.Wait),
+            _ => Busy("key_tokens_per_minute", $"The key may use {caller.TokensPerMinute} tokens a minute, and has too few left at this moment.", reached.Wait),
         };
         return false;
     }

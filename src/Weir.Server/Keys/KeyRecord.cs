@@ -27,13 +27,13 @@ internal sealed record KeyRecord
     /// <summary>From then on it is refused. Null: never.</summary>
     public DateTimeOffset? Expires { get; init; }
 
-    /// <summary>Requests in any minute, per replica. Null: no bound.</summary>
+    /// <summary>Requests in any minute, all replicas together. Null: no bound.</summary>
     public int? RequestsPerMinute { get; init; }
 
-    /// <summary>Tokens in any minute, input and output, per replica. Null: no bound.</summary>
+    /// <summary>Tokens in any minute, input and output, all replicas together. Null: no bound.</summary>
     public int? TokensPerMinute { get; init; }
 
-    /// <summary>Requests at once, per replica. Null: no bound.</summary>
+    /// <summary>Requests at once; each replica has its part, at least 1. Null: no bound.</summary>
     public int? MaxInFlight { get; init; }
 
     /// <summary>Null: no bound.</summary>

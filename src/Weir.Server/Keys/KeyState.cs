@@ -3,7 +3,7 @@ using Weir.Flow.Limits;
 namespace Weir.Server.Keys;
 
 /// <summary>What one key has in flight, took in the last minute, and used. One object per key id for the life of the process.</summary>
-internal sealed class KeyState(string keyId, TimeProvider time)
+internal sealed class KeyState(string keyId, TimeProvider time, IPrepaidWindows? windows = null)
 {
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
 
@@ -11,8 +11,8 @@ internal sealed class KeyState(string keyId, TimeProvider time)
 
     private readonly Lock _gate = new();
     private readonly UsageCounter _usage = new();
-    private SlidingWindow? _requests;
-    private SlidingWindow? _tokens;
+    private IRateWindow? _requests;
+    private IRateWindow? _tokens;
     private int _inFlight;
     private volatile string _tenant = keyId;
 
@@ -37,26 +37,26 @@ internal sealed class KeyState(string keyId, TimeProvider time)
             if (spent >= spend.Limit) return new KeyRefusal(KeyLimit.Spend, Wait: null);
         }
 
-        if (Interlocked.Increment(ref _inFlight) > caller.MaxInFlight)
+        if (Interlocked.Increment(ref _inFlight) > Share(caller.MaxInFlight))
         {
             Interlocked.Decrement(ref _inFlight);
             return new KeyRefusal(KeyLimit.InFlight, TimeSpan.FromSeconds(1));
         }
 
         // Tokens first: they can be given back exactly, so that a refusal takes nothing.
-        var tokenWindow = Window(ref _tokens, caller.TokensPerMinute);
+        var tokenWindow = Window(ref _tokens, caller.TokensPerMinute, "tokens");
         if (tokenWindow is not null && !tokenWindow.TryTake(tokens, out tokenReceipt))
         {
             Leave();
             return new KeyRefusal(KeyLimit.Tokens, tokenWindow.WaitFor(tokens));
         }
 
-        var requestWindow = Window(ref _requests, caller.RequestsPerMinute);
-        if (requestWindow is not null && !requestWindow.TryTake())
+        var requestWindow = Window(ref _requests, caller.RequestsPerMinute, "requests");
+        if (requestWindow is not null && !requestWindow.TryTake(1, out _))
         {
             tokenWindow?.Settle(tokenReceipt, tokens, 0);
             Leave();
-            return new KeyRefusal(KeyLimit.Requests, requestWindow.WaitFor());
+            return new KeyRefusal(KeyLimit.Requests, requestWindow.WaitFor(1));
         }
 
         return null;
@@ -82,13 +82,16 @@ internal sealed class KeyState(string keyId, TimeProvider time)
         lock (_gate) return read(_usage);
     }
 
-    private SlidingWindow? Window(ref SlidingWindow? window, int? limit)
+    // What is in flight is divided among the replicas: nobody asks the others for each request.
+    private int? Share(int? most) => most is { } all && windows is not null ? Math.Max(1, all / windows.Replicas) : most;
+
+    private IRateWindow? Window(ref IRateWindow? window, int? limit, string what)
     {
         if (limit is not { } most) return null;
 
         if (Volatile.Read(ref window) is not { } existing)
         {
-            lock (_gate) existing = window ??= new SlidingWindow(most, Minute, time);
+            lock (_gate) existing = window ??= windows?.Open($"k-{KeyId}/{what}", most) ?? (IRateWindow)new SlidingWindow(most, Minute, time);
         }
 
         // The limit of the key's record as it is now; what was taken before stays taken.

@@ -9,7 +9,7 @@ internal sealed class Prompt
 {
     public required string Model { get; init; }
 
-    /// <summary>What is answered: the last user message, each prompt of a completion, each input of an embedding. At least one.</summary>
+    /// <summary>What is answered: the last user message, or the results of tools after it, each prompt of a completion, each input of an embedding. At least one.</summary>
     public required IReadOnlyList<string> Texts { get; init; }
 
     public required int InputTokens { get; init; }
@@ -22,6 +22,15 @@ internal sealed class Prompt
     public bool Stream { get; init; }
 
     public bool IncludeUsage { get; init; }
+
+    /// <summary>The tools that the answer calls, instead of a text.</summary>
+    public IReadOnlyList<ToolCall> Calls { get; init; } = [];
+
+    /// <summary>The answer begins with thinking.</summary>
+    public bool Thinks { get; init; }
+
+    /// <summary>What a provider would keep in its prompt cache; empty where that is nothing.</summary>
+    public string Instructions { get; init; } = "";
 
     /// <summary>The request, for what a dialect echoes. Valid for as long as the request is served.</summary>
     public required JsonElement Body { get; init; }

@@ -107,7 +107,8 @@ internal sealed class BodyFields(JsonElement body)
     /// <summary>About what tokenisers give for English.</summary>
     public static int Tokens(int characters) => Math.Max(1, characters / 4);
 
-    private static string Text(JsonElement content)
+    /// <summary>The text of a content: itself, or that of its parts.</summary>
+    public static string Text(JsonElement content)
     {
         if (content.ValueKind == JsonValueKind.String)
             return content.GetString()!;

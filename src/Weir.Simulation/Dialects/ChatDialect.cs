@@ -5,7 +5,7 @@ using Weir.Simulation.Streaming;
 
 namespace Weir.Simulation.Dialects;
 
-/// <summary><c>/v1/chat/completions</c>. Tools may be given; they are never called.</summary>
+/// <summary><c>/v1/chat/completions</c>. Tools are called as <see cref="ToolCalls"/> says; <c>reasoning_effort</c> brings <c>reasoning_content</c>.</summary>
 internal sealed class ChatDialect : Dialect
 {
     public override bool TryRead(JsonElement body, [NotNullWhen(true)] out Prompt? prompt, [NotNullWhen(false)] out Rejection? rejection)
@@ -14,10 +14,14 @@ internal sealed class ChatDialect : Dialect
         var characters = 0;
         var model = fields.Model();
         var text = fields.Required("messages") is { } messages ? fields.LastUserText(messages, "messages", ref characters) : "";
+        var results = ChatTools.Results(body);
         var read = new Prompt
         {
             Model = model,
-            Texts = [text],
+            Texts = [results ?? text],
+            Calls = results is null ? ChatTools.Calls(body, text) : [],
+            Thinks = body.TryGetProperty("reasoning_effort"u8, out var effort) && effort.ValueKind == JsonValueKind.String && !effort.ValueEquals("none"u8),
+            Instructions = ChatTools.Instructions(body),
             InputTokens = BodyFields.Tokens(characters),
             Choices = fields.Count("n", BodyFields.MaxChoices) ?? 1,
             MaxTokens = fields.Count("max_completion_tokens") ?? fields.Count("max_tokens"),
@@ -39,8 +43,11 @@ internal sealed class ChatDialect : Dialect
             json.WriteNumber("index"u8, choice);
             json.WriteStartObject("message"u8);
             json.WriteString("role"u8, "assistant"u8);
-            json.WriteString("content"u8, answer.Text(choice));
+            json.WriteString("content"u8, answer.Prompt.Calls.Count > 0 ? null : answer.Text(choice));
             json.WriteNull("refusal"u8);
+            if (answer.Prompt.Thinks)
+                json.WriteString("reasoning_content"u8, answer.Thinking);
+            ChatTools.WriteCalls(json, answer);
             json.WriteEndObject();
             json.WriteNull("logprobs"u8);
             json.WriteString("finish_reason"u8, Usage.FinishReason(answer));
@@ -55,16 +62,41 @@ internal sealed class ChatDialect : Dialect
     public override void WriteStart(EventWriter events, Answer answer)
     {
         for (var choice = 0; choice < answer.Choices.Length; choice++)
-            WriteChunk(events, answer, choice, role: true, "", finish: null);
+        {
+            var json = BeginChunk(events, answer, choice);
+            json.WriteString("role"u8, "assistant"u8);
+            json.WriteString("content"u8, answer.Prompt.Calls.Count > 0 ? null : "");
+            EndChunk(events, answer, finish: null);
+        }
     }
 
-    public override void WriteToken(EventWriter events, Answer answer, int choice, int index) =>
-        WriteChunk(events, answer, choice, role: false, answer.Choices[choice][index], finish: null);
+    public override void WriteToken(EventWriter events, Answer answer, int choice, int index)
+    {
+        var json = BeginChunk(events, answer, choice);
+        var part = answer.Part(choice, index);
+        switch (part.Kind)
+        {
+            case AnswerPartKind.Text:
+                json.WriteString("content"u8, part.Text);
+                break;
+            case AnswerPartKind.Thinking:
+                json.WriteString("reasoning_content"u8, part.Text);
+                break;
+            default:
+                ChatTools.WritePiece(json, answer, part);
+                break;
+        }
+
+        EndChunk(events, answer, finish: null);
+    }
 
     public override void WriteEnd(EventWriter events, Answer answer)
     {
         for (var choice = 0; choice < answer.Choices.Length; choice++)
-            WriteChunk(events, answer, choice, role: false, content: null, Usage.FinishReason(answer));
+        {
+            BeginChunk(events, answer, choice);
+            EndChunk(events, answer, Usage.FinishReason(answer));
+        }
 
         if (answer.Prompt.IncludeUsage)
         {
@@ -79,17 +111,20 @@ internal sealed class ChatDialect : Dialect
         events.Done();
     }
 
-    private static void WriteChunk(EventWriter events, Answer answer, int choice, bool role, string? content, string? finish)
+    /// <summary>Begins a chunk, whose delta is what the caller writes until its end.</summary>
+    private static Utf8JsonWriter BeginChunk(EventWriter events, Answer answer, int choice)
     {
         var json = events.Begin();
         WriteHead(json, answer, "chat.completion.chunk");
         json.WriteStartObject();
         json.WriteNumber("index"u8, choice);
         json.WriteStartObject("delta"u8);
-        if (role)
-            json.WriteString("role"u8, "assistant"u8);
-        if (content is not null)
-            json.WriteString("content"u8, content);
+        return json;
+    }
+
+    private static void EndChunk(EventWriter events, Answer answer, string? finish)
+    {
+        var json = events.Json;
         json.WriteEndObject();
         json.WriteNull("logprobs"u8);
         json.WriteString("finish_reason"u8, finish);

@@ -8,6 +8,9 @@ namespace Weir.Simulation.Dialects;
 /// <summary>One path of the API: how its requests are read and its answers written. Has no state.</summary>
 internal abstract class Dialect
 {
+    /// <summary>Whose errors and headers it has.</summary>
+    public virtual Shape Shape => Shape.OpenAI;
+
     /// <summary>Reads a request whose body is a JSON object.</summary>
     public abstract bool TryRead(JsonElement body, [NotNullWhen(true)] out Prompt? prompt, [NotNullWhen(false)] out Rejection? rejection);
 

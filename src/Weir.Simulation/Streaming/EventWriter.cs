@@ -5,7 +5,7 @@ using System.Text.Json;
 
 namespace Weir.Simulation.Streaming;
 
-/// <summary>Server-sent events, framed as OpenAI frames them, into the response's pipe. Nothing is sent before a flush.</summary>
+/// <summary>Server-sent events, framed as OpenAI and Anthropic frame them, into the response's pipe. Nothing is sent before a flush.</summary>
 internal sealed class EventWriter(PipeWriter pipe) : IDisposable
 {
     private readonly Utf8JsonWriter _json = new(pipe, SimulationJson.Writer);
@@ -13,6 +13,9 @@ internal sealed class EventWriter(PipeWriter pipe) : IDisposable
     public bool HasUnflushed => pipe.UnflushedBytes > 0;
 
     public long Unflushed => pipe.UnflushedBytes;
+
+    /// <summary>The writer of the event that has begun.</summary>
+    public Utf8JsonWriter Json => _json;
 
     /// <summary>Begins an event whose data is what the caller writes until <see cref="End"/>.</summary>
     /// <param name="name">The event's name; null for an event that has none.</param>

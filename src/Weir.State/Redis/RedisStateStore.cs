@@ -38,6 +38,8 @@ internal sealed class RedisStateStore : IStateStore, IExpiryIndex
 
     public StoreHealth Health => new("redis", _disposed == 0 && _connection.Available, _probe.Warnings);
 
+    public bool IsShared => true;
+
     public static async ValueTask<IStateStore> OpenAsync(
         RedisAddress address, StateOptions options, TimeProvider time, ILoggerFactory loggers, CancellationToken cancellationToken)
     {

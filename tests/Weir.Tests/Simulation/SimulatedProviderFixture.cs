@@ -45,6 +45,8 @@ internal sealed class SimulatedProviderFixture : IAsyncDisposable
     public async Task<HttpResponseMessage> PostAsync(string path, string body, CancellationToken cancellationToken = default)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        if (path.StartsWith("/v1/messages", StringComparison.Ordinal))
+            request.Headers.Add("anthropic-version", "2023-06-01");
         return await Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
     }
 

@@ -82,7 +82,7 @@ public sealed class SimulatedProviderTests
         await using var sim = await StartAsync();
         const string Body = """
             {"model":"sim-small","messages":[{"role":"user","content":[{"type":"text","text":"look "},{"type":"image_url","image_url":{"url":"data:,"}},{"type":"text","text":"here"}]},
-             {"role":"assistant","content":null,"tool_calls":[]},{"role":"tool","tool_call_id":"x","content":"7"}],
+             {"role":"assistant","content":null,"tool_calls":[]}],
              "tools":[{"type":"function","function":{"name":"f","parameters":{}}}],"tool_choice":"auto","something_new":{"a":[1]},"temperature":0.1}
             """;
 

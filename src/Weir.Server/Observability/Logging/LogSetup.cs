@@ -46,6 +46,12 @@ internal static class LogSetup
         }
 
         // Standard output is for what `weir` prints; a log that mixes in breaks pipes.
-        logging.Services.Configure<ConsoleLoggerOptions>(o => o.LogToStandardErrorThreshold = LogLevel.Trace);
+        logging.Services.Configure<ConsoleLoggerOptions>(o =>
+        {
+            o.LogToStandardErrorThreshold = LogLevel.Trace;
+            // Whoever reads the log too slowly loses lines of it, and is told how many; no request waits for him.
+            o.MaxQueueLength = 16 * 1024;
+            o.QueueFullMode = ConsoleLoggerQueueFullMode.DropWrite;
+        });
     }
 }

@@ -31,7 +31,7 @@ public sealed class AdmissionHammerTests
             for (var round = 0; round < Rounds; round++)
             {
                 var lane = lanes[random.Next(lanes.Length)];
-                var ticket = new AdmissionTicket(random.Next(10), 1, TimeSpan.FromMilliseconds(random.Next(1, 60)), random.Next(10) == 0);
+                var ticket = new AdmissionTicket(random.Next(10), 1, TimeSpan.FromMilliseconds(random.Next(1, 60)), random.Next(10) == 0, IsBackground: random.Next(4) == 0);
                 using var cancellation = new CancellationTokenSource();
                 if (random.Next(6) == 0)
                     cancellation.CancelAfter(TimeSpan.FromMilliseconds(random.Next(3)));
@@ -66,8 +66,8 @@ public sealed class AdmissionHammerTests
 
         above.ShouldBe(0);
         answered.ShouldBe(Workers * Rounds);
-        (gate.InFlight, gate.Queued).ShouldBe((0, 0));
-        lanes.ShouldAllBe(lane => lane.Lane.InFlight == 0 && lane.Lane.Queued == 0);
+        (gate.InFlight, gate.Queued, gate.Snapshot().QueuedInBackground).ShouldBe((0, 0, 0));
+        lanes.ShouldAllBe(lane => lane.Lane.InFlight == 0 && lane.Lane.Queued == 0 && lane.Lane.QueuedInBackground == 0);
         var totals = gate.Snapshot().Totals;
         (totals.Admitted + totals.QueueFull + totals.Shed + totals.Deadline + totals.Paused + totals.Closed + totals.Cancelled)
             .ShouldBeLessThanOrEqualTo(Workers * Rounds);
@@ -85,11 +85,11 @@ public sealed class AdmissionHammerTests
             .Select(i => gate.OpenLane($"{i}", i % 2 == 0 ? null : new AdmissionLimits { MaxConcurrency = 1, Queue = 100_000 }))
             .ToList();
         var random = new Random(seeds.Next());
-        var entering = Enumerable.Range(0, 5000).Select(_ => (Lane: lanes[random.Next(lanes.Count)], Priority: random.Next(10))).ToList();
+        var entering = Enumerable.Range(0, 5000).Select(_ => (Lane: lanes[random.Next(lanes.Count)], Priority: random.Next(10), Background: random.Next(3) == 0)).ToList();
         await Task.WhenAll(entering.Select(async entrant =>
         {
             await Task.Yield();
-            var result = await entrant.Lane.EnterAsync(new AdmissionTicket(entrant.Priority, 0, Timeout.InfiniteTimeSpan));
+            var result = await entrant.Lane.EnterAsync(new AdmissionTicket(entrant.Priority, 0, Timeout.InfiniteTimeSpan, IsBackground: entrant.Background));
             await Task.Yield();
             result.Permit!.Release(AdmissionSignal.Success);
         })).WaitAsync(Watchdog);

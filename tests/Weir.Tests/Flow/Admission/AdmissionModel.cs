@@ -17,9 +17,11 @@ internal sealed class AdmissionModel(AdmissionLimits limits, TimeSpan ageing)
 
     public TimeSpan Now { get; private set; }
 
-    public int Queued => _waiting.Count;
+    public int Queued => Count(background: false);
 
-    public int QueuedIn(Lane lane) => _waiting.Count(entrant => entrant.Lane == lane);
+    public int QueuedInBackground => Count(background: true);
+
+    public int QueuedIn(Lane lane, bool background = false) => _waiting.Count(entrant => entrant.Lane == lane && entrant.Ticket.IsBackground == background);
 
     public IEnumerable<Entrant> Waiting => _waiting;
 
@@ -37,7 +39,7 @@ internal sealed class AdmissionModel(AdmissionLimits limits, TimeSpan ageing)
         var entrant = new Entrant(lane, ticket, Now, _arrivals++);
         if (ticket.AtHead)
         {
-            var peers = _waiting.Where(other => other.Ticket.Priority == ticket.Priority && !other.Ticket.AtHead).ToList();
+            var peers = _waiting.Where(other => other.Ticket.IsBackground == ticket.IsBackground && other.Ticket.Priority == ticket.Priority && !other.Ticket.AtHead).ToList();
             if (peers.Count > 0)
                 entrant.RanksSince = peers.Min(other => other.RanksSince);
         }
@@ -52,10 +54,11 @@ internal sealed class AdmissionModel(AdmissionLimits limits, TimeSpan ageing)
             return entrant.Refuse(RefusalReason.Paused);
         if (entrant.Deadline <= Now)
             return entrant.Refuse(RefusalReason.Deadline);
-        var laneIsFull = QueuedIn(lane) >= lane.Level.Limits.Queue;
-        if (laneIsFull || _waiting.Count >= Gate.Limits.Queue)
+        var laneIsFull = QueuedIn(lane, ticket.IsBackground) >= lane.Level.Limits.Queue;
+        if (laneIsFull || Count(ticket.IsBackground) >= Gate.Limits.Queue)
         {
             var victim = _waiting
+                .Where(other => other.Ticket.IsBackground == ticket.IsBackground)
                 .Where(other => !laneIsFull || other.Lane == lane)
                 .Where(other => other.Ticket.Priority < ticket.Priority
                     || (other.Ticket.Priority == ticket.Priority && ticket.AtHead && !other.Ticket.AtHead))
@@ -119,6 +122,8 @@ internal sealed class AdmissionModel(AdmissionLimits limits, TimeSpan ageing)
         Settle();
     }
 
+    private int Count(bool background) => _waiting.Count(entrant => entrant.Ticket.IsBackground == background);
+
     private void Settle()
     {
         foreach (var late in _waiting.Where(w => w.Deadline <= Now).ToList())
@@ -133,13 +138,16 @@ internal sealed class AdmissionModel(AdmissionLimits limits, TimeSpan ageing)
     {
         while (true)
         {
+            // As long as anybody else waits, whoever it is and whatever for, the background stays where it is.
+            var background = Queued == 0;
             var order = _waiting
+                .Where(w => w.Ticket.IsBackground == background)
                 .OrderByDescending(w => (w.Ticket.Priority * ageing) + (Now - w.RanksSince))
                 .ThenByDescending(w => w.Ticket.AtHead)
                 .ThenBy(w => w.Arrival);
             var first = order.GroupBy(w => w.Lane).Select(lane => lane.First())
-                .FirstOrDefault(w => w.Lane.PausedUntil <= Now && w.Lane.Level.Allows(w.Ticket.Tokens, Now));
-            if (first is null || !Gate.Allows(first.Ticket.Tokens, Now))
+                .FirstOrDefault(w => w.Lane.PausedUntil <= Now && w.Lane.Level.Allows(w.Ticket, Now));
+            if (first is null || !Gate.Allows(first.Ticket, Now))
                 return;
             _waiting.Remove(first);
             first.GateEpoch = Gate.Take(first, Now);
@@ -204,14 +212,16 @@ internal sealed class AdmissionModel(AdmissionLimits limits, TimeSpan ageing)
 
         public int InFlight { get; private set; }
 
-        public bool Allows(int tokens, TimeSpan now)
+        public bool Allows(AdmissionTicket ticket, TimeSpan now)
         {
-            if (InFlight >= Limit)
+            var (places, part) = ticket.IsBackground ? (Limit == 1 ? 0 : Math.Max(1, Limit / 8), 10) : (0, int.MaxValue);
+            if (InFlight >= Limit - places)
                 return false;
-            if (limits.RequestsPerMinute is { } most && RequestsUsed(now) + 1 > most)
+            var requests = RequestsUsed(now);
+            if (limits.RequestsPerMinute is { } most && requests > 0 && requests + 1 + (most / part) > most)
                 return false;
-            var used = TokensUsed(now);
-            return limits.TokensPerMinute is not { } budget || tokens == 0 || used == 0 || used + tokens <= budget;
+            var (tokens, used) = (ticket.Tokens, TokensUsed(now));
+            return limits.TokensPerMinute is not { } budget || tokens == 0 || used == 0 || used + tokens + (budget / part) <= budget;
         }
 
         public long RequestsUsed(TimeSpan now) => _requests.Count(r => r.At + TimeSpan.FromMinutes(1) > now);

@@ -64,7 +64,7 @@ public sealed class AdmissionScheduleTests
         }
 
         // Everything comes to an end: nothing is left behind by a lost wake-up.
-        for (var round = 0; model.Queued > 0 && round < 1000; round++)
+        for (var round = 0; model.Queued + model.QueuedInBackground > 0 && round < 1000; round++)
         {
             while (Release(random, model, visits, AdmissionSignal.Neutral))
                 await CompareAsync(gate, model, lanes, visits);
@@ -74,7 +74,7 @@ public sealed class AdmissionScheduleTests
         }
         while (Release(random, model, visits, AdmissionSignal.Neutral))
             await CompareAsync(gate, model, lanes, visits);
-        (gate.Queued, gate.InFlight, lanes.Sum(way => way.Real.InFlight)).ShouldBe((0, 0, 0));
+        (gate.Queued, gate.Snapshot().QueuedInBackground, gate.InFlight, lanes.Sum(way => way.Real.InFlight)).ShouldBe((0, 0, 0, 0));
         var totals = gate.Snapshot().Totals;
         (totals.Admitted + totals.QueueFull + totals.Shed + totals.Deadline + totals.Paused + totals.Closed + totals.Cancelled)
             .ShouldBe(visits.Count);
@@ -96,7 +96,7 @@ public sealed class AdmissionScheduleTests
     private static Visit Enter(Random random, AdmissionModel model, Way way)
     {
         var timeout = random.Next(4) == 0 ? Timeout.InfiniteTimeSpan : AdmissionModel.Tick * random.Next(0, 400);
-        var ticket = new AdmissionTicket(random.Next(10), random.Next(3) == 0 ? 0 : random.Next(120), timeout, random.Next(5) == 0, random.Next(4) == 0);
+        var ticket = new AdmissionTicket(random.Next(10), random.Next(3) == 0 ? 0 : random.Next(120), timeout, random.Next(5) == 0, random.Next(4) == 0, random.Next(3) == 0);
         var cancellation = new CancellationTokenSource();
         Task<AdmissionResult> entering;
         AdmissionModel.Entrant expected;
@@ -117,11 +117,11 @@ public sealed class AdmissionScheduleTests
     /// <summary>Enters in the model only if that admits at once: who would wait there must be turned away by TryEnter.</summary>
     private static AdmissionModel.Entrant Preview(AdmissionModel model, Way way, AdmissionTicket ticket)
     {
-        var waitedBefore = model.Queued;
+        var waitedBefore = (model.Queued, model.QueuedInBackground);
         var hurried = model.Enter(way.Model, ticket with { Timeout = TimeSpan.Zero });
         if (hurried.AdmittedAt is null)
         {
-            model.Queued.ShouldBe(waitedBefore);
+            (model.Queued, model.QueuedInBackground).ShouldBe(waitedBefore);
             way.Real.TryEnter(ticket, out _).ShouldBeFalse();
         }
         return hurried;
@@ -157,13 +157,15 @@ public sealed class AdmissionScheduleTests
     private static async Task CompareAsync(AdmissionGate gate, AdmissionModel model, List<Way> lanes, List<Visit> visits)
     {
         var snapshot = gate.Snapshot();
-        (snapshot.InFlight, snapshot.Queued, snapshot.Limit).ShouldBe((model.Gate.InFlight, model.Queued, model.Gate.Limit));
+        (snapshot.InFlight, snapshot.Queued, snapshot.QueuedInBackground, snapshot.Limit)
+            .ShouldBe((model.Gate.InFlight, model.Queued, model.QueuedInBackground, model.Gate.Limit));
         if (model.Gate.Limits.RequestsPerMinute is not null)
             snapshot.RequestsLastMinute.ShouldBe(model.Gate.RequestsUsed(model.Now));
         if (model.Gate.Limits.TokensPerMinute is not null)
             snapshot.TokensLastMinute.ShouldBe(model.Gate.TokensUsed(model.Now));
         foreach (var way in lanes)
-            (way.Real.InFlight, way.Real.Queued).ShouldBe((way.Model.Level.InFlight, model.QueuedIn(way.Model)));
+            (way.Real.InFlight, way.Real.Queued, way.Real.QueuedInBackground)
+                .ShouldBe((way.Model.Level.InFlight, model.QueuedIn(way.Model), model.QueuedIn(way.Model, background: true)));
         foreach (var visit in visits.Where(v => !v.IsCompared && v.Expected.IsAnswered))
             await visit.CompareAsync();
         visits.ShouldAllBe(v => v.Expected.IsAnswered || !v.Entering.IsCompleted);

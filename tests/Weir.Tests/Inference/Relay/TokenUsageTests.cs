@@ -13,7 +13,7 @@ public sealed class TokenUsageTests
     public void TryFind_EitherWayOfCounting_IsFound(string text, long input, long output)
     {
         TokenUsage.TryFind(Encoding.UTF8.GetBytes(text), out var usage).ShouldBeTrue();
-        usage.ShouldBe(new TokenUsage(input, output));
+        (usage.Input, usage.Output).ShouldBe((input, output));
     }
 
     [Theory]
@@ -26,4 +26,16 @@ public sealed class TokenUsageTests
     [InlineData("")]
     public void TryFind_NothingWhole_IsFalse(string text) =>
         TokenUsage.TryFind(Encoding.UTF8.GetBytes(text), out _).ShouldBeFalse();
+
+    [Theory]
+    [InlineData("""{"usage":{"input_tokens":3,"cache_creation_input_tokens":20,"cache_read_input_tokens":100,"output_tokens":5,"cache_creation":{"ephemeral_5m_input_tokens":20}}}""", 123, 100, 20)]
+    [InlineData("""{"usage":{"prompt_tokens":123,"completion_tokens":5,"prompt_tokens_details":{"audio_tokens":0,"cached_tokens":100}}}""", 123, 100, 0)]
+    [InlineData("""{"usage":{"input_tokens":123,"input_tokens_details":{"cached_tokens":100},"output_tokens":5}}""", 123, 100, 0)]
+    [InlineData("""{"usage":{"prompt_tokens":123,"completion_tokens":5,"cache_read_input_tokens":100}}""", 123, 100, 0)]
+    [InlineData("""{"usage":{"prompt_tokens":3,"completion_tokens":5,"prompt_tokens_details":null}}""", 3, 0, 0)]
+    public void TryFind_CachedTokens_AreCountedOnce(string text, long input, long cached, long written)
+    {
+        TokenUsage.TryFind(Encoding.UTF8.GetBytes(text), out var usage).ShouldBeTrue();
+        usage.ShouldBe(new TokenUsage(input, 5) { CachedInput = cached, CacheWrite = written });
+    }
 }

@@ -9,6 +9,7 @@ using Weir.Inference.Relay;
 using Weir.Inference.Requests;
 using Weir.Inference.Responses;
 using Weir.Inference.Routing;
+using Weir.State;
 using Weir.Tests.Support;
 
 namespace Weir.Tests.Inference.Support;
@@ -20,7 +21,7 @@ internal sealed class GatewayHarness : IAsyncDisposable
     private readonly ServiceProvider _services;
     private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public GatewayHarness(InferenceOptions options, bool secret = true)
+    public GatewayHarness(InferenceOptions options, bool secret = true, IStateStore? store = null)
     {
         var services = new ServiceCollection();
         services.AddSingleton<TimeProvider>(Time);
@@ -28,6 +29,11 @@ internal sealed class GatewayHarness : IAsyncDisposable
         services.AddSingleton<ILoggerFactory>(NullLoggerFactory.Instance);
         services.AddSingleton(typeof(ILogger<>), typeof(NullLogger<>));
         services.AddMetrics();
+        if (store is not null)
+        {
+            services.AddSingleton(store);
+        }
+
         services.AddInference();
         _services = services.BuildServiceProvider();
         if (secret)

@@ -140,6 +140,8 @@ internal sealed class Exchange(Socket socket, NetworkStream stream, ReceivedRequ
 
     public async Task SendAsync(string raw) => await stream.WriteAsync(Encoding.UTF8.GetBytes(raw));
 
+    public async Task SendAsync(byte[] raw) => await stream.WriteAsync(raw);
+
     /// <summary>A connection that is torn down without a word.</summary>
     public void Reset()
     {

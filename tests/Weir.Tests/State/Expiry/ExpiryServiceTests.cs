@@ -1,3 +1,4 @@
+using Weir.State.Expiry;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Weir.State;
@@ -15,7 +16,7 @@ public sealed class ExpiryServiceTests
         await using var store = await StateStores.OpenAsync(new StateOptions { Store = "memory" }, time);
         await using var services = new ServiceCollection().AddLogging().AddSingleton<TimeProvider>(time).AddState(store).BuildServiceProvider();
         services.GetRequiredService<IStateStore>().ShouldBeSameAs(store);
-        var expiry = services.GetServices<IHostedService>().ShouldHaveSingleItem();
+        var expiry = services.GetServices<IHostedService>().OfType<ExpiryService>().ShouldHaveSingleItem();
         await store.CommitAsync("p", Put("a", 0, "1", store.Clock.Now + TimeSpan.FromSeconds(5)), Put("b", 0, "1"));
         await using var watch = new WatchReader(store, "p", "");
         await watch.NextAsync();

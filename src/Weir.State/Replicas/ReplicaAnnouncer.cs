@@ -1,0 +1,158 @@
+using System.Text.Json;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Weir.State.Replicas;
+
+/// <summary>
+/// Tells the others that this replica is there, and learns of them. Does nothing where the store is this process's own.
+/// </summary>
+internal sealed partial class ReplicaAnnouncer(IStateStore store, ReplicaView view, TimeProvider time, ILogger<ReplicaAnnouncer> logger) : BackgroundService
+{
+    private static readonly TimeSpan Within = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(1);
+
+    private readonly string _key = ReplicaView.KeyPrefix + view.Id;
+    private readonly byte[] _body = JsonSerializer.SerializeToUtf8Bytes(new { id = view.Id });
+    private long _version;
+    private bool _mustRead;
+    private bool _away;
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        if (!store.IsShared)
+            return Task.CompletedTask;
+        view.Join();
+        return Task.WhenAll(AnnounceAsync(stoppingToken), FollowAsync(stoppingToken));
+    }
+
+    /// <summary>Takes the announcement back, so that nothing waits for a replica that has left. It still counts until its time is up.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        if (_version == 0)
+            return;
+        try
+        {
+            await store.CommitAsync(new Commit(ReplicaView.Partition) { Writes = [new Write(_key, _version, null)], Deadline = RetryPause }, cancellationToken);
+        }
+        catch (Exception e) when (e is StoreUnavailableException or OperationCanceledException)
+        {
+            // It ends by itself.
+        }
+    }
+
+    private async Task AnnounceAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            var pause = RetryPause;
+            try
+            {
+                if (!view.HasRead(_version))
+                    view.Interrupted();
+                using var limit = new CancellationTokenSource(Within, time);
+                using var ends = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stoppingToken);
+                pause = await AnnounceOnceAsync(ends.Token) ? ReplicaView.Period : RetryPause;
+            }
+            catch (Exception e)
+            {
+                if (stoppingToken.IsCancellationRequested)
+                    return;
+                Interrupted(e.Message);
+            }
+
+            view.Judge(store.Clock.Now);
+            try
+            {
+                await Task.Delay(pause, time, stoppingToken);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+    }
+
+    private async Task<bool> AnnounceOnceAsync(CancellationToken cancellationToken)
+    {
+        var now = await store.Clock.ReadAsync(cancellationToken);
+        if (_mustRead)
+        {
+            // After an outage the announcement may have expired, or a commit that was not answered may have landed.
+            _version = (await store.ReadAsync(ReplicaView.Partition, _key, cancellationToken))?.Version ?? 0;
+            _mustRead = false;
+        }
+
+        var outcome = await store.CommitAsync(
+            new Commit(ReplicaView.Partition)
+            {
+                Writes = [new Write(_key, _version, _body, now + ReplicaView.TimeToLive)],
+                NotAfter = now + ReplicaView.Period,
+                Deadline = Within,
+            },
+            cancellationToken);
+        if (outcome is CommitOutcome.Committed(var version))
+        {
+            _version = version;
+            view.Announced(version, now);
+            if (_away)
+                LogAgain();
+            _away = false;
+            return true;
+        }
+
+        _mustRead = true;
+        if (outcome is CommitOutcome.Unknown(var reason))
+            Interrupted(reason);
+        return false;
+    }
+
+    private void Interrupted(string reason)
+    {
+        _mustRead = true;
+        view.Interrupted();
+        if (!_away)
+            LogAway(reason);
+        _away = true;
+    }
+
+    private async Task FollowAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await foreach (var step in store.WatchAsync(ReplicaView.Partition, [ReplicaView.KeyPrefix], stoppingToken))
+                    view.Read(step, store.Clock.Now);
+            }
+            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e)
+            {
+                view.Interrupted();
+                LogFeedLost(e.Message);
+            }
+
+            try
+            {
+                await Task.Delay(RetryPause, time, stoppingToken);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+    }
+
+    [LoggerMessage(EventName = "ReplicaAway", Level = LogLevel.Warning, Message = "This replica cannot announce itself; it takes the others to be as last seen: {Reason}")]
+    private partial void LogAway(string reason);
+
+    [LoggerMessage(EventName = "ReplicaAgain", Level = LogLevel.Information, Message = "This replica is announced again.")]
+    private partial void LogAgain();
+
+    [LoggerMessage(EventName = "ReplicaFeedLost", Level = LogLevel.Warning, Message = "The feed of replicas was interrupted and is followed again: {Reason}")]
+    private partial void LogFeedLost(string reason);
+}
