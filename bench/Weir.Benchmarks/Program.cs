@@ -4,6 +4,7 @@ using Weir.Benchmarks;
 // One command each: `./weir bench NAME`. Each prints Markdown on standard output and its progress on standard error.
 var benchmarks = new Dictionary<string, Func<string[], Task<int>>>(StringComparer.Ordinal)
 {
+    ["batch"] = BatchBenchmark.RunAsync,
     ["gateway"] = GatewayBenchmark.RunAsync,
     ["streams"] = GatewayStreams.RunAsync,
     ["state"] = StateBenchmark.RunAsync,
