@@ -48,6 +48,7 @@ public sealed class InferencePipeline
         }
 
         _services.Metrics.Served(request, report, _services.Time.GetElapsedTime(started));
+        InferenceTracing.Served(request, report);
         return report;
     }
 

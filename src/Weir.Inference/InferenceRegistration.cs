@@ -3,8 +3,10 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Weir.Inference.Attempts;
 using Weir.Inference.Models;
+using Weir.Inference.Providers;
 using Weir.Inference.Responses;
 using Weir.Inference.Routing;
+using Weir.Inference.Status;
 
 namespace Weir.Inference;
 
@@ -21,6 +23,9 @@ public static class InferenceRegistration
         services.AddSingleton<ResponseIds>();
         services.AddSingleton<ResponseDirectory>();
         services.AddSingleton(provider => new ModelDirectory(provider.GetRequiredService<RouteTables>(), provider.GetRequiredService<ModelCatalog>()));
+        services.AddSingleton(provider => new ProviderControl(provider.GetRequiredService<RouteTables>()));
+        services.AddSingleton(provider => new GatewayStatus(provider.GetRequiredService<RouteTables>()));
+        services.AddSingleton<GatewayMinutes>();
         services.AddSingleton(provider => new Gateway(provider.GetRequiredService<RouteTables>()));
         services.AddSingleton(provider => new InferencePipeline(
             provider.GetRequiredService<ModelDirectory>(),

@@ -4,6 +4,8 @@ using Microsoft.AspNetCore.Http.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Weir.Inference.Batches;
+using Weir.Server.Batches;
 using Weir.Server.Configuration;
 using Weir.Server.Endpoints;
 using Weir.Server.Hosting;
@@ -11,6 +13,7 @@ using Weir.Server.Keys;
 using Weir.Server.Limits;
 using Weir.Server.Observability;
 using Weir.Server.Observability.Logging;
+using Weir.Server.Providers;
 using Weir.Server.Responses;
 using Weir.State;
 
@@ -35,6 +38,9 @@ internal static class WeirServer
         builder.Services.AddLimits(setup);
         builder.Services.AddGateway();
         builder.Services.AddResponses();
+        builder.Services.AddBatchAccounts();
+        builder.Services.AddBatches();
+        builder.Services.AddProviderDesk();
         builder.Services.AddObservability(setup);
         builder.Services.AddOpenApiDocument();
         setup.Customize?.Invoke(builder);
@@ -47,7 +53,11 @@ internal static class WeirServer
         app.MapStatus();
         app.MapKeys();
         app.MapUsage();
+        app.MapProviders();
+        app.MapHistory();
         app.MapGateway();
+        app.MapFiles();
+        app.MapBatches();
         app.MapOpenApiDocument();
         setup.Map?.Invoke(app);
         return app;

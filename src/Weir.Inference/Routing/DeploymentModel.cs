@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Weir.Inference.Dialects;
 using Weir.Inference.Providers;
 using Weir.Inference.Relay;
 using Weir.Inference.Requests;
@@ -42,9 +43,11 @@ internal sealed class DeploymentModel
 
     public double Weight { get; }
 
+    /// <summary>The most output tokens where a client names no bound and the provider needs one.</summary>
+    public int MaxOutput { get; init; } = TranslationTarget.DefaultMaxOutput;
+
     /// <summary>In dollars; 0 where the model has no price.</summary>
-    public double CostOf(TokenUsage usage) =>
-        _price is null ? 0 : ((usage.Input * (_price.Input ?? 0)) + (usage.Output * (_price.Output ?? 0))) / 1_000_000;
+    public double CostOf(in TokenUsage usage) => _price?.Of(usage) ?? 0;
 
     public Uri UriOf(Operation operation) => _uris[operation.Index];
 }

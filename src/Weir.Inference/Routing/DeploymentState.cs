@@ -1,6 +1,7 @@
 using Weir.Flow.Admission;
 using Weir.Flow.Breaking;
 using Weir.Inference.Attempts;
+using Weir.Inference.Measuring;
 using Weir.Inference.Providers;
 
 namespace Weir.Inference.Routing;
@@ -25,8 +26,11 @@ internal sealed class DeploymentState(ProviderState provider, KeyState key, Admi
     /// <summary>The key is good, but not for this deployment.</summary>
     public RefusalMark Refusal { get; } = new(time);
 
+    /// <summary>How its attempts have ended of late, and since the start.</summary>
+    public required TrafficMeter Meter { get; init; }
+
     /// <summary>Nothing keeps a request from being sent here as soon as there is room.</summary>
-    public bool IsOpenToAll => Lane.PausedFor == TimeSpan.Zero && IsSound;
+    public bool IsOpenToAll => Provider.Switch.IsOn && Lane.PausedFor == TimeSpan.Zero && IsSound;
 
     /// <summary>The breaker would let a request pass, and neither the key nor this deployment is marked as refused.</summary>
     public bool IsSound => Breaker.WouldPass && !IsRefused;
@@ -37,7 +41,7 @@ internal sealed class DeploymentState(ProviderState provider, KeyState key, Admi
     public bool TryPass(out BreakerPass pass)
     {
         pass = default;
-        if (!Refusal.TryPass() || !Key.Refusal.TryPass())
+        if (Provider.Switch.IsShut || !Refusal.TryPass() || !Key.Refusal.TryPass())
         {
             return false;
         }
@@ -89,7 +93,7 @@ internal sealed class DeploymentState(ProviderState provider, KeyState key, Admi
         {
             FailureClass.RateLimited => AdmissionSignal.Throttled,
             FailureClass.Client => AdmissionSignal.Success,
-            FailureClass.Cancelled or FailureClass.Deadline or FailureClass.Absent => AdmissionSignal.Neutral,
+            FailureClass.Cancelled or FailureClass.Deadline or FailureClass.Absent or FailureClass.Inexpressible => AdmissionSignal.Neutral,
             _ => AdmissionSignal.Failure,
         };
 

@@ -2,7 +2,9 @@ using System.Collections.Concurrent;
 using Weir.Flow.Admission;
 using Weir.Flow.Breaking;
 using Weir.Flow.Limits;
+using Weir.Inference.Dialects;
 using Weir.Inference.Limits;
+using Weir.Inference.Measuring;
 using Weir.Inference.Providers;
 
 namespace Weir.Inference.Routing;
@@ -11,15 +13,16 @@ namespace Weir.Inference.Routing;
 /// Owns the current <see cref="RouteTable"/> and the states behind it. A new configuration makes a new table around the states
 /// that still apply, so that connections, limits and breakers survive a reload; requests under way keep the table they began with.
 /// </summary>
-internal sealed class RouteTables : IDisposable
+/// <param name="time">The clock of all that it makes.</param>
+/// <param name="windows">Makes limits hold over all replicas together. Null: there is one.</param>
+internal sealed class RouteTables(TimeProvider time, IPrepaidWindows? windows = null) : IDisposable
 {
     // Requests for models beyond a table's bound share one deployment state per provider and key, under this name.
     private const string OtherModels = "*";
     private const int MostDeployments = 8192;
 
     private readonly Lock _writing = new();
-    private readonly TimeProvider _time;
-    private readonly IPrepaidWindows? _windows;
+    private bool _followsReplicas;
     private readonly Dictionary<string, ProviderState> _providers = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Provider, string? Key), KeyState> _keys = [];
     private readonly ConcurrentDictionary<(string Provider, string? Key, string Model, LimitOptions? Limits), DeploymentState> _deployments = new();
@@ -27,24 +30,29 @@ internal sealed class RouteTables : IDisposable
     private volatile IReadOnlyDictionary<string, PriceOptions> _prices = new Dictionary<string, PriceOptions>();
     private volatile RouteTable _current = new([], [], new Dictionary<string, ProviderState>(), static (_, _) => throw new InvalidOperationException());
 
-    /// <param name="time">The clock of all that it makes.</param>
-    /// <param name="windows">Makes limits hold over all replicas together. Null: there is one.</param>
-    public RouteTables(TimeProvider time, IPrepaidWindows? windows = null)
+    public RouteTable Current => _current;
+
+    public ProviderSwitches Switches { get; } = new();
+
+    /// <summary>Null where no such key is configured any more.</summary>
+    public KeyState? KeyOf(string provider, string? key)
     {
-        (_time, _windows) = (time, windows);
-        if (windows is not null)
+        lock (_writing)
         {
-            windows.ReplicasChanged += Divide;
+            return _keys.GetValueOrDefault((provider, key));
         }
     }
 
-    public RouteTable Current => _current;
+    /// <summary>What has been used of one provider; deployments that nobody asked for yet have no state.</summary>
+    public IEnumerable<DeploymentState> DeploymentsOf(string provider) =>
+        _deployments.Where(entry => entry.Key.Provider == provider).Select(entry => entry.Value);
 
     /// <summary>Publishes a table for <paramref name="options"/>, which have been validated.</summary>
     public void Apply(InferenceOptions options)
     {
         lock (_writing)
         {
+            FollowReplicas();
             var models = options.Providers.ToDictionary(
                 entry => entry.Key, entry => ProviderModel.Resolve(entry.Key, entry.Value), StringComparer.Ordinal);
             _prices = options.Prices;
@@ -62,9 +70,9 @@ internal sealed class RouteTables : IDisposable
 
     public void Dispose()
     {
-        if (_windows is not null)
+        if (windows is not null)
         {
-            _windows.ReplicasChanged -= Divide;
+            windows.ReplicasChanged -= Divide;
         }
 
         foreach (var provider in _providers.Values)
@@ -86,8 +94,10 @@ internal sealed class RouteTables : IDisposable
             _providers[model.Name] = new ProviderState(
                 model.Name,
                 state is not null && state.Pool.Settings == model.Connections ? state.Pool : new ConnectionPool(model.Connections),
-                new RetryBudget(model.Retry.Budget, model.Retry.BudgetFloor, TimeSpan.FromSeconds(10), _time),
-                model.Retry);
+                new RetryBudget(model.Retry.Budget, model.Retry.BudgetFloor, TimeSpan.FromSeconds(10), time),
+                model.Retry,
+                Switches.Of(model.Name),
+                time);
         }
 
         foreach (var key in model.Keys)
@@ -98,8 +108,17 @@ internal sealed class RouteTables : IDisposable
             }
             else
             {
-                _keys[(model.Name, key)] = new KeyState(key, new AdmissionGate(model.Limits, _time, windows: _windows, name: SharedName.OfKey(model.Name, key)), _time);
+                _keys[(model.Name, key)] = new KeyState(key, new AdmissionGate(model.Limits, time, windows: windows, name: SharedName.OfKey(model.Name, key)), time);
             }
+        }
+    }
+
+    private void FollowReplicas()
+    {
+        if (windows is not null && !_followsReplicas)
+        {
+            _followsReplicas = true;
+            windows.ReplicasChanged += Divide;
         }
     }
 
@@ -126,7 +145,7 @@ internal sealed class RouteTables : IDisposable
     private RouteModel Build(string name, RouteOptions options, Dictionary<string, ProviderModel> models)
     {
         var deployments = options.Deployments.SelectMany(
-            entry => Deploy(models[entry.Provider], entry.Model, entry.Order ?? 0, entry.Weight ?? 1, entry.Limits));
+            entry => Deploy(models[entry.Provider], entry.Model, entry.Order ?? 0, entry.Weight ?? 1, entry.Limits, entry.MaxOutput));
         return new RouteModel(
             name,
             [.. deployments],
@@ -134,7 +153,10 @@ internal sealed class RouteTables : IDisposable
             options.Timeout ?? RouteModel.DefaultTimeout,
             options.Overflow ?? false,
             _routes.GetOrAdd(name, static _ => new RouteState()),
-            isConfigured: true);
+            isConfigured: true)
+        {
+            DropParams = options.DropParams ?? false,
+        };
     }
 
     private RouteModel Direct(ProviderModel provider, string model) => new(
@@ -146,9 +168,12 @@ internal sealed class RouteTables : IDisposable
         _routes.GetOrAdd(provider.Name, static _ => new RouteState()),
         isConfigured: false);
 
-    private IEnumerable<DeploymentModel> Deploy(ProviderModel provider, string model, int order, double weight, LimitOptions? limits) =>
+    private IEnumerable<DeploymentModel> Deploy(ProviderModel provider, string model, int order, double weight, LimitOptions? limits, int? maxOutput = null) =>
         provider.Keys.Select(key => new DeploymentModel(
-            provider, StateOf(provider, key, model, limits), model, order, weight, PriceOf(provider.Name, model)));
+            provider, StateOf(provider, key, model, limits), model, order, weight, PriceOf(provider.Name, model))
+        {
+            MaxOutput = maxOutput ?? TranslationTarget.DefaultMaxOutput,
+        });
 
     private PriceOptions? PriceOf(string provider, string model) =>
         _prices.GetValueOrDefault($"{provider}/{model}") ?? _prices.GetValueOrDefault(model);
@@ -175,8 +200,11 @@ internal sealed class RouteTables : IDisposable
                 owner,
                 keyState,
                 state?.Key == keyState ? state.Lane : keyState.Gate.OpenLane($"{provider.Name}/{id.Item3}", Narrowing(limits), SharedName.OfLane(id.Item3, limits)),
-                state?.Breaker ?? new CircuitBreaker(provider.Breaker, _time),
-                _time);
+                state?.Breaker ?? new CircuitBreaker(provider.Breaker, time),
+                time)
+            {
+                Meter = state?.Meter ?? new TrafficMeter(AttemptOutcomes.Names.Length, time),
+            };
         }
     }
 

@@ -23,6 +23,9 @@ public sealed record WeirOptions
     /// <summary>What models cost, by model name at the provider, or provider/model, which wins.</summary>
     public IReadOnlyDictionary<string, PriceOptions> Prices { get; init; } = new Dictionary<string, PriceOptions>();
 
+    /// <summary>When an operator is told that something is wrong.</summary>
+    public AlertOptions Alerts { get; init; } = new();
+
     /// <summary>Where traces and metrics go.</summary>
     public TelemetryOptions Telemetry { get; init; } = new();
 }

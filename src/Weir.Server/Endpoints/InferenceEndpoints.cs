@@ -5,18 +5,22 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Weir.Inference;
 using Weir.Inference.Models;
+using Weir.Inference.Providers;
 using Weir.Inference.Requests;
 using Weir.Server.Configuration;
 using Weir.Server.Configuration.Shapes;
 using Weir.Server.Errors;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
+using Weir.Server.Observability.Access;
 
 namespace Weir.Server.Endpoints;
 
-/// <summary>The OpenAI dialect: reads a request, lets the gateway serve it, and settles what it used with its key.</summary>
+/// <summary>Both dialects: reads a request, lets the gateway serve it, and settles what it used with its key.</summary>
 internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirectory models, KeyLimits limits, BodyLimits bodies)
 {
+    private static readonly string[] PassedOn = ["openai-beta", "anthropic-beta", "anthropic-version"];
+
     public static void Map(IEndpointRouteBuilder app)
     {
         var services = app.ServiceProvider;
@@ -30,7 +34,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
         {
             app.MapPost("/v1" + operation.Path, context => endpoints.ServeAsync(context, operation))
                 .Requires(Role.App)
-                .Describe($"OpenAI's {operation.Path}, through a route.");
+                .Describe($"{(operation.Dialect == Dialect.Anthropic ? "Anthropic" : "OpenAI")}'s {operation.Path}, through a route.");
         }
 
         app.MapGet("/v1/models", endpoints.ListModelsAsync).Requires(Role.App).Describe("What this key may ask for.");
@@ -60,7 +64,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
             return;
         }
 
-        if (!limits.TryEnter(caller, EstimateFor(caller, head), out var permit, out var refusal))
+        if (!limits.TryEnter(caller, EstimateFor(caller, operation, head), out var permit, out var refusal))
         {
             await context.WriteErrorAsync(refusal);
             return;
@@ -81,14 +85,16 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
                 Timeout = timeout,
                 IdempotencyKey = headers["idempotency-key"],
                 OpenAIBeta = headers["openai-beta"],
+                AnthropicBeta = headers["anthropic-beta"],
+                AnthropicVersion = operation.Dialect == Dialect.Anthropic ? headers["anthropic-version"] : default(string),
                 TraceParent = TraceParentOf(headers),
             });
         }
     }
 
     // What nobody counts needs no estimate. max_tokens is none: clients ask for far more than they get.
-    private int EstimateFor(Caller caller, in RequestHead head) =>
-        caller.TokensPerMinute is null ? 0 : head.EstimatedInput + models.MeanOutputOf(head.Model);
+    private int EstimateFor(Caller caller, Operation operation, in RequestHead head) =>
+        caller.TokensPerMinute is null ? 0 : head.EstimatedInput + (operation == Operation.CountTokens ? 0 : models.MeanOutputOf(head.Model));
 
     private Task RefuseBodyAsync(HttpContext context, BodyRefusal refusal)
     {
@@ -110,6 +116,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
     internal static async Task RunAsync(HttpContext context, InferencePipeline pipeline, KeyPermit permit, InferenceRequest request)
     {
         var report = await pipeline.RunAsync(request, new HttpAnswer(context), context.RequestAborted);
+        context.Note(request, report);
         if (report.Deployment is not null)
         {
             permit.Settle(new KeyUsage
@@ -170,10 +177,13 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
             timeout = span;
         }
 
-        if (headers.TryGetValue("openai-beta", out var beta) && !IsPlain(beta.ToString()))
+        foreach (var name in PassedOn)
         {
-            error = ApiError.Malformed("openai-beta holds characters that a header cannot carry on.");
-            return false;
+            if (headers.TryGetValue(name, out var value) && !IsPlain(value.ToString()))
+            {
+                error = ApiError.Malformed($"{name} holds characters that a header cannot carry on.");
+                return false;
+            }
         }
 
         return true;
@@ -186,7 +196,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
     // What could not be sent would look like the provider's failure, and count against it.
     private static bool IsPlain(string text) => !text.AsSpan().ContainsAnyExceptInRange(' ', '~');
 
-    private static ApiError Of(InferenceError error) => new(error.Status, error.Code, error.Message)
+    internal static ApiError Of(InferenceError error) => new(error.Status, error.Code, error.Message)
     {
         Param = error.Param,
         RetryAfter = error.RetryAfter,

@@ -11,7 +11,6 @@ internal static class LaterSettings
 {
     public static FrozenSet<string> Names { get; } = FrozenSet.ToFrozenSet(
     [
-        "alerts",
         "assistants",
         "cache",
         "catalogs",
@@ -26,16 +25,12 @@ internal static class LaterSettings
         "providers.*.usage_in_stream",
         "providers.*.limits.max_batch",
         "routes.*.deployments.*.limits.max_batch",
-        "routes.*.drop_params",
         "routes.*.heartbeat",
-        "routes.*.deployments.*.max_output",
     ]);
 
     /// <summary>Words of settings that exist, as <c>pattern=word</c>.</summary>
     public static FrozenSet<string> Words { get; } = FrozenSet.ToFrozenSet(
     [
-        "providers.*.dialect=anthropic",
-        "providers.*.preset=anthropic",
         "routes.*.balance=affinity",
         "routes.*.balance=latency",
     ]);

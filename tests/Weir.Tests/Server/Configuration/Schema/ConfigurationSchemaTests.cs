@@ -38,7 +38,7 @@ public sealed class ConfigurationSchemaTests
     }
 
     [Fact]
-    public void Write_LaterWords_AreNotOffered() => Root.ToJsonString().ShouldNotContain("\"anthropic\"");
+    public void Write_LaterWords_AreNotOffered() => Root.ToJsonString().ShouldNotContain("\"affinity\"");
 
     private static void Walk(Shape shape, JsonNode schema, string path, List<string> missing)
     {
