@@ -1,3 +1,4 @@
+using Weir.Inference.Caching;
 using Weir.Inference.Routing;
 
 namespace Weir.Inference;
@@ -6,11 +7,16 @@ namespace Weir.Inference;
 public sealed class Gateway
 {
     private readonly RouteTables _tables;
+    private readonly AnswerCache _cache;
 
-    internal Gateway(RouteTables tables) => _tables = tables;
+    internal Gateway(RouteTables tables, AnswerCache cache) => (_tables, _cache) = (tables, cache);
 
     /// <summary>Swaps to a configuration, which has been validated. Requests under way end under the one they began with.</summary>
-    public void Apply(InferenceOptions options) => _tables.Apply(options);
+    public void Apply(InferenceOptions options)
+    {
+        _cache.Reconfigure(options.Cache);
+        _tables.Apply(options);
+    }
 
     public IReadOnlyCollection<string> Routes => [.. _tables.Current.Routes.Keys];
 

@@ -1,3 +1,5 @@
+using Weir.Inference.Caching;
+using Weir.Inference.Embeddings;
 using Weir.Inference.Models;
 using Weir.Inference.Relay;
 using Weir.Inference.Requests;
@@ -12,13 +14,26 @@ public sealed class InferencePipeline
     private readonly ModelDirectory _directory;
     private readonly ResponseDirectory _responses;
     private readonly JourneyServices _services;
+    private readonly Journeys _journeys;
+    private readonly CachedJourneys _cached;
+    private readonly EmbeddingJourneys _embeddings;
 
-    internal InferencePipeline(ModelDirectory directory, ResponseDirectory responses, JourneyServices services)
+    internal InferencePipeline(ModelDirectory directory, ResponseDirectory responses, Journeys journeys, CachedJourneys cached, EmbeddingJourneys embeddings)
     {
         _directory = directory;
         _responses = responses;
-        _services = services;
+        _services = journeys.Services;
+        _journeys = journeys;
+        _cached = cached;
+        _embeddings = embeddings;
     }
+
+    /// <summary>
+    /// The tokens that a request will probably use, in and out: what its body holds and the mean of its route's answers. The client's own
+    /// bound is no estimate: clients ask for far more than they get.
+    /// </summary>
+    public int EstimateOf(Operation operation, in RequestHead head) =>
+        head.EstimatedInput + (operation == Operation.CountTokens ? 0 : _directory.MeanOutputOf(head.Model));
 
     /// <summary>Serves one request to its end.</summary>
     /// <returns>What became of it. Where <see cref="InferenceReport.Error"/> is set, nothing has been written to <paramref name="answer"/>.</returns>
@@ -31,7 +46,7 @@ public sealed class InferencePipeline
             var (route, error) = await RouteOfAsync(request, clientGone).ConfigureAwait(false);
             report.Route = route?.Name;
             report.IsConfigured = route?.IsConfigured ?? false;
-            error ??= await new Journey(_services, route!, request, answer, report, started, clientGone).RunAsync().ConfigureAwait(false);
+            error ??= await ServeAsync(route!, request, answer, report, started, clientGone).ConfigureAwait(false);
             report.Error = error is { Code: "model_not_found" } && route is { IsConfigured: false }
                 ? await _directory.HintAsync(error, route, request.MayUse, clientGone).ConfigureAwait(false)
                 : error;
@@ -51,6 +66,12 @@ public sealed class InferencePipeline
         InferenceTracing.Served(request, report);
         return report;
     }
+
+    private ValueTask<InferenceError?> ServeAsync(
+        RouteModel route, InferenceRequest request, IAnswer answer, InferenceReport report, long started, CancellationToken clientGone) =>
+        request.Operation == Operation.Embeddings ? _embeddings.RunAsync(route, request, answer, report, started, clientGone)
+        : _cached.Concern(request) ? _cached.RunAsync(route, request, answer, report, started, clientGone)
+        : _journeys.RunAsync(route, request, answer, report, started, clientGone);
 
     private ValueTask<(RouteModel? Route, InferenceError? Error)> RouteOfAsync(InferenceRequest request, CancellationToken clientGone)
     {

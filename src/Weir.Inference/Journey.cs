@@ -170,7 +170,7 @@ internal sealed partial class Journey(
     private async ValueTask EstimateAsync()
     {
         report.Status = 200;
-        var body = TokenEstimate.Answer(request.Body.Span);
+        var body = MessageTokens.Answer(request.Body.Span);
         answer.Begin(new AnswerHead(200, "application/json", body.Length, report));
         await answer.Body.WriteAsync(body, clientGone).ConfigureAwait(false);
     }

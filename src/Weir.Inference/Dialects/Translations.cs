@@ -13,7 +13,7 @@ internal enum Rendition
     /// <summary>Translated there and back.</summary>
     Translated,
 
-    /// <summary>Not at all: tokens are counted here, by <see cref="TokenEstimate"/>.</summary>
+    /// <summary>Not at all: tokens are counted here, by <see cref="MessageTokens"/>.</summary>
     Estimated,
 
     /// <summary>Not at all: the dialect has no such operation.</summary>

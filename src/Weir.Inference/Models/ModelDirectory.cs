@@ -46,8 +46,11 @@ public sealed class ModelDirectory
         return route is null ? (null, error) : (new ModelEntry(name, route.IsConfigured ? "weir" : route.Deployments[0].Provider.Name), null);
     }
 
+    /// <summary>How many requests a provider behind a name takes in one batch: the smallest of its deployments'. Null where the name is neither a route nor provider/model.</summary>
+    public int? MaxBatchOf(string name) => _tables.Current.Find(name)?.Deployments.Min(static deployment => deployment.MaxBatch);
+
     /// <summary>The tokens that answers of a model name have had on average, recent ones counting more; 0 where it is not known.</summary>
-    public int MeanOutputOf(string name) => _tables.Current.Find(name)?.State.MeanOutput ?? 0;
+    internal int MeanOutputOf(string name) => _tables.Current.Find(name)?.State.MeanOutput ?? 0;
 
     /// <summary>Names that are near one which only its provider could judge, and did not know.</summary>
     internal async ValueTask<InferenceError> HintAsync(

@@ -36,6 +36,7 @@ public sealed class ProviderModel
         Keys = options.ApiKeys is { Count: > 0 } several ? [.. several] : [options.ApiKey];
         Headers = options.Headers is null ? [] : [.. options.Headers];
         Limits = ResolveLimits(options.Limits, preset);
+        MaxBatch = options.Limits?.MaxBatch ?? preset?.MaxBatch ?? ProviderPresets.DefaultMaxBatch;
         ConnectTimeout = timeouts.Connect ?? TimeSpan.FromSeconds(2);
         FirstByteTimeout = timeouts.FirstByte ?? preset?.FirstByte ?? TimeSpan.FromSeconds(60);
         FirstByteIsExplicit = timeouts.FirstByte is not null;
@@ -90,6 +91,9 @@ public sealed class ProviderModel
 
     /// <summary>Per key, all models together.</summary>
     public AdmissionLimits Limits { get; }
+
+    /// <summary>Inputs in one embeddings call, and requests that one batch sends at once.</summary>
+    public int MaxBatch { get; }
 
     public TimeSpan ConnectTimeout { get; }
 

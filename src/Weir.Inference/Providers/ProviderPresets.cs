@@ -12,6 +12,9 @@ public sealed record ProviderPreset(
 {
     /// <summary>It is known to have a Responses API; of others that is found out.</summary>
     public bool HasResponses { get; init; }
+
+    /// <summary>Inputs that it takes in one embeddings call.</summary>
+    public int MaxBatch { get; init; } = ProviderPresets.DefaultMaxBatch;
 }
 
 /// <summary>The table of known providers: the one place to add another.</summary>
@@ -20,11 +23,14 @@ public static class ProviderPresets
     /// <summary>How far a preset's working limit may grow beyond its start.</summary>
     public const int Growth = 8;
 
+    /// <summary>Inputs in one embeddings call, where nothing is known of a provider.</summary>
+    public const int DefaultMaxBatch = 100;
+
     private static readonly Dictionary<string, ProviderPreset> All = new(StringComparer.Ordinal)
     {
-        ["openai"] = Preset("https://api.openai.com/v1", 10, 2, 60, "OPENAI_API_KEY") with { HasResponses = true },
-        ["anthropic"] = Preset("https://api.anthropic.com/v1", 5, 3, 45, "ANTHROPIC_API_KEY", Dialect.Anthropic),
-        ["groq"] = Preset("https://api.groq.com/openai/v1", 20, 1, 30, "GROQ_API_KEY") with { HasResponses = true },
+        ["openai"] = Preset("https://api.openai.com/v1", 10, 2, 60, "OPENAI_API_KEY") with { HasResponses = true, MaxBatch = 1000 },
+        ["anthropic"] = Preset("https://api.anthropic.com/v1", 5, 3, 45, "ANTHROPIC_API_KEY", Dialect.Anthropic) with { MaxBatch = 2000 },
+        ["groq"] = Preset("https://api.groq.com/openai/v1", 20, 1, 30, "GROQ_API_KEY") with { HasResponses = true, MaxBatch = 500 },
         ["deepseek"] = Preset("https://api.deepseek.com/v1", 15, 1.5, 60, "DEEPSEEK_API_KEY"),
         ["gemini"] = Preset("https://generativelanguage.googleapis.com/v1beta/openai", 10, 2, 60, "GEMINI_API_KEY"),
         ["xai"] = Preset("https://api.x.ai/v1", 10, 2, 60, "XAI_API_KEY") with { HasResponses = true },

@@ -19,6 +19,7 @@ internal sealed class DeploymentModel
         Model = model;
         Order = order;
         Weight = weight;
+        MaxBatch = provider.MaxBatch;
         _price = price;
         Name = $"{provider.Name}/{model}";
         ModelJson = JsonSerializer.SerializeToUtf8Bytes(model);
@@ -45,6 +46,9 @@ internal sealed class DeploymentModel
 
     /// <summary>The most output tokens where a client names no bound and the provider needs one.</summary>
     public int MaxOutput { get; init; } = TranslationTarget.DefaultMaxOutput;
+
+    /// <summary>Inputs in one embeddings call: the provider's, or what narrows it here.</summary>
+    public int MaxBatch { get; init; }
 
     /// <summary>In dollars; 0 where the model has no price.</summary>
     public double CostOf(in TokenUsage usage) => _price?.Of(usage) ?? 0;

@@ -13,22 +13,32 @@ namespace Weir.Inference.Routing;
 /// Owns the current <see cref="RouteTable"/> and the states behind it. A new configuration makes a new table around the states
 /// that still apply, so that connections, limits and breakers survive a reload; requests under way keep the table they began with.
 /// </summary>
-/// <param name="time">The clock of all that it makes.</param>
-/// <param name="windows">Makes limits hold over all replicas together. Null: there is one.</param>
-internal sealed class RouteTables(TimeProvider time, IPrepaidWindows? windows = null) : IDisposable
+internal sealed class RouteTables : IDisposable
 {
     // Requests for models beyond a table's bound share one deployment state per provider and key, under this name.
     private const string OtherModels = "*";
     private const int MostDeployments = 8192;
 
     private readonly Lock _writing = new();
-    private bool _followsReplicas;
+    private readonly TimeProvider _time;
+    private readonly IPrepaidWindows? _windows;
     private readonly Dictionary<string, ProviderState> _providers = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Provider, string? Key), KeyState> _keys = [];
     private readonly ConcurrentDictionary<(string Provider, string? Key, string Model, LimitOptions? Limits), DeploymentState> _deployments = new();
     private readonly ConcurrentDictionary<string, RouteState> _routes = new(StringComparer.Ordinal);
     private volatile IReadOnlyDictionary<string, PriceOptions> _prices = new Dictionary<string, PriceOptions>();
     private volatile RouteTable _current = new([], [], new Dictionary<string, ProviderState>(), static (_, _) => throw new InvalidOperationException());
+
+    /// <param name="time">The clock of all that it makes.</param>
+    /// <param name="windows">Makes limits hold over all replicas together. Null: there is one.</param>
+    public RouteTables(TimeProvider time, IPrepaidWindows? windows = null)
+    {
+        (_time, _windows) = (time, windows);
+        if (windows is not null)
+        {
+            windows.ReplicasChanged += Divide;
+        }
+    }
 
     public RouteTable Current => _current;
 
@@ -52,7 +62,6 @@ internal sealed class RouteTables(TimeProvider time, IPrepaidWindows? windows = 
     {
         lock (_writing)
         {
-            FollowReplicas();
             var models = options.Providers.ToDictionary(
                 entry => entry.Key, entry => ProviderModel.Resolve(entry.Key, entry.Value), StringComparer.Ordinal);
             _prices = options.Prices;
@@ -70,9 +79,9 @@ internal sealed class RouteTables(TimeProvider time, IPrepaidWindows? windows = 
 
     public void Dispose()
     {
-        if (windows is not null)
+        if (_windows is not null)
         {
-            windows.ReplicasChanged -= Divide;
+            _windows.ReplicasChanged -= Divide;
         }
 
         foreach (var provider in _providers.Values)
@@ -94,10 +103,10 @@ internal sealed class RouteTables(TimeProvider time, IPrepaidWindows? windows = 
             _providers[model.Name] = new ProviderState(
                 model.Name,
                 state is not null && state.Pool.Settings == model.Connections ? state.Pool : new ConnectionPool(model.Connections),
-                new RetryBudget(model.Retry.Budget, model.Retry.BudgetFloor, TimeSpan.FromSeconds(10), time),
+                new RetryBudget(model.Retry.Budget, model.Retry.BudgetFloor, TimeSpan.FromSeconds(10), _time),
                 model.Retry,
                 Switches.Of(model.Name),
-                time);
+                _time);
         }
 
         foreach (var key in model.Keys)
@@ -108,17 +117,8 @@ internal sealed class RouteTables(TimeProvider time, IPrepaidWindows? windows = 
             }
             else
             {
-                _keys[(model.Name, key)] = new KeyState(key, new AdmissionGate(model.Limits, time, windows: windows, name: SharedName.OfKey(model.Name, key)), time);
+                _keys[(model.Name, key)] = new KeyState(key, new AdmissionGate(model.Limits, _time, windows: _windows, name: SharedName.OfKey(model.Name, key)), _time);
             }
-        }
-    }
-
-    private void FollowReplicas()
-    {
-        if (windows is not null && !_followsReplicas)
-        {
-            _followsReplicas = true;
-            windows.ReplicasChanged += Divide;
         }
     }
 
@@ -173,6 +173,7 @@ internal sealed class RouteTables(TimeProvider time, IPrepaidWindows? windows = 
             provider, StateOf(provider, key, model, limits), model, order, weight, PriceOf(provider.Name, model))
         {
             MaxOutput = maxOutput ?? TranslationTarget.DefaultMaxOutput,
+            MaxBatch = Math.Min(provider.MaxBatch, limits?.MaxBatch ?? int.MaxValue),
         });
 
     private PriceOptions? PriceOf(string provider, string model) =>
@@ -200,10 +201,10 @@ internal sealed class RouteTables(TimeProvider time, IPrepaidWindows? windows = 
                 owner,
                 keyState,
                 state?.Key == keyState ? state.Lane : keyState.Gate.OpenLane($"{provider.Name}/{id.Item3}", Narrowing(limits), SharedName.OfLane(id.Item3, limits)),
-                state?.Breaker ?? new CircuitBreaker(provider.Breaker, time),
-                time)
+                state?.Breaker ?? new CircuitBreaker(provider.Breaker, _time),
+                _time)
             {
-                Meter = state?.Meter ?? new TrafficMeter(AttemptOutcomes.Names.Length, time),
+                Meter = state?.Meter ?? new TrafficMeter(AttemptOutcomes.Names.Length, _time),
             };
         }
     }

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Weir.Inference;
+using Weir.Inference.Caching;
 using Weir.Inference.Models;
 using Weir.Inference.Providers;
 using Weir.Inference.Requests;
@@ -48,7 +49,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
         using var body = read;
         if (body is null)
         {
-            await RefuseBodyAsync(context, refused);
+            await RefuseBodyAsync(context, refused, bodies);
             return;
         }
 
@@ -58,13 +59,14 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
             return;
         }
 
-        if (!TryReadHeaders(context.Request.Headers, caller, out var priority, out var timeout, out var wrong))
+        if (!TryReadHeaders(context.Request.Headers, caller, out var priority, out var timeout, out var wrong)
+            || !TryReadCache(context.Request.Headers, out var useCache, out wrong))
         {
             await context.WriteErrorAsync(wrong);
             return;
         }
 
-        if (!limits.TryEnter(caller, EstimateFor(caller, operation, head), out var permit, out var refusal))
+        if (!limits.TryEnter(caller, caller.TokensPerMinute is null ? 0 : pipeline.EstimateOf(operation, head), out var permit, out var refusal))
         {
             await context.WriteErrorAsync(refusal);
             return;
@@ -83,6 +85,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
                 MayUse = caller.MayUse,
                 Priority = priority,
                 Timeout = timeout,
+                UseCache = useCache,
                 IdempotencyKey = headers["idempotency-key"],
                 OpenAIBeta = headers["openai-beta"],
                 AnthropicBeta = headers["anthropic-beta"],
@@ -92,11 +95,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
         }
     }
 
-    // What nobody counts needs no estimate. max_tokens is none: clients ask for far more than they get.
-    private int EstimateFor(Caller caller, Operation operation, in RequestHead head) =>
-        caller.TokensPerMinute is null ? 0 : head.EstimatedInput + (operation == Operation.CountTokens ? 0 : models.MeanOutputOf(head.Model));
-
-    private Task RefuseBodyAsync(HttpContext context, BodyRefusal refusal)
+    internal static Task RefuseBodyAsync(HttpContext context, BodyRefusal refusal, BodyLimits bodies)
     {
         if (refusal is BodyRefusal.TooSlow or BodyRefusal.NoRoom)
         {
@@ -117,22 +116,27 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
     {
         var report = await pipeline.RunAsync(request, new HttpAnswer(context), context.RequestAborted);
         context.Note(request, report);
-        if (report.Deployment is not null)
-        {
-            permit.Settle(new KeyUsage
-            {
-                Model = report.Label,
-                Provider = report.Provider!,
-                InputTokens = report.Usage?.Input ?? 0,
-                OutputTokens = report.Usage?.Output ?? 0,
-                Cost = (decimal)report.Cost,
-            });
-        }
-
+        Settle(permit, report);
         if (report.Error is { } error && !context.RequestAborted.IsCancellationRequested)
         {
             HttpAnswer.Describe(context.Response, report);
             await context.WriteErrorAsync(Of(error));
+        }
+    }
+
+    /// <summary>Counts what a request used with its key. What came from the cache counts as a request that used nothing.</summary>
+    internal static void Settle(KeyPermit permit, InferenceReport report)
+    {
+        if (report.Deployment is not null || report.Cache == CacheOutcome.Hit)
+        {
+            permit.Settle(new KeyUsage
+            {
+                Model = report.Label,
+                Provider = report.Provider,
+                InputTokens = report.Usage?.Input ?? 0,
+                OutputTokens = report.Usage?.Output ?? 0,
+                Cost = (decimal)report.Cost,
+            });
         }
     }
 
@@ -187,6 +191,20 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
         }
 
         return true;
+    }
+
+    internal static bool TryReadCache(IHeaderDictionary headers, out bool? use, out ApiError error)
+    {
+        use = null;
+        error = null!;
+        if (!headers.TryGetValue("x-weir-cache", out var word))
+        {
+            return true;
+        }
+
+        use = word.ToString() switch { "on" => true, "off" => false, _ => null };
+        error = use is null ? ApiError.Malformed("x-weir-cache takes 'on' or 'off'.") : null!;
+        return use is not null;
     }
 
     // W3C Trace Context: one that cannot be understood is left out, never refused.

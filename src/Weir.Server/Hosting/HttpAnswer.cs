@@ -2,6 +2,7 @@ using System.Globalization;
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
 using Weir.Inference;
+using Weir.Inference.Caching;
 using Weir.Inference.Relay;
 
 namespace Weir.Server.Hosting;
@@ -46,6 +47,11 @@ internal sealed class HttpAnswer(HttpContext context) : IAnswer
             headers["x-weir-deployment"] = Plain(deployment);
             headers["x-weir-attempts"] = report.Attempts.ToString(CultureInfo.InvariantCulture);
             headers["x-weir-queue-ms"] = ((long)report.Queued.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
+        }
+
+        if (report.Cache is { } outcome)
+        {
+            headers["x-weir-cache"] = outcome switch { CacheOutcome.Hit => "hit", CacheOutcome.Miss => "miss", _ => "coalesced" };
         }
 
         if (report.UpstreamId is { } id)

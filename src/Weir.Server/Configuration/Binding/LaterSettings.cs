@@ -12,7 +12,6 @@ internal static class LaterSettings
     public static FrozenSet<string> Names { get; } = FrozenSet.ToFrozenSet(
     [
         "assistants",
-        "cache",
         "catalogs",
         "collections",
         "embeddings",
@@ -23,8 +22,6 @@ internal static class LaterSettings
         "tiers",
         "telemetry.capture",
         "providers.*.usage_in_stream",
-        "providers.*.limits.max_batch",
-        "routes.*.deployments.*.limits.max_batch",
         "routes.*.heartbeat",
     ]);
 

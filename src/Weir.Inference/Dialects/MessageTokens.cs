@@ -9,7 +9,7 @@ namespace Weir.Inference.Dialects;
 /// Counts the tokens of a request to <c>/v1/messages</c> where no provider can be asked to: four bytes of text each, over the system prompt,
 /// the messages and the tools; <see cref="Image"/> for an image and <see cref="Document"/> for a document that is not text.
 /// </summary>
-internal struct TokenEstimate
+internal struct MessageTokens
 {
     /// <summary>An image, in tokens: what Anthropic says that one of the largest size it does not scale down comes to.</summary>
     public const int Image = 1600;
@@ -38,7 +38,7 @@ internal struct TokenEstimate
     {
         try
         {
-            var estimate = default(TokenEstimate);
+            var estimate = default(MessageTokens);
             estimate.Body(body);
             return Math.Max(1, ((estimate._bytes + BytesPerToken - 1) / BytesPerToken) + estimate._tokens);
         }
