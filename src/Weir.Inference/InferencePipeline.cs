@@ -32,6 +32,13 @@ public sealed class InferencePipeline
         _capture = capture;
     }
 
+    /// <summary>
+    /// The tokens that a request will probably use, in and out: what its body holds and the mean of its route's answers. The client's own
+    /// bound is no estimate: clients ask for far more than they get.
+    /// </summary>
+    public int EstimateOf(Operation operation, in RequestHead head) =>
+        head.EstimatedInput + (operation == Operation.CountTokens ? 0 : _directory.MeanOutputOf(head.Model));
+
     /// <summary>Serves one request to its end.</summary>
     /// <returns>What became of it. Where <see cref="InferenceReport.Error"/> is set, nothing has been written to <paramref name="answer"/>.</returns>
     public async ValueTask<InferenceReport> RunAsync(InferenceRequest request, IAnswer answer, CancellationToken clientGone)

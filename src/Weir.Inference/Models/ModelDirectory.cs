@@ -50,7 +50,7 @@ public sealed class ModelDirectory
     public int? MaxBatchOf(string name) => _tables.Current.Find(name)?.Deployments.Min(static deployment => deployment.MaxBatch);
 
     /// <summary>The tokens that answers of a model name have had on average, recent ones counting more; 0 where it is not known.</summary>
-    public int MeanOutputOf(string name) => _tables.Current.Find(name)?.State.MeanOutput ?? 0;
+    internal int MeanOutputOf(string name) => _tables.Current.Find(name)?.State.MeanOutput ?? 0;
 
     /// <summary>Names that are near one which only its provider could judge, and did not know.</summary>
     internal async ValueTask<InferenceError> HintAsync(

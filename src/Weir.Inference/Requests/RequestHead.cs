@@ -27,5 +27,5 @@ public readonly record struct RequestHead
     public int Length { get; init; }
 
     /// <summary>A rough count of the tokens that go in: four bytes each, attachments in base64 apart.</summary>
-    public int EstimatedInput { get => field > 0 ? field : Math.Max(1, Length / TokenEstimate.BytesPerToken); init; }
+    public int EstimatedInput { get => field > 0 ? field : Math.Max(1, Length / BodyEstimate.BytesPerToken); init; }
 }

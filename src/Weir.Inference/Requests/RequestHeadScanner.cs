@@ -158,7 +158,7 @@ public static class RequestHeadScanner
             PreviousResponseValue = previousValue,
             MaxOutput = maxOutput,
             Length = body.Length,
-            EstimatedInput = TokenEstimate.Of(body),
+            EstimatedInput = BodyEstimate.Of(body),
         };
         return null;
     }

@@ -107,7 +107,7 @@ internal sealed class BatchRequestRun(InferencePipeline pipeline, KeyLimits limi
             return BatchResult.Failed(item.CustomId, ApiError.Malformed("A request of a batch cannot stream: leave \"stream\" out.", "stream"));
         }
 
-        if (!limits.TryEnter(terms.Caller, head.EstimatedInput, out var permit, out var refusal))
+        if (!limits.TryEnter(terms.Caller, pipeline.EstimateOf(operation, head), out var permit, out var refusal))
         {
             return BatchResult.Failed(item.CustomId, refusal);
         }

@@ -66,7 +66,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
             return;
         }
 
-        if (!limits.TryEnter(caller, EstimateFor(caller, head), out var permit, out var refusal))
+        if (!limits.TryEnter(caller, caller.TokensPerMinute is null ? 0 : pipeline.EstimateOf(operation, head), out var permit, out var refusal))
         {
             await context.WriteErrorAsync(refusal);
             return;
@@ -94,10 +94,6 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
             });
         }
     }
-
-    // What nobody counts needs no estimate. max_tokens is none: clients ask for far more than they get.
-    private int EstimateFor(Caller caller, in RequestHead head) =>
-        caller.TokensPerMinute is null ? 0 : head.EstimatedInput + models.MeanOutputOf(head.Model);
 
     internal static Task RefuseBodyAsync(HttpContext context, BodyRefusal refusal, BodyLimits bodies)
     {

@@ -18,6 +18,7 @@ internal sealed partial class UsageLedger(
 
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LastFlushWithin = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LastDayWithin = TimeSpan.FromMinutes(2);
     private const int MostTries = 20;
     private const int MostWriters = 256;
 
@@ -153,15 +154,20 @@ internal sealed partial class UsageLedger(
     }
 
     // A key that spends through another replica alone must still be stopped here.
-    private async Task RefreshSpendersAsync(CancellationToken cancellationToken)
+    internal async Task RefreshSpendersAsync(CancellationToken cancellationToken)
     {
         var today = Today();
+        // What others used at the end of a day is written at the beginning of the next.
+        DateOnly[] days = time.GetUtcNow().TimeOfDay < LastDayWithin ? [today.AddDays(-1), today] : [today];
         foreach (var record in ring.Table?.Records ?? [])
         {
             if (record.Spend is null) continue;
-            var document = await store.ReadAsync(Partition, DocumentKey(today, record.Id), cancellationToken);
-            if (document is not null && Read(document) is { } usage)
-                states.Of(record.Id).WithUsage(u => { u.Stored(today, Cost(usage)); return 0; });
+            foreach (var day in days)
+            {
+                var document = await store.ReadAsync(Partition, DocumentKey(day, record.Id), cancellationToken);
+                if (document is not null && Read(document) is { } usage)
+                    states.Of(record.Id).WithUsage(u => { u.Stored(day, Cost(usage)); return 0; });
+            }
         }
     }
 

@@ -12,16 +12,37 @@ internal sealed partial class ReplicaAnnouncer(IStateStore store, ReplicaView vi
     private static readonly TimeSpan Within = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(1);
 
+    private static readonly TimeSpan FirstWait = TimeSpan.FromSeconds(5);
+
+    private readonly TaskCompletionSource _known = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly string _key = ReplicaView.KeyPrefix + view.Id;
     private readonly byte[] _body = JsonSerializer.SerializeToUtf8Bytes(new { id = view.Id });
     private long _version;
     private bool _mustRead;
     private bool _away;
 
+    /// <summary>Whoever serves before it knows the others takes their part of every limit; a store that is away must not keep it from serving.</summary>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await base.StartAsync(cancellationToken);
+        try
+        {
+            await _known.Task.WaitAsync(FirstWait, time, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            LogUnknown();
+        }
+    }
+
     protected override Task ExecuteAsync(CancellationToken stoppingToken)
     {
         if (!store.IsShared)
+        {
+            _known.TrySetResult();
             return Task.CompletedTask;
+        }
+
         view.Join();
         return Task.WhenAll(AnnounceAsync(stoppingToken), FollowAsync(stoppingToken));
     }
@@ -124,7 +145,10 @@ internal sealed partial class ReplicaAnnouncer(IStateStore store, ReplicaView vi
             try
             {
                 await foreach (var step in store.WatchAsync(ReplicaView.Partition, [ReplicaView.KeyPrefix], stoppingToken))
+                {
                     view.Read(step, store.Clock.Now);
+                    _known.TrySetResult();
+                }
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -149,6 +173,9 @@ internal sealed partial class ReplicaAnnouncer(IStateStore store, ReplicaView vi
 
     [LoggerMessage(EventName = "ReplicaAway", Level = LogLevel.Warning, Message = "This replica cannot announce itself; it takes the others to be as last seen: {Reason}")]
     private partial void LogAway(string reason);
+
+    [LoggerMessage(EventName = "ReplicasUnknown", Level = LogLevel.Warning, Message = "The other replicas could not be read in time: until they are, this one takes itself to be alone.")]
+    private partial void LogUnknown();
 
     [LoggerMessage(EventName = "ReplicaAgain", Level = LogLevel.Information, Message = "This replica is announced again.")]
     private partial void LogAgain();

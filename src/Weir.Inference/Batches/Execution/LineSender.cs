@@ -32,7 +32,7 @@ internal sealed partial class LineSender(InferencePipeline pipeline, IBatchAccou
             return LineOutcome.NoRoom(UntilKnown);
         }
 
-        if (account.TryEnter(line.Head.EstimatedInput, out var permit) is { } refusal)
+        if (account.TryEnter(pipeline.EstimateOf(operation, line.Head), out var permit) is { } refusal)
         {
             return refusal.Status is 429 or 503
                 ? LineOutcome.NoRoom(refusal.RetryAfter)

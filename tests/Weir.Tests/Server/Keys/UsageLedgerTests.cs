@@ -45,6 +45,26 @@ public sealed class UsageLedgerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task RefreshSpenders_KeyThatSpendsAtAnotherReplica_IsStoppedHere()
+    {
+        var (one, other) = (new Replica(this, _store), new Replica(this, _store));
+        one.Use("key_1", "m", 1, 4m);
+        await one.Ledger.FlushAsync(CancellationToken.None);
+        await other.Ledger.RefreshSpendersAsync(CancellationToken.None);
+        other.Spent("key_1").ShouldBe(4m);
+
+        // Used just before midnight and written just after it.
+        _time.Advance(TimeSpan.FromDays(1) - _time.GetUtcNow().TimeOfDay - TimeSpan.FromSeconds(1));
+        one.Use("key_1", "m", 1, 2m);
+        await other.Ledger.RefreshSpendersAsync(CancellationToken.None);
+        _time.Advance(TimeSpan.FromSeconds(3));
+        await one.Ledger.FlushAsync(CancellationToken.None);
+        await other.Ledger.RefreshSpendersAsync(CancellationToken.None);
+
+        other.Spent("key_1").ShouldBe(6m);
+    }
+
+    [Fact]
     public async Task FlushAsync_Nothing_WritesNothing()
     {
         var replica = new Replica(this, _store);
@@ -198,9 +218,12 @@ public sealed class UsageLedgerTests : IAsyncLifetime
         {
             _states = new KeyStates(test._time);
             var ring = new KeyRing(_states);
+            ring.Publish(KeyTable.Of([Bounded], _states));
             var metrics = new KeyMetrics(test._services.GetRequiredService<IMeterFactory>(), ring);
             Ledger = new UsageLedger(store, ring, _states, metrics, test._time, Log);
         }
+
+        private static KeyRecord Bounded => new KeyRequest { Spend = new SpendLimit("month", 5m) }.ToRecord("key_1", "weir_x", DateTimeOffset.UnixEpoch);
 
         public RecordingLogger<UsageLedger> Log { get; } = new();
 

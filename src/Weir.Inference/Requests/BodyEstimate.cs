@@ -8,7 +8,7 @@ namespace Weir.Inference.Requests;
 /// sound or a file in base64, whose tokens have little to do with its bytes: it counts <see cref="AttachmentTokens"/>, which is
 /// what providers charge for a large picture, and one more for each kB.
 /// </remarks>
-internal static class TokenEstimate
+internal static class BodyEstimate
 {
     public const int BytesPerToken = 4;
     public const int Attachment = 4096;
