@@ -1,3 +1,4 @@
+using Weir.Inference.Load;
 using Weir.Inference.Routing;
 
 namespace Weir.Inference;
@@ -6,11 +7,16 @@ namespace Weir.Inference;
 public sealed class Gateway
 {
     private readonly RouteTables _tables;
+    private readonly LoadProfiles _load;
 
-    internal Gateway(RouteTables tables) => _tables = tables;
+    internal Gateway(RouteTables tables, LoadProfiles load) => (_tables, _load) = (tables, load);
 
     /// <summary>Swaps to a configuration, which has been validated. Requests under way end under the one they began with.</summary>
-    public void Apply(InferenceOptions options) => _tables.Apply(options);
+    public void Apply(InferenceOptions options)
+    {
+        _load.Apply(options.Load);
+        _tables.Apply(options);
+    }
 
     public IReadOnlyCollection<string> Routes => [.. _tables.Current.Routes.Keys];
 

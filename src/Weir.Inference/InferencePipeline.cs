@@ -1,3 +1,4 @@
+using Weir.Inference.Load;
 using Weir.Inference.Models;
 using Weir.Inference.Relay;
 using Weir.Inference.Requests;
@@ -11,12 +12,14 @@ public sealed class InferencePipeline
 {
     private readonly ModelDirectory _directory;
     private readonly ResponseDirectory _responses;
+    private readonly LoadProfiles _load;
     private readonly JourneyServices _services;
 
-    internal InferencePipeline(ModelDirectory directory, ResponseDirectory responses, JourneyServices services)
+    internal InferencePipeline(ModelDirectory directory, ResponseDirectory responses, LoadProfiles load, JourneyServices services)
     {
         _directory = directory;
         _responses = responses;
+        _load = load;
         _services = services;
     }
 
@@ -25,13 +28,14 @@ public sealed class InferencePipeline
     public async ValueTask<InferenceReport> RunAsync(InferenceRequest request, IAnswer answer, CancellationToken clientGone)
     {
         var started = _services.Time.GetTimestamp();
+        _load.Count(started);
         var report = new InferenceReport();
         try
         {
             var (route, error) = await RouteOfAsync(request, clientGone).ConfigureAwait(false);
             report.Route = route?.Name;
             report.IsConfigured = route?.IsConfigured ?? false;
-            error ??= await new Journey(_services, route!, request, answer, report, started, clientGone).RunAsync().ConfigureAwait(false);
+            error ??= await TravelAsync(route!, request, answer, report, started, clientGone).ConfigureAwait(false);
             report.Error = error is { Code: "model_not_found" } && route is { IsConfigured: false }
                 ? await _directory.HintAsync(error, route, request.MayUse, clientGone).ConfigureAwait(false)
                 : error;
@@ -49,6 +53,31 @@ public sealed class InferencePipeline
 
         _services.Metrics.Served(request, report, _services.Time.GetElapsedTime(started));
         return report;
+    }
+
+    private ValueTask<InferenceError?> TravelAsync(
+        RouteModel route, InferenceRequest request, IAnswer answer, InferenceReport report, long started, CancellationToken clientGone) =>
+        request.Head.Stream && !route.Heartbeat.IsOff
+            ? TravelBeatingAsync(route, request, answer, report, started, clientGone)
+            : new Journey(_services, route, request, answer, report, started, clientGone).RunAsync();
+
+    private async ValueTask<InferenceError?> TravelBeatingAsync(
+        RouteModel route, InferenceRequest request, IAnswer answer, InferenceReport report, long started, CancellationToken clientGone)
+    {
+        using var beating = new HeartbeatAnswer(answer, request.Operation, route.Heartbeat.Every, _services.Time, clientGone);
+        InferenceError? error = null, left = null;
+        try
+        {
+            error = await new Journey(_services, route, request, beating, report, started, clientGone).RunAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            left = await beating.EndAsync(error).ConfigureAwait(false);
+            report.Status = beating.WasEarly ? 200 : report.Status;
+            report.FailedBy ??= error?.Code;
+        }
+
+        return left;
     }
 
     private ValueTask<(RouteModel? Route, InferenceError? Error)> RouteOfAsync(InferenceRequest request, CancellationToken clientGone)

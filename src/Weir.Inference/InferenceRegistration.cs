@@ -1,7 +1,9 @@
+using System.Diagnostics.Metrics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Weir.Inference.Attempts;
+using Weir.Inference.Load;
 using Weir.Inference.Models;
 using Weir.Inference.Responses;
 using Weir.Inference.Routing;
@@ -16,18 +18,20 @@ public static class InferenceRegistration
     {
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<RouteTables>();
+        services.AddSingleton(provider => new LoadProfiles(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<IMeterFactory>()));
         services.AddSingleton<ModelCatalog>();
         services.AddSingleton<InferenceMetrics>();
         services.AddSingleton<ResponseIds>();
         services.AddSingleton<ResponseDirectory>();
         services.AddSingleton(provider => new ModelDirectory(provider.GetRequiredService<RouteTables>(), provider.GetRequiredService<ModelCatalog>()));
-        services.AddSingleton(provider => new Gateway(provider.GetRequiredService<RouteTables>()));
+        services.AddSingleton(provider => new Gateway(provider.GetRequiredService<RouteTables>(), provider.GetRequiredService<LoadProfiles>()));
         services.AddSingleton(provider => new InferencePipeline(
             provider.GetRequiredService<ModelDirectory>(),
             provider.GetRequiredService<ResponseDirectory>(),
+            provider.GetRequiredService<LoadProfiles>(),
             new JourneyServices(
                 new DeploymentPicker(provider.GetRequiredService<Random>()),
-                new RetryPolicy(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<Random>()),
+                new RetryPolicy(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<Random>(), provider.GetRequiredService<LoadProfiles>()),
                 provider.GetRequiredService<ResponseDirectory>(),
                 provider.GetRequiredService<InferenceMetrics>(),
                 provider.GetRequiredService<TimeProvider>(),

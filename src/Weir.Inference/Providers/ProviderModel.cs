@@ -21,6 +21,7 @@ public sealed class ProviderModel
             .TrimEnd('/');
         Keys = options.ApiKeys is { Count: > 0 } several ? [.. several] : [options.ApiKey];
         Headers = options.Headers is null ? [] : [.. options.Headers];
+        UsageInStream = options.UsageInStream ?? options.Dialect is not Dialect.Anthropic;
         Limits = ResolveLimits(options.Limits, preset);
         ConnectTimeout = timeouts.Connect ?? TimeSpan.FromSeconds(2);
         FirstByteTimeout = timeouts.FirstByte ?? preset?.FirstByte ?? TimeSpan.FromSeconds(60);
@@ -55,6 +56,9 @@ public sealed class ProviderModel
     public IReadOnlyList<string?> Keys { get; }
 
     public IReadOnlyList<KeyValuePair<string, string>> Headers { get; }
+
+    /// <summary>It counts the tokens of a chat stream when asked to.</summary>
+    public bool UsageInStream { get; }
 
     /// <summary>Per key, all models together.</summary>
     public AdmissionLimits Limits { get; }

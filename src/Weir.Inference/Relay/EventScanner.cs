@@ -6,12 +6,16 @@ namespace Weir.Inference.Relay;
 internal struct EventScanner(StreamEnd end)
 {
     private bool _lastEventBegan;
+    private long _deltas;
 
     /// <summary>The stream said that it is complete.</summary>
     public bool IsComplete { get; private set; }
 
     /// <summary>Null until the provider has counted.</summary>
     public TokenUsage? Usage { get; private set; }
+
+    /// <summary>What the provider counted, else an estimate of what came out, four bytes a token; null where nothing did.</summary>
+    public readonly TokenUsage? UsageOrEstimate => Usage ?? (_deltas > 0 ? new TokenUsage(0, (_deltas + 3) / 4) { IsEstimated = true } : null);
 
     /// <summary>Whether the last line seen ended an event, so that another may be written after it.</summary>
     public bool AtEventBorder { get; private set; } = true;
@@ -56,6 +60,7 @@ internal struct EventScanner(StreamEnd end)
             return;
         }
 
+        _deltas += DeltaLength.Of(data);
         if (data.IndexOf("\"usage\""u8) >= 0 && TokenUsage.TryFind(data, out var usage))
         {
             Usage = usage;

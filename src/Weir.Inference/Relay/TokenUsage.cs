@@ -7,6 +7,9 @@ public readonly record struct TokenUsage(long Input, long Output)
 {
     private const int LongestUsage = 4096;
 
+    /// <summary>Nobody counted: it is ours from the bytes that went by.</summary>
+    public bool IsEstimated { get; init; }
+
     public long Total => Input + Output;
 
     /// <summary>Finds the last <c>"usage": {…}</c> in a piece of JSON or of an event; false where there is none that is whole.</summary>

@@ -18,6 +18,9 @@ internal sealed class RouteModel(
     /// <summary>Whether a higher order takes what the lower ones have no room for.</summary>
     public bool Overflow { get; } = overflow;
 
+    /// <summary>How often the client of a stream hears that it is still alive.</summary>
+    public Rhythm Heartbeat { get; init; }
+
     public RouteState State { get; } = state;
 
     /// <summary>It stands in the configuration, as opposed to being implied by provider/model.</summary>
@@ -25,7 +28,7 @@ internal sealed class RouteModel(
 
     /// <summary>The same with one of its deployments alone, or with another one.</summary>
     public RouteModel NarrowedTo(DeploymentModel deployment) =>
-        Deployments is [var only] && only == deployment ? this : new(Name, [deployment], Balance, Timeout, Overflow, State, IsConfigured);
+        Deployments is [var only] && only == deployment ? this : new(Name, [deployment], Balance, Timeout, Overflow, State, IsConfigured) { Heartbeat = Heartbeat };
 }
 
 /// <summary>What outlives a reload for one route.</summary>

@@ -95,7 +95,10 @@ internal sealed class RouteTables(TimeProvider time) : IDisposable
             options.Timeout ?? RouteModel.DefaultTimeout,
             options.Overflow ?? false,
             _routes.GetOrAdd(name, static _ => new RouteState()),
-            isConfigured: true);
+            isConfigured: true)
+        {
+            Heartbeat = options.Heartbeat ?? Rhythm.Off,
+        };
     }
 
     private RouteModel Direct(ProviderModel provider, string model) => new(

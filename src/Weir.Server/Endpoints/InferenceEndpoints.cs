@@ -17,6 +17,9 @@ namespace Weir.Server.Endpoints;
 /// <summary>The OpenAI dialect: reads a request, lets the gateway serve it, and settles what it used with its key.</summary>
 internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirectory models, KeyLimits limits, BodyLimits bodies)
 {
+    private const string SessionHeader = "x-weir-session";
+    private const int LongestSession = 256;
+
     public static void Map(IEndpointRouteBuilder app)
     {
         var services = app.ServiceProvider;
@@ -81,6 +84,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
                 Timeout = timeout,
                 IdempotencyKey = headers["idempotency-key"],
                 OpenAIBeta = headers["openai-beta"],
+                Session = headers[SessionHeader],
                 TraceParent = TraceParentOf(headers),
             });
         }
@@ -164,6 +168,12 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
             }
 
             timeout = span;
+        }
+
+        if (headers.TryGetValue(SessionHeader, out var session) && (session.ToString().Length is 0 or > LongestSession || !IsPlain(session.ToString())))
+        {
+            error = ApiError.Malformed($"x-weir-session takes 1 to {LongestSession} plain characters, such as an id of a conversation.");
+            return false;
         }
 
         if (headers.TryGetValue("openai-beta", out var beta) && !IsPlain(beta.ToString()))

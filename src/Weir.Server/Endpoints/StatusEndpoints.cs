@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Weir.Inference.Load;
 using Weir.Server.Configuration;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
@@ -34,6 +35,7 @@ internal static class StatusEndpoints
             Keys = context.Service<KeyRing>().Table?.Records.Count ?? 0,
             State = new StateReport(health.Kind, health.Available, health.Warnings),
             Dependencies = readiness.Dependencies,
+            Load = LoadReport.Of(context.Service<LoadProfiles>()),
             Providers = [.. options.Providers.Keys.Order(StringComparer.Ordinal)],
             Routes = [.. options.Routes.Keys.Order(StringComparer.Ordinal)],
         });
@@ -65,9 +67,18 @@ internal sealed record StatusReport
 
     public required IReadOnlyDictionary<string, DependencyHealth> Dependencies { get; init; }
 
+    public required LoadReport Load { get; init; }
+
     public required IReadOnlyList<string> Providers { get; init; }
 
     public required IReadOnlyList<string> Routes { get; init; }
+}
+
+/// <param name="Profile"><c>conservative</c>, <c>balanced</c> or <c>aggressive</c>.</param>
+/// <param name="RequestsPerSecond">Of the last 10 s.</param>
+internal sealed record LoadReport(string Profile, double RequestsPerSecond)
+{
+    public static LoadReport Of(LoadProfiles load) => new(LoadProfiles.NameOf(load.Now.Name), load.Rate);
 }
 
 /// <param name="Kind"><c>sqlite</c>, <c>redis</c> or <c>memory</c>.</param>

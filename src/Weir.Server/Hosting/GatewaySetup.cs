@@ -38,6 +38,7 @@ internal static class GatewaySetup
     {
         Providers = options.Providers,
         Routes = options.Routes,
+        Load = options.Load,
         Prices = options.Prices,
     };
 }

@@ -18,16 +18,13 @@ internal static class LaterSettings
         "collections",
         "embeddings",
         "kinds",
-        "load",
         "nodes",
         "pools",
         "tiers",
         "telemetry.capture",
-        "providers.*.usage_in_stream",
         "providers.*.limits.max_batch",
         "routes.*.deployments.*.limits.max_batch",
         "routes.*.drop_params",
-        "routes.*.heartbeat",
         "routes.*.deployments.*.max_output",
     ]);
 
@@ -36,8 +33,6 @@ internal static class LaterSettings
     [
         "providers.*.dialect=anthropic",
         "providers.*.preset=anthropic",
-        "routes.*.balance=affinity",
-        "routes.*.balance=latency",
     ]);
 
     public static bool HasWord(string pattern, string word) => Words.Contains($"{pattern}={word}");
