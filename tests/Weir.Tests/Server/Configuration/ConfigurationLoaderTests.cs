@@ -106,8 +106,6 @@ public sealed class ConfigurationLoaderTests : IDisposable
     [Theory]
     [InlineData("""{ "routes": { "r": { "deployments": [ { "provider": "a", "model": "m", "max_output": 1 } ] } } }""", "routes.r.deployments[0].max_output")]
     [InlineData("""{ "routes": { "r": { "deployments": [ { "provider": "a", "model": "m" } ], "drop_params": true } } }""", "routes.r.drop_params")]
-    [InlineData("""{ "routes": { "r": { "deployments": [ { "provider": "a", "model": "m" } ], "heartbeat": "off" } } }""", "routes.r.heartbeat")]
-    [InlineData("""{ "routes": { "r": { "deployments": [ { "provider": "a", "model": "m" } ], "balance": "affinity" } } }""", "routes.r.balance")]
     [InlineData("""{ "telemetry": { "capture": { } } }""", "telemetry.capture")]
     [InlineData("""{ "providers": { "a": { "preset": "anthropic" } } }""", "providers.a.preset")]
     [InlineData("""{ "providers": { "a": { "dialect": "anthropic", "base_url": "http://a/v1" } } }""", "providers.a.dialect")]
