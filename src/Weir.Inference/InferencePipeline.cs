@@ -1,3 +1,5 @@
+using Weir.Inference.Caching;
+using Weir.Inference.Embeddings;
 using Weir.Inference.Load;
 using Weir.Inference.Models;
 using Weir.Inference.Relay;
@@ -14,13 +16,20 @@ public sealed class InferencePipeline
     private readonly ResponseDirectory _responses;
     private readonly LoadProfiles _load;
     private readonly JourneyServices _services;
+    private readonly Journeys _journeys;
+    private readonly CachedJourneys _cached;
+    private readonly EmbeddingJourneys _embeddings;
 
-    internal InferencePipeline(ModelDirectory directory, ResponseDirectory responses, LoadProfiles load, JourneyServices services)
+    internal InferencePipeline(
+        ModelDirectory directory, ResponseDirectory responses, LoadProfiles load, Journeys journeys, CachedJourneys cached, EmbeddingJourneys embeddings)
     {
         _directory = directory;
         _responses = responses;
         _load = load;
-        _services = services;
+        _services = journeys.Services;
+        _journeys = journeys;
+        _cached = cached;
+        _embeddings = embeddings;
     }
 
     /// <summary>Serves one request to its end.</summary>
@@ -52,6 +61,7 @@ public sealed class InferencePipeline
         }
 
         _services.Metrics.Served(request, report, _services.Time.GetElapsedTime(started));
+        InferenceTracing.Served(request, report);
         return report;
     }
 
@@ -59,7 +69,7 @@ public sealed class InferencePipeline
         RouteModel route, InferenceRequest request, IAnswer answer, InferenceReport report, long started, CancellationToken clientGone) =>
         request.Head.Stream && !route.Heartbeat.IsOff
             ? TravelBeatingAsync(route, request, answer, report, started, clientGone)
-            : new Journey(_services, route, request, answer, report, started, clientGone).RunAsync();
+            : ServeAsync(route, request, answer, report, started, clientGone);
 
     private async ValueTask<InferenceError?> TravelBeatingAsync(
         RouteModel route, InferenceRequest request, IAnswer answer, InferenceReport report, long started, CancellationToken clientGone)
@@ -68,7 +78,7 @@ public sealed class InferencePipeline
         InferenceError? error = null, left = null;
         try
         {
-            error = await new Journey(_services, route, request, beating, report, started, clientGone).RunAsync().ConfigureAwait(false);
+            error = await ServeAsync(route, request, beating, report, started, clientGone).ConfigureAwait(false);
         }
         finally
         {
@@ -79,6 +89,12 @@ public sealed class InferencePipeline
 
         return left;
     }
+
+    private ValueTask<InferenceError?> ServeAsync(
+        RouteModel route, InferenceRequest request, IAnswer answer, InferenceReport report, long started, CancellationToken clientGone) =>
+        request.Operation == Operation.Embeddings ? _embeddings.RunAsync(route, request, answer, report, started, clientGone)
+        : _cached.Concern(request) ? _cached.RunAsync(route, request, answer, report, started, clientGone)
+        : _journeys.RunAsync(route, request, answer, report, started, clientGone);
 
     private ValueTask<(RouteModel? Route, InferenceError? Error)> RouteOfAsync(InferenceRequest request, CancellationToken clientGone)
     {

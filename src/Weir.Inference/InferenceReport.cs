@@ -1,3 +1,4 @@
+using Weir.Inference.Caching;
 using Weir.Inference.Relay;
 using Weir.Inference.Routing;
 
@@ -47,6 +48,12 @@ public sealed class InferenceReport
 
     /// <summary>The provider's id of the request; null where it gave none.</summary>
     public string? UpstreamId { get; internal set; }
+
+    /// <summary>The client's fields that were left out, because where the request went cannot express them.</summary>
+    public IReadOnlyList<string> Dropped { get; internal set; } = [];
+
+    /// <summary>What the cache, or the same request under way, had to do with it; null: nothing.</summary>
+    public CacheOutcome? Cache { get; internal set; }
 
     /// <summary>The HTTP status of the answer; 499 where the client left before it.</summary>
     public int Status { get; internal set; }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Weir.Inference.Measuring;
 using Weir.Inference.Attempts;
 using Weir.Inference.Requests;
 using Weir.Inference.Routing;
@@ -12,7 +13,8 @@ public static class InferenceTracing
 
     private static readonly ActivitySource Source = new(SourceName);
 
-    internal static Activity? StartAttempt(DeploymentModel target, InferenceRequest request)
+    /// <summary>One attempt at a provider: a child of the request's span that lasts to the end of its answer.</summary>
+    internal static Activity? StartAttempt(DeploymentModel target, InferenceRequest request, int attempt, TimeSpan queued)
     {
         if (!Source.HasListeners())
         {
@@ -20,24 +22,88 @@ public static class InferenceTracing
         }
 
         var activity = Source.StartActivity($"{request.Operation.Name} {target.Model}", ActivityKind.Client);
-        activity?.SetTag("gen_ai.operation.name", request.Operation.Name);
-        activity?.SetTag("gen_ai.provider.name", target.Provider.Name);
-        activity?.SetTag("gen_ai.request.model", target.Model);
-        activity?.SetTag("server.address", target.UriOf(request.Operation).Host);
+        if (activity is { IsAllDataRequested: true })
+        {
+            activity.SetTag("gen_ai.operation.name", request.Operation.Name);
+            activity.SetTag("gen_ai.provider.name", target.Provider.TelemetryName);
+            activity.SetTag("gen_ai.request.model", target.Model);
+            activity.SetTag("server.address", target.Provider.Host);
+            activity.SetTag("server.port", target.Provider.Port);
+            activity.SetTag("weir.provider", target.Provider.Name);
+            activity.SetTag("weir.attempt", attempt);
+            activity.SetTag("weir.queued_ms", queued.TotalMilliseconds);
+        }
+
         return activity;
     }
 
-    internal static void End(Activity? activity, in AttemptOutcome outcome)
+    /// <summary>Ends the span of an attempt that gave no answer.</summary>
+    internal static void Failed(Activity? activity, Failure failure)
     {
         if (activity is null)
         {
             return;
         }
 
-        if (outcome.Failure is { } failure)
+        var kind = AttemptOutcomes.NameOf(failure.Class);
+        activity.SetTag("error.type", kind);
+        if (failure.Status > 0)
         {
-            activity.SetTag("error.type", failure.Class.ToString());
-            activity.SetStatus(ActivityStatusCode.Error, failure.Class.ToString());
+            activity.SetTag("http.response.status_code", failure.Status);
+        }
+
+        activity.SetStatus(ActivityStatusCode.Error, kind);
+        activity.Dispose();
+    }
+
+    /// <summary>Says what an answered attempt has come to; its owner ends the span.</summary>
+    internal static void Answered(Activity? activity, InferenceReport report, TimeSpan firstEvent, bool isStream)
+    {
+        if (activity is not { IsAllDataRequested: true })
+        {
+            return;
+        }
+
+        activity.SetTag("http.response.status_code", report.Status);
+        Describe(activity, report);
+        if (isStream)
+        {
+            activity.SetTag("gen_ai.response.time_to_first_chunk", firstEvent.TotalSeconds);
+        }
+
+        if (report.FailedBy is { } kind)
+        {
+            activity.SetTag("error.type", kind);
+            activity.SetStatus(ActivityStatusCode.Error, kind);
+        }
+    }
+
+    /// <summary>Says on the request's own span, which the host made, what became of it.</summary>
+    internal static void Served(InferenceRequest request, InferenceReport report)
+    {
+        if (Activity.Current is not { IsAllDataRequested: true } activity)
+        {
+            return;
+        }
+
+        activity.SetTag("gen_ai.operation.name", request.Operation.Name);
+        activity.SetTag("gen_ai.request.model", report.Label);
+        activity.SetTag("weir.deployment", report.Deployment);
+        activity.SetTag("weir.attempts", report.Attempts);
+        activity.SetTag("weir.queued_ms", report.Queued.TotalMilliseconds);
+        Describe(activity, report);
+        if (report.FailedBy is { } kind)
+        {
+            activity.SetTag("error.type", kind);
+        }
+    }
+
+    private static void Describe(Activity activity, InferenceReport report)
+    {
+        if (report.Usage is { } usage)
+        {
+            activity.SetTag("gen_ai.usage.input_tokens", usage.Input);
+            activity.SetTag("gen_ai.usage.output_tokens", usage.Output);
         }
     }
 }

@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Weir.Flow.Admission;
 using Weir.Inference.Attempts;
+using Weir.Inference.Dialects;
 using Weir.Inference.Relay;
 using Weir.Inference.Requests;
 using Weir.Inference.Responses;
@@ -22,65 +24,97 @@ internal sealed partial class Journey(
 {
     private readonly Trail _trail = new();
 
+    // Of the attempt under way; null where nobody listens.
+    private Activity? _span;
+
+    // The request as the last deployment that was chosen takes it; null where that is what the client sent.
+    private TranslatedRequest? _translated;
+
     // Queueing, waits and attempts all count against it.
     private TimeSpan Remaining => (request.Timeout ?? route.Timeout) - services.Time.GetElapsedTime(started);
 
     /// <returns>Null: answered, or nobody is left to answer.</returns>
     public async ValueTask<InferenceError?> RunAsync()
     {
-        while (true)
+        try
         {
-            var (target, again) = Choose();
-            if (target is null)
+            while (true)
             {
-                return Exhausted.Explain(route, _trail, Remaining);
-            }
-
-            if (again.Wait > TimeSpan.Zero)
-            {
-                await Task.Delay(again.Wait, services.Time, clientGone).ConfigureAwait(false);
-            }
-
-            report.At(target);
-            var admission = await target.State.Lane.EnterAsync(Ticket(again), clientGone).ConfigureAwait(false);
-            if (admission.Refusal is { } refusal)
-            {
-                if (Exhausted.Explain(target, refusal) is { } final)
+                var (target, again) = Choose();
+                if (target is null)
                 {
-                    return final;
+                    return Exhausted.Explain(route, _trail, Remaining);
                 }
 
-                // Paused meanwhile: there may be another deployment, or else there is a wait to decide on.
-                continue;
-            }
+                if (again.Wait > TimeSpan.Zero)
+                {
+                    await Task.Delay(again.Wait, services.Time, clientGone).ConfigureAwait(false);
+                }
 
-            using var permit = admission.Permit!;
-            report.Queued += permit.Waited;
-            if (!target.State.TryPass(out var pass))
-            {
-                permit.Release(AdmissionSignal.Neutral, actualTokens: 0);
-                continue;
-            }
+                report.At(target);
+                switch (Express(target, out var inexpressible))
+                {
+                    case Rendition.Impossible when inexpressible!.Status == 422:
+                        Fail(target, new Failure(FailureClass.Inexpressible, inexpressible.Message) { Error = inexpressible });
+                        continue;
+                    case Rendition.Impossible:
+                        return inexpressible;
+                    case Rendition.Estimated:
+                        await EstimateAsync().ConfigureAwait(false);
+                        return null;
+                }
 
-            using var clock = new AttemptClock(services.Time, Remaining, clientGone);
-            var outcome = await AttemptAsync(target, clock).ConfigureAwait(false);
-            if (outcome.Answer is { } upstream)
-            {
-                pass.Succeeded();
-                target.State.Answered();
-                await RelayAsync(target, upstream, clock, permit).ConfigureAwait(false);
-                return null;
-            }
+                var admission = await target.State.Lane.EnterAsync(Ticket(again), clientGone).ConfigureAwait(false);
+                if (admission.Refusal is { } refusal)
+                {
+                    if (Exhausted.Explain(target, refusal) is { } final)
+                    {
+                        return final;
+                    }
 
-            var failure = outcome.Failure!;
-            target.State.Failed(failure, pass, permit, isRepeat: again.Deployment >= 0);
-            var (isFinal, error) = await ConcludeAsync(target, failure).ConfigureAwait(false);
-            if (isFinal)
-            {
-                return error;
-            }
+                    // Paused meanwhile: there may be another deployment, or else there is a wait to decide on.
+                    continue;
+                }
 
-            Note(target, failure);
+                using var permit = admission.Permit!;
+                report.Queued += permit.Waited;
+                if (!target.State.TryPass(out var pass))
+                {
+                    permit.Release(AdmissionSignal.Neutral, actualTokens: 0);
+                    continue;
+                }
+
+                using var clock = new AttemptClock(services.Time, Remaining, clientGone);
+                var outcome = await AttemptAsync(target, clock).ConfigureAwait(false);
+                if (outcome.Failure is { } missing && TurnsOutWithoutResponses(target, missing, clock))
+                {
+                    outcome = Express(target, out inexpressible) == Rendition.Translated
+                        ? await AttemptAsync(target, clock).ConfigureAwait(false)
+                        : new AttemptOutcome(new Failure(FailureClass.Inexpressible, inexpressible!.Message) { Status = missing.Status, Error = inexpressible });
+                }
+
+                if (outcome.Answer is { } upstream)
+                {
+                    pass.Succeeded();
+                    target.State.Answered();
+                    await RelayAsync(target, upstream, clock, permit).ConfigureAwait(false);
+                    return null;
+                }
+
+                var failure = outcome.Failure!;
+                target.State.Failed(failure, pass, permit, isRepeat: again.Deployment >= 0);
+                var (isFinal, error) = await ConcludeAsync(target, failure).ConfigureAwait(false);
+                if (isFinal)
+                {
+                    return error;
+                }
+
+                Note(target, failure);
+            }
+        }
+        finally
+        {
+            _translated?.Dispose();
         }
     }
 
@@ -96,13 +130,62 @@ internal sealed partial class Journey(
         return (again.Deployment < 0 ? null : route.Deployments[again.Deployment], again);
     }
 
+    // Before anybody waits: what a deployment's dialect cannot say is the next one's to answer, and touches neither breaker nor budget.
+    private Rendition Express(DeploymentModel target, out InferenceError? error)
+    {
+        error = null;
+        var rendition = Translations.Of(request, target, out var translation);
+        if (rendition == Rendition.Verbatim || _translated?.Target == target.Name)
+        {
+            return rendition;
+        }
+
+        _translated?.Dispose();
+        _translated = null;
+        if (translation is null)
+        {
+            error = rendition == Rendition.Impossible ? Impossible(target) : null;
+            return rendition;
+        }
+
+        (_translated, error) = TranslatedRequest.Make(translation, request, route, target);
+        return error is null ? rendition : Rendition.Impossible;
+    }
+
+    private InferenceError Impossible(DeploymentModel target) =>
+        request.Pin is null ? Translations.Impossible(request.Operation, target) : ResponseDirectory.Unsupported(target, request);
+
+    // Chat is asked for instead, at once: that is no retry, and nothing is held against the deployment.
+    private bool TurnsOutWithoutResponses(DeploymentModel target, Failure failure, AttemptClock clock)
+    {
+        if (request.Operation != Operation.Responses || request.Pin is not null || target.Provider.HasResponses || Asked(target) is not null
+            || ResponseDirectory.AbsenceOf(failure, pin: null) != Absence.Api)
+        {
+            return false;
+        }
+
+        target.State.Provider.Responses.Set();
+        return !clock.Token.IsCancellationRequested;
+    }
+
+    private async ValueTask EstimateAsync()
+    {
+        report.Status = 200;
+        var body = TokenEstimate.Answer(request.Body.Span);
+        answer.Begin(new AnswerHead(200, "application/json", body.Length, report));
+        await answer.Body.WriteAsync(body, clientGone).ConfigureAwait(false);
+    }
+
     private AdmissionTicket Ticket(RetryDecision again) => new(
         request.Priority,
-        // What a provider keeps was made and paid for before.
-        request.Stored is null ? request.Head.EstimatedInput + route.State.MeanOutput : 0,
+        // What a provider keeps was made and paid for before, and counting makes nothing.
+        request.Stored is null && request.Operation != Operation.CountTokens ? request.Head.EstimatedInput + route.State.MeanOutput : 0,
         Remaining,
         again.AtHead,
         LeavesOnPause: again.Deployment < 0 && route.Deployments.Length > 1);
+
+    // A deployment that speaks the client's dialect may have been chosen after one that does not.
+    private TranslatedRequest? Asked(DeploymentModel target) => _translated?.Target == target.Name ? _translated : null;
 
     private async ValueTask<AttemptOutcome> AttemptAsync(DeploymentModel target, AttemptClock clock)
     {
@@ -110,13 +193,17 @@ internal sealed partial class Journey(
         report.Attempts++;
         target.State.Provider.Budget.CountRequest();
         target.State.Sent();
-        using var activity = InferenceTracing.StartAttempt(target, request);
-        var outcome = await Attempt.SendAsync(target, request, clock, services.Time).ConfigureAwait(false);
-        services.Metrics.Attempted(target, outcome.Failure?.Class);
-        InferenceTracing.End(activity, outcome);
+        _span = InferenceTracing.StartAttempt(target, request, _trail.Attempts, report.Queued);
+        var outcome = await Attempt.SendAsync(target, request, clock, services.Time, Asked(target)).ConfigureAwait(false);
         if (route.Balance == Balance.Latency)
         {
             Measure(target, outcome, clock);
+        }
+
+        if (outcome.Failure is { } failure)
+        {
+            services.Metrics.Failed(target, request, failure.Class, route.IsConfigured, clock.Elapsed);
+            InferenceTracing.Failed(_span, failure);
         }
 
         return outcome;
@@ -154,24 +241,24 @@ internal sealed partial class Journey(
                 case Absence.Api:
                     return (true, ResponseDirectory.Unsupported(target, request));
                 case Absence.Response:
-                    return (true, await PassOnAsync(ResponseDirectory.Rename(failure, pin)).ConfigureAwait(false));
+                    return (true, await PassOnAsync(target, ResponseDirectory.Rename(failure, pin)).ConfigureAwait(false));
             }
 
             failure = failure.Class == FailureClass.Client ? ResponseDirectory.Rename(failure, pin) : failure;
         }
 
-        return failure.Class == FailureClass.Client ? (true, await PassOnAsync(failure).ConfigureAwait(false)) : (false, null);
+        return failure.Class == FailureClass.Client ? (true, await PassOnAsync(target, failure).ConfigureAwait(false)) : (false, null);
     }
 
     // The provider's answer is the client's; where there is nothing of it to pass on, we say what it was.
-    private async ValueTask<InferenceError?> PassOnAsync(Failure failure)
+    private async ValueTask<InferenceError?> PassOnAsync(DeploymentModel target, Failure failure)
     {
         report.Status = failure.Status;
         report.FailedBy = "client";
         report.ClientAtFault = true;
-        if (failure.Body.IsEmpty)
+        if (failure.Body.IsEmpty || target.Provider.Dialect != request.Operation.Dialect)
         {
-            return new InferenceError(failure.Status, "provider_rejected", failure.Message) { ShouldRetry = false };
+            return ProviderError.Parse(failure.Body.Span).ToInferenceError(failure);
         }
 
         answer.Begin(new AnswerHead(failure.Status, failure.ContentType, failure.Body.Length, report));
@@ -182,6 +269,11 @@ internal sealed partial class Journey(
     private void Note(DeploymentModel target, Failure failure)
     {
         LogAttemptFailed(services.Logger, target.Name, failure.Class, failure.Status, _trail.Attempts);
+        Fail(target, failure);
+    }
+
+    private void Fail(DeploymentModel target, Failure failure)
+    {
         var ready = services.Time.GetTimestamp() + (long)(services.Retries.Backoff(failure, _trail).TotalSeconds * services.Time.TimestampFrequency);
         _trail.Failed(Array.IndexOf(route.Deployments, target), route.Deployments.Length, failure, ready);
     }
@@ -189,14 +281,27 @@ internal sealed partial class Journey(
     private async ValueTask RelayAsync(DeploymentModel target, UpstreamAnswer upstream, AttemptClock clock, AdmissionPermit permit)
     {
         using var answering = upstream;
+        using var span = _span;
         report.FirstEvent = upstream.FirstEvent;
         report.Status = upstream.Status;
         report.UpstreamId = UpstreamId.Of(upstream.Headers);
+        if (Asked(target) is { } translated)
+        {
+            report.Dropped = translated.Dropped;
+            var relay = new TranslatedRelay(translated.Operation, request.Operation, target, answer, clock);
+            Settle(target, upstream, clock, permit, await relay.RelayAsync(upstream, translated.BeginAnswer(services.Time.GetUtcNow()), report).ConfigureAwait(false));
+            return;
+        }
+
         using var ids = request.Operation == Operation.Responses && !upstream.IsPacked ? services.Responses.RewriterFor(target, request) : null;
         var counts = StreamUsage.IsAddedTo(request, target) ? new UsageChunkFilter() : null;
-        var (end, usage) = await AnswerRelay.RelayAsync(
-            upstream, request.Operation, ids, counts, answer, report, clock, target.Provider.IdleTimeout, target.Provider.Name).ConfigureAwait(false);
+        Settle(target, upstream, clock, permit, await AnswerRelay.RelayAsync(
+            upstream, request.Operation, ids, counts, answer, report, clock, target.Provider.IdleTimeout, target.Provider.Name).ConfigureAwait(false));
+    }
 
+    private void Settle(DeploymentModel target, UpstreamAnswer upstream, AttemptClock clock, AdmissionPermit permit, (RelayEnd End, TokenUsage? Usage) relayed)
+    {
+        var (end, usage) = relayed;
         if (usage is { IsEstimated: true } rough)
         {
             usage = rough with { Input = request.Head.EstimatedInput };
@@ -219,12 +324,15 @@ internal sealed partial class Journey(
             case RelayEnd.ClientGone:
                 report.ClientLeft();
                 break;
-            case RelayEnd.BrokenOff or RelayEnd.Silent:
-                report.FailedBy = end == RelayEnd.Silent ? "stream_silent" : "stream_broken";
+            case RelayEnd.BrokenOff or RelayEnd.Silent or RelayEnd.Failed:
+                report.FailedBy = end switch { RelayEnd.Silent => "stream_silent", RelayEnd.Failed => "stream_failed", _ => "stream_broken" };
                 target.State.CountFailure();
                 LogBroken(services.Logger, target.Name, end);
                 break;
         }
+
+        services.Metrics.Answered(target, request, report, end, upstream.IsStream ? upstream.FirstEvent : null, clock.Elapsed);
+        InferenceTracing.Answered(_span, report, upstream.FirstEvent, upstream.IsStream);
     }
 
     [LoggerMessage(EventId = 211, EventName = "AttemptFailed", Level = LogLevel.Information, Message = "Attempt {Attempt} at {Deployment} failed: {Class} (status {Status})")]

@@ -4,12 +4,15 @@ using Microsoft.AspNetCore.Http.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Weir.Inference.Batches;
+using Weir.Server.Batches;
 using Weir.Server.Configuration;
 using Weir.Server.Endpoints;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
 using Weir.Server.Observability;
 using Weir.Server.Observability.Logging;
+using Weir.Server.Providers;
 using Weir.Server.Responses;
 using Weir.State;
 
@@ -33,6 +36,9 @@ internal static class WeirServer
         builder.Services.AddKeys(setup);
         builder.Services.AddGateway();
         builder.Services.AddResponses();
+        builder.Services.AddBatchAccounts();
+        builder.Services.AddBatches();
+        builder.Services.AddProviderDesk();
         builder.Services.AddObservability(setup);
         builder.Services.AddOpenApiDocument();
         setup.Customize?.Invoke(builder);
@@ -45,7 +51,11 @@ internal static class WeirServer
         app.MapStatus();
         app.MapKeys();
         app.MapUsage();
+        app.MapProviders();
+        app.MapHistory();
         app.MapGateway();
+        app.MapFiles();
+        app.MapBatches();
         app.MapOpenApiDocument();
         setup.Map?.Invoke(app);
         return app;

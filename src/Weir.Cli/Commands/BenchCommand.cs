@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Text.Json;
 using Weir.Cli.Load;
@@ -36,7 +37,7 @@ internal static class BenchCommand
         Bound(most, 1, 1_000_000);
         success.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<double>() is not (>= 0 and <= 1)) result.AddError("--success-below takes a share from 0 to 1, such as 0.999.");
+            if (FigureOf(result) is < 0 or > 1) result.AddError("--success-below takes a share from 0 to 1, such as 0.999.");
         });
         url.Validators.Add(result =>
         {
@@ -116,11 +117,15 @@ internal static class BenchCommand
         if (isWatched) await error.WriteLineAsync();
     }
 
+    // Null: not given, or no number, which is told without us.
+    private static double? FigureOf(OptionResult result) =>
+        result.Tokens is [var token, ..] && double.TryParse(token.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var figure) ? figure : null;
+
     private static bool IsHttp(string? text) => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https";
 
     private static void Bound(Option<int> option, int least, int most) => option.Validators.Add(result =>
     {
-        if (result.Tokens.Count > 0 && result.GetValueOrDefault<int>() is var value && (value < least || value > most))
+        if (FigureOf(result) is { } value && (value < least || value > most))
             result.AddError($"{option.Name} takes a number from {least} to {most}.");
     });
 
@@ -129,7 +134,7 @@ internal static class BenchCommand
         var option = new Option<double>(name) { Description = description, DefaultValueFactory = _ => value };
         option.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<double>() is not (> 0 and <= 100_000)) result.AddError($"{name} takes a number above 0, up to 100000.");
+            if (FigureOf(result) is <= 0 or > 100_000) result.AddError($"{name} takes a number above 0, up to 100000.");
         });
         return option;
     }

@@ -53,6 +53,10 @@ internal static class StatusCommand
         output.WriteLine($"  load           {status.Load.Profile}, {status.Load.RequestsPerSecond.ToString("0.#", CultureInfo.InvariantCulture)} requests a second");
         output.WriteLine($"  providers      {List(status.Providers)}");
         output.WriteLine($"  routes         {List(status.Routes)}");
+        foreach (var paused in status.Paused)
+            output.WriteLine($"  paused         {paused.Name}{(paused.Drain ? " (draining)" : "")} since {paused.Since:u}{(paused.Shared ? "" : ", on this replica alone")}");
+        foreach (var alert in status.Alerts)
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  alert          {alert.Alert} {alert.Subject} {alert.Value} (threshold {alert.Threshold}) since {alert.Since:u}"));
         output.WriteLine($"  keys           {status.Keys.ToString(CultureInfo.InvariantCulture)}");
         output.WriteLine($"  state          {status.State.Kind}{(status.State.Available ? "" : ", which does not answer")}");
         foreach (var (name, health) in status.Dependencies.OrderBy(d => d.Key, StringComparer.Ordinal))

@@ -10,7 +10,7 @@ internal static class Banner
     private static readonly Dictionary<string, string> SmallModels = new(StringComparer.OrdinalIgnoreCase)
     {
         ["openai"] = "gpt-4o-mini",
-        ["anthropic"] = "claude-3-5-haiku-latest",
+        ["anthropic"] = "claude-haiku-4-5",
         ["groq"] = "llama-3.1-8b-instant",
         ["deepseek"] = "deepseek-chat",
         ["gemini"] = "gemini-2.0-flash",

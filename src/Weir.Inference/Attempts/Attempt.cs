@@ -1,3 +1,5 @@
+using System.Text.Json;
+using Weir.Inference.Dialects;
 using Weir.Inference.Providers;
 using Weir.Inference.Relay;
 using Weir.Inference.Requests;
@@ -13,18 +15,20 @@ internal static class Attempt
 {
     // Answers up to this size are read whole before the client sees anything of them, so that one that breaks off is not the client's loss.
     private const int LargestHeld = 128 * 1024;
+    // What is translated is read whole.
+    private const int LargestTranslated = 32 * 1024 * 1024;
     private const int LargestErrorBody = 64 * 1024;
     private static readonly TimeSpan ErrorBodyTimeout = TimeSpan.FromSeconds(5);
     private const int LargestFirstEvent = 64 * 1024;
 
     public static async ValueTask<AttemptOutcome> SendAsync(
-        DeploymentModel deployment, InferenceRequest request, AttemptClock clock, TimeProvider time)
+        DeploymentModel deployment, InferenceRequest request, AttemptClock clock, TimeProvider time, TranslatedRequest? translated = null)
     {
         var provider = deployment.Provider;
         UpstreamAnswer? answer = null;
         try
         {
-            using var message = UpstreamRequest.Create(deployment, request, clock.Token);
+            using var message = UpstreamRequest.Create(deployment, request, translated, clock.Token);
             if (request.Head.Stream)
             {
                 clock.Arm(provider.FirstByteTimeout);
@@ -44,8 +48,9 @@ internal static class Attempt
 
             var failure = !response.IsSuccessStatusCode ? await ReadErrorAsync(deployment, answer, clock, time).ConfigureAwait(false)
                 : answer is { IsStream: true, IsPacked: false } ? await ReadFirstEventAsync(deployment, answer, clock, time).ConfigureAwait(false)
-                : await ReadBodyAsync(deployment, answer, clock).ConfigureAwait(false);
-            failure ??= request.Stored is null ? Impostor(deployment, request, answer, time) : null;
+                : await ReadBodyAsync(deployment, answer, clock, translated is null ? LargestHeld : LargestTranslated).ConfigureAwait(false);
+            failure ??= request.Stored is null ? Impostor(deployment, translated?.Operation ?? request.Operation, request.Head.Stream, answer, time) : null;
+            failure ??= translated is null ? null : Untranslatable(deployment, answer, translated, time);
             if (failure is not null)
             {
                 answer.Dispose();
@@ -126,21 +131,21 @@ internal static class Attempt
         return FailureClassifier.Classify(deployment.Provider, deployment.State.Key, status, data, answer.Headers, "application/json", time);
     }
 
-    private static async ValueTask<Failure?> ReadBodyAsync(DeploymentModel deployment, UpstreamAnswer answer, AttemptClock clock)
+    private static async ValueTask<Failure?> ReadBodyAsync(DeploymentModel deployment, UpstreamAnswer answer, AttemptClock clock, int most)
     {
         var provider = deployment.Provider;
         do
         {
             clock.Arm(answer.Head.IsEmpty && provider.FirstByteIsExplicit ? provider.FirstByteTimeout : provider.IdleTimeout);
         }
-        while (await answer.ReadMoreAsync(LargestHeld, clock.Token).ConfigureAwait(false));
+        while (await answer.ReadMoreAsync(most, clock.Token).ConfigureAwait(false));
 
         return answer.IsWhole && answer.ContentLength is { } announced && announced != answer.Head.Length ? Broken(provider) : null;
     }
 
     // A success that is none: a login page, an empty body, an error with status 200, or one body where a stream was asked for. Passed on,
     // it would end a client's stream in silence that looks like success.
-    private static Failure? Impostor(DeploymentModel deployment, InferenceRequest request, UpstreamAnswer answer, TimeProvider time)
+    private static Failure? Impostor(DeploymentModel deployment, Operation asked, bool stream, UpstreamAnswer answer, TimeProvider time)
     {
         if (answer.IsPacked)
         {
@@ -153,14 +158,45 @@ internal static class Attempt
             return Refused(deployment, answer.IsWhole ? head.ToArray() : [], answer, time);
         }
 
-        var asked = request.Head.Stream && request.Operation.StreamEnd != StreamEnd.None;
+        var wantsStream = stream && asked.StreamEnd != StreamEnd.None;
         var isJson = head.TrimStart(" \t\r\n"u8) is [(byte)'{', ..] && (!answer.IsWhole || head.TrimEnd(" \t\r\n"u8) is [.., (byte)'}']);
         var mayHoldBody = answer.Status is not (204 or 205);
-        return mayHoldBody && answer.IsStream == asked && (answer.IsStream || isJson) ? null
+        return mayHoldBody && answer.IsStream == wantsStream && (answer.IsStream || isJson) ? null
             : new Failure(
                 FailureClass.Broken,
                 $"Provider '{deployment.Provider.Name}' answered {answer.Status} with {(head.IsEmpty ? "no body" : answer.IsStream ? "a stream" : isJson ? "one body" : "a body that is no JSON object")} "
-                + $"where {(asked ? "a stream" : "a JSON object")} was asked for: check its base_url.");
+                + $"where {(wantsStream ? "a stream" : "a JSON object")} was asked for: check its base_url.");
+    }
+
+    // Translated before anything goes out, so that what cannot be understood is a failure like any other.
+    private static Failure? Untranslatable(DeploymentModel deployment, UpstreamAnswer answer, TranslatedRequest translated, TimeProvider time)
+    {
+        var provider = deployment.Provider;
+        if (answer.IsPacked)
+        {
+            return new Failure(FailureClass.Broken, $"Provider '{provider.Name}' packed its answer ({answer.Packing}), which it was asked not to, so that it cannot be translated.");
+        }
+
+        if (answer.IsStream)
+        {
+            return null;
+        }
+
+        if (!answer.IsWhole)
+        {
+            return new Failure(FailureClass.Broken, $"The answer of provider '{provider.Name}' is larger than {LargestTranslated / (1024 * 1024)} MB, the most that is translated.");
+        }
+
+        var output = answer.Translated = new PooledWriter(null, LargestTranslated * 4L);
+        try
+        {
+            translated.BeginAnswer(time.GetUtcNow()).Body(answer.Head, output);
+            return null;
+        }
+        catch (Exception fault) when (fault is JsonException or InvalidDataException or InvalidOperationException or FormatException or KeyNotFoundException or BodyBoundException)
+        {
+            return new Failure(FailureClass.Broken, $"Provider '{provider.Name}' answered with a body that is not what its dialect promises: check its base_url and dialect.");
+        }
     }
 
     private static Failure Broken(ProviderModel provider) =>

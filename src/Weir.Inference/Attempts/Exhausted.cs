@@ -6,6 +6,8 @@ namespace Weir.Inference.Attempts;
 /// <summary>What the client is told when no attempt is left to make.</summary>
 internal static class Exhausted
 {
+    private static readonly TimeSpan WhilePaused = TimeSpan.FromSeconds(15);
+
     /// <summary>Nothing is left to try: the last failure speaks, or what keeps everybody out.</summary>
     public static InferenceError Explain(RouteModel route, Trail trail, TimeSpan remaining)
     {
@@ -16,14 +18,14 @@ internal static class Exhausted
 
         if (trail.Last is not { } last)
         {
-            return Closed(route);
+            return Closed(route, trail);
         }
 
         var tried = trail.Attempts == 1 ? "1 attempt" : $"{trail.Attempts} attempts";
         var text = $"{last.Message}{(last.Message.EndsWith('.') ? "" : ".")} No deployment of '{route.Name}' is left to try after {tried}.";
         return last.Class switch
         {
-            FailureClass.RateLimited => new InferenceError(429, "rate_limited", text) { RetryAfter = Pause(route) ?? last.RetryAfter },
+            FailureClass.RateLimited => new InferenceError(429, "rate_limited", text) { RetryAfter = Pause(route.Deployments) ?? last.RetryAfter },
             FailureClass.KeyRefused or FailureClass.DeploymentRefused =>
                 new InferenceError(502, "provider_refused", text) { ShouldRetry = false },
             FailureClass.Absent => new InferenceError(404, "model_not_found", text) { Param = "model", ShouldRetry = false },
@@ -54,14 +56,26 @@ internal static class Exhausted
         new(504, "deadline_exceeded", $"{what} Allow more time with x-weir-timeout or the route's timeout.") { ShouldRetry = false };
 
     // Nobody may use any deployment now, and this request has tried none.
-    private static InferenceError Closed(RouteModel route)
+    private static InferenceError Closed(RouteModel route, Trail trail)
     {
-        if (route.Deployments.All(deployment => deployment.State.IsRefused))
+        var left = route.Deployments.Where((_, i) => !trail.HasFailed(i)).ToList();
+        var open = left.FindAll(deployment => deployment.State.Provider.Switch.IsOn);
+        if (open.Count == 0 && left.Count > 0)
+        {
+            return Paused(left, route.Name);
+        }
+
+        if (open.Count == 0 && trail.Inexpressible is { } inexpressible)
+        {
+            return inexpressible;
+        }
+
+        if (open.All(deployment => deployment.State.IsRefused))
         {
             return new InferenceError(502, "provider_refused", $"Every provider of '{route.Name}' refuses its key: check their api_key settings.") { ShouldRetry = false };
         }
 
-        if (Pause(route) is { } pause)
+        if (Pause(open) is { } pause)
         {
             return new InferenceError(429, "rate_limited", $"Every deployment of '{route.Name}' has been asked to pause by its provider, for longer than this request may wait.")
             {
@@ -71,13 +85,23 @@ internal static class Exhausted
 
         return new InferenceError(503, "circuit_open", $"Every deployment of '{route.Name}' has failed too often and rests for a moment.")
         {
-            RetryAfter = route.Deployments.Min(deployment => deployment.State.Breaker.OpenFor),
+            RetryAfter = open.Min(deployment => deployment.State.Breaker.OpenFor),
         };
     }
 
-    private static TimeSpan? Pause(RouteModel route)
+    private static InferenceError Paused(List<DeploymentModel> left, string route)
     {
-        var paused = route.Deployments.Select(deployment => deployment.State.Lane.PausedFor).Where(pause => pause > TimeSpan.Zero).ToList();
+        var providers = string.Join(", ", left.Select(deployment => $"'{deployment.Provider.Name}'").Distinct(StringComparer.Ordinal));
+        return new InferenceError(503, "provider_paused", $"An operator has paused every provider of '{route}' that could serve this: {providers}. POST /v1/providers/NAME/resume ends a pause.")
+        {
+            RetryAfter = WhilePaused,
+        };
+    }
+
+    private static TimeSpan? Pause(IReadOnlyCollection<DeploymentModel> deployments)
+    {
+        var paused = deployments.Where(deployment => deployment.State.Provider.Switch.IsOn)
+            .Select(deployment => deployment.State.Lane.PausedFor).Where(pause => pause > TimeSpan.Zero).ToList();
         return paused.Count == 0 ? null : paused.Min();
     }
 }

@@ -16,6 +16,9 @@ internal sealed record Failure(FailureClass Class, string Message)
 
     public string? ContentType { get; init; }
 
+    /// <summary>What a client is told where every deployment fails so; null where the class says it.</summary>
+    public InferenceError? Error { get; init; }
+
     /// <summary>The provider's id of the request; null where it gave none.</summary>
     public string? UpstreamId { get; init; }
 }

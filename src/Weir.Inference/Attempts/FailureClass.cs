@@ -30,6 +30,9 @@ public enum FailureClass
     /// <summary>The request itself is at fault; the provider's answer is the client's.</summary>
     Client,
 
+    /// <summary>The deployment's dialect cannot express the request: it was not asked.</summary>
+    Inexpressible,
+
     /// <summary>The client left.</summary>
     Cancelled,
 

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
-using System.Text.Json;
 using Weir.Inference.Providers;
 
 namespace Weir.Inference.Attempts;
@@ -58,6 +57,10 @@ internal static class FailureClassifier
 
         return false;
     }
+
+    /// <summary>What an error that a provider reports in its stream says, without secrets; null where it says nothing.</summary>
+    public static string? Said(ProviderModel provider, KeyState key, ReadOnlySpan<byte> data) =>
+        Excerpt(ProviderError.Parse(data).Message, provider, key);
 
     /// <summary>For an attempt that ended without an answer.</summary>
     public static Failure Classify(ProviderModel provider, Exception fault, AttemptClock clock)
@@ -138,68 +141,4 @@ internal static class FailureClassifier
         HttpRequestException { HttpRequestError: var error and not HttpRequestError.Unknown } => error.ToString(),
         _ => "it was lost before an answer",
     };
-}
-
-/// <summary>What a provider says in its error body.</summary>
-internal readonly record struct ProviderError(string? Message, string? Type, string? Code)
-{
-    private const int LongestText = 4096;
-
-    /// <summary>Gemini answers a bad key with 400, and so do some gateways.</summary>
-    public bool SaysKeyIsInvalid =>
-        Code is "invalid_api_key" or "API_KEY_INVALID"
-        || (Message is not null && (Message.Contains("API key not valid", StringComparison.OrdinalIgnoreCase)
-            || Message.Contains("API_KEY_INVALID", StringComparison.Ordinal)
-            || Message.Contains("invalid api key", StringComparison.OrdinalIgnoreCase)
-            || Message.Contains("incorrect api key", StringComparison.OrdinalIgnoreCase)));
-
-    /// <summary>Reads the usual shapes: <c>{"error":{…}}</c>, the same in a list, <c>{"error":"text"}</c>, <c>{"message":"text"}</c>, or plain text.</summary>
-    public static ProviderError Parse(ReadOnlySpan<byte> body)
-    {
-        if (body.IsEmpty)
-        {
-            return default;
-        }
-
-        try
-        {
-            var reader = new Utf8JsonReader(body);
-            using var document = JsonDocument.ParseValue(ref reader);
-            var root = document.RootElement;
-            if (root.ValueKind == JsonValueKind.Array && root.GetArrayLength() > 0)
-            {
-                root = root[0];
-            }
-
-            if (root.ValueKind != JsonValueKind.Object)
-            {
-                return default;
-            }
-
-            if (!root.TryGetProperty("error", out var error))
-            {
-                error = root;
-            }
-
-            return error.ValueKind == JsonValueKind.Object
-                ? new ProviderError(Text(error, "message"), Text(error, "type") ?? Text(error, "status"), Text(error, "code"))
-                : new ProviderError(error.ValueKind == JsonValueKind.String ? error.GetString() : null, null, null);
-        }
-        catch (Exception fault) when (fault is JsonException or InvalidOperationException)
-        {
-            // Not JSON, or JSON whose strings are no text. A page of HTML from some proxy in between tells a person nothing.
-            return body[0] == '<' ? default : new ProviderError(Encoding.UTF8.GetString(body[..Math.Min(body.Length, LongestText)]), null, null);
-        }
-    }
-
-    /// <summary>A status that the error itself names, as some providers do inside a stream; 0 where it names none.</summary>
-    public int StatusInCode => int.TryParse(Code, out var status) && status is >= 400 and < 600 ? status : 0;
-
-    private static string? Text(JsonElement element, string name) =>
-        !element.TryGetProperty(name, out var value) ? null : value.ValueKind switch
-        {
-            JsonValueKind.String => value.GetString(),
-            JsonValueKind.Number => value.GetRawText(),
-            _ => null,
-        };
 }

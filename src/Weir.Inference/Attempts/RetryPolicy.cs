@@ -74,7 +74,7 @@ internal sealed class RetryPolicy(TimeProvider time, Random random, LoadProfiles
     private TimeSpan? WaitFor(DeploymentModel deployment, int index, Trail trail)
     {
         var state = deployment.State;
-        if (state.IsRefused)
+        if (state.IsRefused || !state.Provider.Switch.IsOn)
         {
             return null;
         }

@@ -16,6 +16,9 @@ internal sealed class Trail
     /// <summary>The last failure; null while there was none.</summary>
     public Failure? Last { get; private set; }
 
+    /// <summary>Why the first deployment that could not express the request could not; null where none was such. Nothing was sent, so it is no failure.</summary>
+    public InferenceError? Inexpressible { get; private set; }
+
     public bool HasFailed(int deployment) => _marks is { } marks && marks[deployment].Failure is not null;
 
     public Failure? FailureAt(int deployment) => _marks?[deployment].Failure;
@@ -25,7 +28,15 @@ internal sealed class Trail
 
     public void Failed(int deployment, int deployments, Failure failure, long readyAt)
     {
-        Last = failure;
+        if (failure.Class == FailureClass.Inexpressible)
+        {
+            Inexpressible ??= failure.Error;
+        }
+        else
+        {
+            Last = failure;
+        }
+
         (_marks ??= new Mark[deployments])[deployment] = new Mark(failure, readyAt);
     }
 

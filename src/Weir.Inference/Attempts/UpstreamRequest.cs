@@ -1,7 +1,10 @@
 using System.Diagnostics;
+using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Weir.Inference.Dialects;
+using Weir.Inference.Providers;
 using Weir.Inference.Requests;
 using Weir.Inference.Responses;
 using Weir.Inference.Routing;
@@ -11,19 +14,31 @@ namespace Weir.Inference.Attempts;
 /// <summary>The request as a provider sees it: the client's body with the model's name replaced, our key, and nothing else of the client's but what is named here.</summary>
 internal static class UpstreamRequest
 {
+    /// <summary>The version of Anthropic's API that this was written against.</summary>
+    public const string AnthropicVersion = "2023-06-01";
+
     /// <param name="deployment">Where it goes.</param>
     /// <param name="request">What the client sent.</param>
+    /// <param name="translated">The same in the provider's dialect; null where that is the client's.</param>
     /// <param name="over">Cancelled when the attempt is over, whatever has been sent by then.</param>
-    public static HttpRequestMessage Create(DeploymentModel deployment, InferenceRequest request, CancellationToken over)
+    public static HttpRequestMessage Create(DeploymentModel deployment, InferenceRequest request, TranslatedRequest? translated, CancellationToken over)
     {
         var pool = deployment.State.Provider.Pool;
         var message = request is { Stored: { } call, Pin: { } pin }
             ? new HttpRequestMessage(call.Method, UriOf(deployment, call, pin))
-            : new HttpRequestMessage(HttpMethod.Post, deployment.UriOf(request.Operation)) { Content = Body(deployment, request, over) };
+            : new HttpRequestMessage(HttpMethod.Post, deployment.UriOf(translated?.Operation ?? request.Operation))
+            {
+                Content = translated is null ? Body(deployment, request, over) : new SplicedContent(translated.Body.Memory, translated.Body, default, over: over),
+            };
         message.Version = pool.Version;
         message.VersionPolicy = pool.VersionPolicy;
         var headers = message.Headers;
-        if (deployment.State.Key.Authorization is { } authorization)
+        var isAnthropic = deployment.Provider.Dialect == Dialect.Anthropic;
+        if (isAnthropic)
+        {
+            AddAnthropic(headers, deployment, request);
+        }
+        else if (deployment.State.Key.Authorization is { } authorization)
         {
             headers.TryAddWithoutValidation("authorization", authorization);
         }
@@ -35,7 +50,7 @@ internal static class UpstreamRequest
             headers.TryAddWithoutValidation("traceparent", trace);
         }
 
-        if (request.OpenAIBeta is { } beta)
+        if (!isAnthropic && request.OpenAIBeta is { } beta)
         {
             headers.TryAddWithoutValidation("openai-beta", beta);
         }
@@ -52,6 +67,20 @@ internal static class UpstreamRequest
         }
 
         return message;
+    }
+
+    private static void AddAnthropic(HttpRequestHeaders headers, DeploymentModel deployment, InferenceRequest request)
+    {
+        if (deployment.State.Key.ApiKey is { Length: > 0 } key)
+        {
+            headers.TryAddWithoutValidation("x-api-key", key);
+        }
+
+        headers.TryAddWithoutValidation("anthropic-version", request.AnthropicVersion ?? AnthropicVersion);
+        if (request.AnthropicBeta is { } beta)
+        {
+            headers.TryAddWithoutValidation("anthropic-beta", beta);
+        }
     }
 
     private static SplicedContent Body(DeploymentModel deployment, InferenceRequest request, CancellationToken over) => new(

@@ -35,10 +35,19 @@ internal sealed record TranslationTarget(string Deployment, string Model, int Ma
 {
     public const int DefaultMaxOutput = 8192;
 
+    /// <summary>The preset of the provider, since servers of one dialect differ in what they take; null where it has none.</summary>
+    public string? Preset { get; init; }
+
     private List<string>? _dropped;
 
     /// <summary>The fields that were left out, as paths in the client's body; empty where none were.</summary>
     public IReadOnlyList<string> Dropped => _dropped ?? [];
+
+    /// <summary>The same target with nothing left out yet, for a second translation on the way there.</summary>
+    public TranslationTarget Again() => new(Deployment, Model, MaxOutput, DropParams) { Preset = Preset };
+
+    /// <summary>Notes that a field has been left out.</summary>
+    public void Drop(string field) => (_dropped ??= []).Add(field);
 
     /// <summary>Notes that a field has been left out, or says why the request is refused for it.</summary>
     /// <returns>Null: left out. Else the 422 to answer with.</returns>
@@ -46,7 +55,7 @@ internal sealed record TranslationTarget(string Deployment, string Model, int Ma
     {
         if (DropParams)
         {
-            (_dropped ??= []).Add(field);
+            Drop(field);
             return null;
         }
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Weir.Flow.Coalescing;
+using Weir.Inference.Attempts;
 using Weir.Inference.Providers;
 using Weir.Inference.Routing;
 
@@ -73,10 +74,17 @@ internal sealed partial class ModelCatalog(RouteTables tables, TimeProvider time
 
     private static HttpRequestMessage Request(ProviderModel provider)
     {
-        var message = new HttpRequestMessage(HttpMethod.Get, provider.BaseUrl + "/models");
+        // Anthropic gives its list in pages, of a thousand at the most: more models than one provider has.
+        var isAnthropic = provider.Dialect == Dialect.Anthropic;
+        var message = new HttpRequestMessage(HttpMethod.Get, $"{provider.BaseUrl}/models{(isAnthropic ? "?limit=1000" : "")}");
+        if (isAnthropic)
+        {
+            message.Headers.TryAddWithoutValidation("anthropic-version", UpstreamRequest.AnthropicVersion);
+        }
+
         if (provider.Keys[0] is { Length: > 0 } key)
         {
-            message.Headers.TryAddWithoutValidation("authorization", "Bearer " + key);
+            message.Headers.TryAddWithoutValidation(isAnthropic ? "x-api-key" : "authorization", isAnthropic ? key : "Bearer " + key);
         }
 
         foreach (var (name, value) in provider.Headers)

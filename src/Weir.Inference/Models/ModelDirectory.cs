@@ -46,6 +46,9 @@ public sealed class ModelDirectory
         return route is null ? (null, error) : (new ModelEntry(name, route.IsConfigured ? "weir" : route.Deployments[0].Provider.Name), null);
     }
 
+    /// <summary>How many requests a provider behind a name takes in one batch: the smallest of its deployments'. Null where the name is neither a route nor provider/model.</summary>
+    public int? MaxBatchOf(string name) => _tables.Current.Find(name)?.Deployments.Min(static deployment => deployment.MaxBatch);
+
     /// <summary>Names that are near one which only its provider could judge, and did not know.</summary>
     internal async ValueTask<InferenceError> HintAsync(
         InferenceError error, RouteModel route, Func<string, bool>? mayUse, CancellationToken cancellationToken)

@@ -17,12 +17,27 @@ public sealed class ProviderModel
         var breaker = options.Breaker ?? new BreakerOptions();
 
         Name = name;
+        Preset = options.Preset;
+        HasResponses = options.BaseUrl is null && preset is { HasResponses: true };
+        Dialect = options.Dialect ?? preset?.Dialect ?? Dialect.OpenAI;
         BaseUrl = (options.BaseUrl ?? preset?.BaseUrl ?? throw new ArgumentException($"Provider '{name}' has neither base_url nor a known preset."))
             .TrimEnd('/');
+        var address = new Uri(BaseUrl);
+        Host = address.IdnHost;
+        Port = address.Port;
+        // Well-known names are the conventions' own: https://opentelemetry.io/docs/specs/semconv/registry/attributes/gen-ai/
+        TelemetryName = options.Preset switch
+        {
+            "xai" => "x_ai",
+            "gemini" => "gcp.gemini",
+            null => name,
+            { } known => known,
+        };
         Keys = options.ApiKeys is { Count: > 0 } several ? [.. several] : [options.ApiKey];
         Headers = options.Headers is null ? [] : [.. options.Headers];
-        UsageInStream = options.UsageInStream ?? options.Dialect is not Dialect.Anthropic;
+        UsageInStream = options.UsageInStream ?? Dialect != Dialect.Anthropic;
         Limits = ResolveLimits(options.Limits, preset);
+        MaxBatch = options.Limits?.MaxBatch ?? preset?.MaxBatch ?? ProviderPresets.DefaultMaxBatch;
         ConnectTimeout = timeouts.Connect ?? TimeSpan.FromSeconds(2);
         FirstByteTimeout = timeouts.FirstByte ?? preset?.FirstByte ?? TimeSpan.FromSeconds(60);
         FirstByteIsExplicit = timeouts.FirstByte is not null;
@@ -49,8 +64,26 @@ public sealed class ProviderModel
 
     public string Name { get; }
 
+    /// <summary>The name of its preset; null where it has none.</summary>
+    public string? Preset { get; }
+
+    /// <summary>It is known to have a Responses API, so that a 404 there is about something else.</summary>
+    public bool HasResponses { get; }
+
+    /// <summary>The language it speaks.</summary>
+    public Dialect Dialect { get; }
+
     /// <summary>Without a slash at its end.</summary>
     public string BaseUrl { get; }
+
+    /// <summary>The base URL's host, without credentials.</summary>
+    internal string Host { get; }
+
+    /// <summary>The base URL's port: a number, as tags take it, so that none is made for each request.</summary>
+    internal object Port { get; }
+
+    /// <summary>What metrics and traces call it: the conventions' name for a preset's provider, else its own.</summary>
+    internal string TelemetryName { get; }
 
     /// <summary>At least one; null stands for requests without a key.</summary>
     public IReadOnlyList<string?> Keys { get; }
@@ -62,6 +95,9 @@ public sealed class ProviderModel
 
     /// <summary>Per key, all models together.</summary>
     public AdmissionLimits Limits { get; }
+
+    /// <summary>Inputs in one embeddings call, and requests that one batch sends at once.</summary>
+    public int MaxBatch { get; }
 
     public TimeSpan ConnectTimeout { get; }
 

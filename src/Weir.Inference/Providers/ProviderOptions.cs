@@ -88,6 +88,10 @@ public sealed record LimitOptions
     /// <summary>For streamed requests: when the 95th percentile of the first event exceeds it, the working limit halves. Default: the preset's, else 2 s.</summary>
     [Range(typeof(TimeSpan), "00:00:00.001", "01:00:00")]
     public TimeSpan? LatencyTarget { get; init; }
+
+    /// <summary>Inputs in one embeddings call, and requests that one POST /v1/batch sends at once. Default: the preset's, else 100.</summary>
+    [Range(1, 100_000)]
+    public int? MaxBatch { get; init; }
 }
 
 /// <summary>How long each part of an attempt may take.</summary>

@@ -14,6 +14,11 @@ internal sealed class RefusalMark(TimeProvider time)
 
     public bool IsMarked => Volatile.Read(ref _until) != 0;
 
+    /// <summary>What is left of the rest; zero where there is none, or a probe may pass.</summary>
+    public TimeSpan RestsFor => Volatile.Read(ref _until) is var until and not 0
+        ? TimeSpan.FromSeconds(Math.Max(0, (until - time.GetTimestamp()) / (double)time.TimestampFrequency))
+        : TimeSpan.Zero;
+
     /// <summary>Whether a request may come here now, without taking the turn to probe.</summary>
     public bool WouldPass => Volatile.Read(ref _until) is var until && (until == 0 || time.GetTimestamp() >= until);
 

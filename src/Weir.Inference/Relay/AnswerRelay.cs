@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.IO.Pipelines;
-using System.Text.Json;
 using Weir.Inference.Attempts;
 using Weir.Inference.Requests;
 using Weir.Inference.Responses;
@@ -21,6 +20,9 @@ internal enum RelayEnd
 
     /// <summary>The provider kept silent for longer than its idle timeout.</summary>
     Silent,
+
+    /// <summary>The provider said in its stream that it failed, and the client has been told.</summary>
+    Failed,
 }
 
 /// <summary>
@@ -33,8 +35,8 @@ internal static class AnswerRelay
     private const int BodyRead = 16 * 1024;
     private const int LongestHeldLine = 64 * 1024;
 
-    // The end of the body normally comes with the last event; a provider that keeps the connection open keeps nobody waiting.
-    private static readonly TimeSpan Linger = TimeSpan.FromSeconds(2);
+    /// <summary>The end of the body normally comes with the last event; a provider that keeps the connection open keeps nobody waiting.</summary>
+    public static readonly TimeSpan Linger = TimeSpan.FromSeconds(2);
 
     public static ValueTask<(RelayEnd End, TokenUsage? Usage)> RelayAsync(
         UpstreamAnswer upstream, Operation operation, ResponseIdRewriter? ids, UsageChunkFilter? counts, IAnswer answer, InferenceReport report, AttemptClock clock, TimeSpan idle, string provider)
@@ -162,7 +164,7 @@ internal static class AnswerRelay
         // A stream of an operation that has no terminator of its own ends with its connection.
         if (scanner.IsComplete || operation.StreamEnd == StreamEnd.None)
         {
-            return (RelayEnd.Complete, scanner.UsageOrEstimate);
+            return (scanner.HasFailed ? RelayEnd.Failed : RelayEnd.Complete, scanner.UsageOrEstimate);
         }
 
         await WriteErrorAsync(answer, scanner.AtEventBorder, end, operation, provider).ConfigureAwait(false);
@@ -202,17 +204,15 @@ internal static class AnswerRelay
 
     private static async ValueTask WriteErrorAsync(IAnswer answer, bool atEventBorder, RelayEnd end, Operation operation, string provider)
     {
-        var (code, message) = end == RelayEnd.Silent
-            ? ("stream_silent", $"Provider '{provider}' kept silent for too long: the answer is not whole.")
-            : ("stream_broken", $"Provider '{provider}' ended its stream before the answer was complete: the answer is not whole.");
-        var text = JsonEncodedText.Encode(message);
-        var data = operation.StreamEnd == StreamEnd.ResponseEvent
-            ? $$"""{"type":"error","code":"{{code}}","message":"{{text}}","param":null}"""
-            : $$$"""{"error":{"message":"{{{text}}}","type":"upstream_error","param":null,"code":"{{{code}}}"}}""";
-        var name = operation.StreamEnd == StreamEnd.ResponseEvent ? "event: error\n" : "";
         try
         {
-            answer.Body.Write(System.Text.Encoding.UTF8.GetBytes($"{(atEventBorder ? "" : "\n")}{name}data: {data}\n\n"));
+            if (!atEventBorder)
+            {
+                answer.Body.Write("\n"u8);
+            }
+
+            var (code, message) = Explain(end, provider);
+            StreamError.Write(operation, code, message, answer.Body);
             await answer.Body.FlushAsync().ConfigureAwait(false);
         }
         catch (Exception fault) when (fault is IOException or OperationCanceledException or InvalidOperationException)
@@ -220,6 +220,11 @@ internal static class AnswerRelay
             // The client has left too: there is nobody to tell.
         }
     }
+
+    /// <summary>What a client is told of a stream that is not whole.</summary>
+    public static (string Code, string Message) Explain(RelayEnd end, string provider) => end == RelayEnd.Silent
+        ? ("stream_silent", $"Provider '{provider}' kept silent for too long: the answer is not whole.")
+        : ("stream_broken", $"Provider '{provider}' ended its stream before the answer was complete: the answer is not whole.");
 
     public static RelayEnd EndOf(Exception fault, AttemptClock clock) =>
         !clock.Token.IsCancellationRequested ? (fault is OperationCanceledException ? RelayEnd.ClientGone : RelayEnd.BrokenOff)

@@ -7,15 +7,19 @@ internal struct EventScanner(StreamEnd end)
 {
     private bool _lastEventBegan;
     private long _deltas;
+    private bool _isError;
 
     /// <summary>The stream said that it is complete.</summary>
     public bool IsComplete { get; private set; }
+
+    /// <summary>It did so by an error event of its own, which the client has read.</summary>
+    public bool HasFailed { get; private set; }
 
     /// <summary>Null until the provider has counted.</summary>
     public TokenUsage? Usage { get; private set; }
 
     /// <summary>What the provider counted, else an estimate of what came out, four bytes a token; null where nothing did.</summary>
-    public readonly TokenUsage? UsageOrEstimate => Usage ?? (_deltas > 0 ? new TokenUsage(0, (_deltas + 3) / 4) { IsEstimated = true } : null);
+    public readonly TokenUsage? UsageOrEstimate => TokenUsage.OrEstimate(Usage, _deltas);
 
     /// <summary>Whether the last line seen ended an event, so that another may be written after it.</summary>
     public bool AtEventBorder { get; private set; } = true;
@@ -41,14 +45,15 @@ internal struct EventScanner(StreamEnd end)
         if (line.IsEmpty)
         {
             IsComplete |= _lastEventBegan;
+            HasFailed |= _lastEventBegan && _isError;
         }
         else if (line.StartsWith("data:"u8))
         {
             Data(line[5..].TrimStart((byte)' '));
         }
-        else if (end == StreamEnd.ResponseEvent && line.StartsWith("event:"u8))
+        else if (end is StreamEnd.ResponseEvent or StreamEnd.MessageStop && line.StartsWith("event:"u8))
         {
-            _lastEventBegan = IsLastResponseEvent(line[6..].Trim((byte)' '));
+            _lastEventBegan = IsLast(line[6..].Trim((byte)' '));
         }
     }
 
@@ -63,21 +68,26 @@ internal struct EventScanner(StreamEnd end)
         _deltas += DeltaLength.Of(data);
         if (data.IndexOf("\"usage\""u8) >= 0 && TokenUsage.TryFind(data, out var usage))
         {
-            Usage = usage;
+            Usage = end == StreamEnd.MessageStop ? TokenUsage.Latest(Usage, usage) : usage;
         }
 
         // Some servers leave the event line out and give the type in the data alone.
-        if (end == StreamEnd.ResponseEvent && !_lastEventBegan && data.StartsWith("{\"type\":"u8))
+        if (end is StreamEnd.ResponseEvent or StreamEnd.MessageStop && !_lastEventBegan && data.StartsWith("{\"type\":"u8))
         {
             var type = data[8..].TrimStart((byte)' ').TrimStart((byte)'"');
             var close = type.IndexOf((byte)'"');
-            _lastEventBegan = close > 0 && IsLastResponseEvent(type[..close]);
+            _lastEventBegan = close > 0 && IsLast(type[..close]);
         }
+    }
+
+    private bool IsLast(ReadOnlySpan<byte> name)
+    {
+        _isError = name.SequenceEqual("error"u8);
+        return _isError || (end == StreamEnd.MessageStop ? name.SequenceEqual("message_stop"u8) : IsLastResponseEvent(name));
     }
 
     private static bool IsLastResponseEvent(ReadOnlySpan<byte> name) =>
         name.SequenceEqual("response.completed"u8)
         || name.SequenceEqual("response.incomplete"u8)
-        || name.SequenceEqual("response.failed"u8)
-        || name.SequenceEqual("error"u8);
+        || name.SequenceEqual("response.failed"u8);
 }

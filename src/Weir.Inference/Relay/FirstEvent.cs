@@ -3,19 +3,30 @@ namespace Weir.Inference.Relay;
 /// <summary>Looks at the beginning of a stream: a comment is not yet an answer, and an error that comes first is none.</summary>
 internal static class FirstEvent
 {
-    /// <summary>Where the first event begins in <paramref name="bytes"/>, blank lines and comments passed over; −1 while there is none.</summary>
+    private static ReadOnlySpan<byte> PingLine => "event: ping"u8;
+
+    /// <summary>
+    /// Where the first event begins in <paramref name="bytes"/>, blank lines, comments and Anthropic's pings passed over; −1 while there is none.
+    /// </summary>
     public static int Find(ReadOnlySpan<byte> bytes)
     {
         var at = 0;
         while (at < bytes.Length)
         {
-            var first = bytes[at];
-            if (first is not ((byte)':' or (byte)'\n' or (byte)'\r'))
+            var rest = bytes[at..];
+            if (rest[0] is not ((byte)':' or (byte)'\n' or (byte)'\r'))
             {
-                return at;
+                var ping = PingLength(rest);
+                if (ping <= 0)
+                {
+                    return ping == 0 ? at : -1;
+                }
+
+                at += ping;
+                continue;
             }
 
-            var newline = bytes[at..].IndexOf((byte)'\n');
+            var newline = rest.IndexOf((byte)'\n');
             if (newline < 0)
             {
                 return -1;
@@ -25,6 +36,21 @@ internal static class FirstEvent
         }
 
         return -1;
+    }
+
+    // The whole of a ping, which is an event of two lines; 0: something else; −1: not to be told yet.
+    private static int PingLength(ReadOnlySpan<byte> bytes)
+    {
+        if (!bytes.StartsWith(PingLine))
+        {
+            return PingLine.StartsWith(bytes) ? -1 : 0;
+        }
+
+        var name = bytes.IndexOf((byte)'\n');
+        var data = name < 0 ? -1 : bytes[(name + 1)..].IndexOf((byte)'\n');
+        return name < 0 || data < 0 ? -1
+            : bytes[PingLine.Length..name].Trim(" \r"u8).IsEmpty ? name + data + 2
+            : 0;
     }
 
     /// <summary>How far the first event's data line reaches, once it is whole; 0 before that.</summary>
@@ -61,7 +87,8 @@ internal static class FirstEvent
     /// <summary>Whether an event is an error and nothing else.</summary>
     public static bool IsError(ReadOnlySpan<byte> bytes) => IsErrorData(Data(bytes));
 
-    /// <summary>The same of what an event, or a body, holds.</summary>
+    /// <summary>The same of what an event, or a body, holds: <c>{"error":…}</c>, or Anthropic's <c>{"type":"error",…}</c>.</summary>
     public static bool IsErrorData(ReadOnlySpan<byte> data) =>
-        data.StartsWith("{\"error\":"u8) && !data[9..].TrimStart((byte)' ').StartsWith("null"u8);
+        (data.StartsWith("{\"error\":"u8) && !data[9..].TrimStart((byte)' ').StartsWith("null"u8))
+        || (data.StartsWith("{\"type\":"u8) && data[8..].TrimStart((byte)' ').StartsWith("\"error\""u8));
 }

@@ -9,6 +9,7 @@ internal static class PassedHeaders
         foreach (var header in answer.Headers.NonValidated)
         {
             if ((header.Key.StartsWith("x-ratelimit-", StringComparison.OrdinalIgnoreCase)
+                || header.Key.StartsWith("anthropic-ratelimit-", StringComparison.OrdinalIgnoreCase)
                 || header.Key.Equals("retry-after", StringComparison.OrdinalIgnoreCase))
                 && header.Value.ToString() is var value && IsPlain(value))
             {

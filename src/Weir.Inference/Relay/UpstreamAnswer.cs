@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Net.Http.Headers;
+using Weir.Inference.Requests;
 
 namespace Weir.Inference.Relay;
 
@@ -51,6 +52,9 @@ internal sealed class UpstreamAnswer : IDisposable
 
     public bool IsPacked => Packing is not null;
 
+    /// <summary>The body in the client's dialect; null where it is the provider's, or a stream.</summary>
+    public PooledWriter? Translated { get; set; }
+
     /// <summary>From the sending of the request to the first event, or to the head where nothing streams.</summary>
     public TimeSpan FirstEvent { get; set; }
 
@@ -83,6 +87,7 @@ internal sealed class UpstreamAnswer : IDisposable
     public void Dispose()
     {
         _response.Dispose();
+        Translated?.Dispose();
         var buffer = Interlocked.Exchange(ref _buffer, []);
         if (buffer.Length > 0)
         {

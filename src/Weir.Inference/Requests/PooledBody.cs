@@ -12,14 +12,20 @@ public sealed class PooledBody : IDisposable
 {
     private const int FirstSize = 4096;
     private const int LargestFirstSize = 64 * 1024;
-    private readonly BodyBudget _budget;
     private byte[]? _buffer;
     private long _reserved;
     private int _length;
     private int _holds = 1;
     private int _disposed;
 
-    private PooledBody(byte[] buffer, long reserved, BodyBudget budget) => (_buffer, _reserved, _budget) = (buffer, reserved, budget);
+    private PooledBody(byte[] buffer, long reserved, BodyBudget budget) => (_buffer, _reserved, Budget) = (buffer, reserved, budget);
+
+    /// <summary>Takes over memory of the pool that has been written already.</summary>
+    internal PooledBody(byte[] buffer, int length, long reserved, BodyBudget? budget) =>
+        (_buffer, _length, _reserved, Budget) = (buffer, length, reserved, budget);
+
+    /// <summary>Where the memory is accounted for; null: nowhere.</summary>
+    internal BodyBudget? Budget { get; }
 
     /// <summary>Valid until this is disposed, and for whoever holds it until then.</summary>
     public ReadOnlyMemory<byte> Memory => (_buffer ?? throw new ObjectDisposedException(nameof(PooledBody))).AsMemory(0, _length);
@@ -74,7 +80,7 @@ public sealed class PooledBody : IDisposable
         if (Interlocked.Decrement(ref _holds) == 0 && Interlocked.Exchange(ref _buffer, null) is { } buffer)
         {
             ArrayPool<byte>.Shared.Return(buffer);
-            _budget.Return(_reserved);
+            Budget?.Return(_reserved);
         }
     }
 
@@ -171,7 +177,7 @@ public sealed class PooledBody : IDisposable
         // Once half of what was announced is here the rest is believed, so that a large body is moved only a few times.
         var wanted = announced is { } all && needed >= all / 2 ? Math.Max(all, needed) : Math.Max(needed, 2L * buffer.Length);
         var size = Math.Min(SizeOf(wanted), Array.MaxLength);
-        if (!_budget.TryReserve(size))
+        if (!Budget!.TryReserve(size))
         {
             return false;
         }
@@ -179,7 +185,7 @@ public sealed class PooledBody : IDisposable
         var larger = ArrayPool<byte>.Shared.Rent((int)size);
         buffer.AsSpan(0, _length).CopyTo(larger);
         ArrayPool<byte>.Shared.Return(buffer);
-        _budget.Return(_reserved);
+        Budget.Return(_reserved);
         (_buffer, _reserved) = (larger, size);
         return true;
     }

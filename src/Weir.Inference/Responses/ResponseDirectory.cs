@@ -1,5 +1,6 @@
 using System.Text;
 using Weir.Inference.Attempts;
+using Weir.Inference.Dialects;
 using Weir.Inference.Requests;
 using Weir.Inference.Routing;
 
@@ -78,8 +79,10 @@ internal sealed class ResponseDirectory(ResponseIds ids, RouteTables tables)
         return ReferenceEquals(text, renamed) ? failure : failure with { Body = Encoding.UTF8.GetBytes(renamed) };
     }
 
-    /// <summary>What a provider means by answering 404 or 405 to a pinned request.</summary>
-    public static Absence AbsenceOf(Failure failure, ResponsePin pin)
+    /// <summary>What a provider means by answering 404 or 405.</summary>
+    /// <param name="failure">Its answer.</param>
+    /// <param name="pin">The response that the request was about; null: none.</param>
+    public static Absence AbsenceOf(Failure failure, ResponsePin? pin)
     {
         if (failure.Status is not (404 or 405))
         {
@@ -97,7 +100,7 @@ internal sealed class ResponseDirectory(ResponseIds ids, RouteTables tables)
             return Absence.Api;
         }
 
-        return said.Contains(pin.Origin.UpstreamId, StringComparison.Ordinal) || said.Contains("response", StringComparison.OrdinalIgnoreCase) ? Absence.Response
+        return pin is not null && (said.Contains(pin.Origin.UpstreamId, StringComparison.Ordinal) || said.Contains("response", StringComparison.OrdinalIgnoreCase)) ? Absence.Response
             : error.Code is "model_not_found" || said.Contains("model", StringComparison.OrdinalIgnoreCase) ? Absence.Model
             : Absence.Api;
     }
@@ -157,7 +160,9 @@ internal sealed class ResponseDirectory(ResponseIds ids, RouteTables tables)
         deployment.Provider.Keys.Count == 1 || ids.FingerprintOf(deployment.Provider.Name, deployment.State.Key.ApiKey) == key;
 
     private static InferenceError Unknown(string id, string? param) =>
-        new(404, "response_not_found", $"There is no response '{Shortened(id)}' of yours here: an id is good only where it was given and for whom. Without it, send the whole conversation as \"input\".")
+        new(404, "response_not_found", id.StartsWith(ResponsesAnswer.IdPrefix, StringComparison.Ordinal)
+            ? $"The response '{Shortened(id)}' was translated from a chat and is kept nowhere, as its \"store\": false said. Send the whole conversation as \"input\"."
+            : $"There is no response '{Shortened(id)}' of yours here: an id is good only where it was given and for whom. Without it, send the whole conversation as \"input\".")
         {
             Param = param,
             ShouldRetry = false,

@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Weir.Inference.Dialects;
 using Weir.Inference.Providers;
 using Weir.Inference.Relay;
 using Weir.Inference.Requests;
@@ -20,6 +21,7 @@ internal sealed class DeploymentModel
         Model = model;
         Order = order;
         Weight = weight;
+        MaxBatch = provider.MaxBatch;
         _price = price;
         Name = $"{provider.Name}/{model}";
         Identity = StableHash.Of(Encoding.UTF8.GetBytes($"{Name}\n{state.Key.ApiKey}"));
@@ -58,9 +60,14 @@ internal sealed class DeploymentModel
     /// <summary>The same in every process: name and key.</summary>
     public ulong Identity { get; }
 
+    /// <summary>The most output tokens where a client names no bound and the provider needs one.</summary>
+    public int MaxOutput { get; init; } = TranslationTarget.DefaultMaxOutput;
+
+    /// <summary>Inputs in one embeddings call: the provider's, or what narrows it here.</summary>
+    public int MaxBatch { get; init; }
+
     /// <summary>In dollars; 0 where the model has no price.</summary>
-    public double CostOf(TokenUsage usage) =>
-        _price is null ? 0 : ((usage.Input * (_price.Input ?? 0)) + (usage.Output * (_price.Output ?? 0))) / 1_000_000;
+    public double CostOf(in TokenUsage usage) => _price?.Of(usage) ?? 0;
 
     public Uri UriOf(Operation operation) => _uris[operation.Index];
 }

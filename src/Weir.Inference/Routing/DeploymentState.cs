@@ -2,6 +2,7 @@ using System.Net.Http.Headers;
 using Weir.Flow.Admission;
 using Weir.Flow.Breaking;
 using Weir.Inference.Attempts;
+using Weir.Inference.Measuring;
 using Weir.Inference.Providers;
 using Weir.Inference.Routing.Balancing;
 
@@ -40,8 +41,11 @@ internal sealed class DeploymentState(ProviderState provider, KeyState key, Admi
     /// <summary>Whether a request would probably enter now; of one that warms up only a share of its room counts.</summary>
     public bool HasRoom => Lane.HasRoom && (Start.Share is var share && share == 1 || Lane.InFlight < Math.Max(1, Lane.Limit * share));
 
+    /// <summary>How its attempts have ended of late, and since the start.</summary>
+    public required TrafficMeter Meter { get; init; }
+
     /// <summary>Nothing keeps a request from being sent here as soon as there is room.</summary>
-    public bool IsOpenToAll => Lane.PausedFor == TimeSpan.Zero && IsSound;
+    public bool IsOpenToAll => Provider.Switch.IsOn && Lane.PausedFor == TimeSpan.Zero && IsSound;
 
     /// <summary>The breaker would let a request pass, and neither the key nor this deployment is marked as refused.</summary>
     public bool IsSound => Breaker.WouldPass && !IsRefused;
@@ -52,7 +56,7 @@ internal sealed class DeploymentState(ProviderState provider, KeyState key, Admi
     public bool TryPass(out BreakerPass pass)
     {
         pass = default;
-        if (!Refusal.TryPass() || !Key.Refusal.TryPass())
+        if (Provider.Switch.IsShut || !Refusal.TryPass() || !Key.Refusal.TryPass())
         {
             return false;
         }
@@ -104,7 +108,7 @@ internal sealed class DeploymentState(ProviderState provider, KeyState key, Admi
         {
             FailureClass.RateLimited => AdmissionSignal.Throttled,
             FailureClass.Client => AdmissionSignal.Success,
-            FailureClass.Cancelled or FailureClass.Deadline or FailureClass.Absent => AdmissionSignal.Neutral,
+            FailureClass.Cancelled or FailureClass.Deadline or FailureClass.Absent or FailureClass.Inexpressible => AdmissionSignal.Neutral,
             _ => AdmissionSignal.Failure,
         };
 

@@ -26,6 +26,12 @@ public sealed record RouteOptions
 
     /// <summary>Whether a higher order takes what the lower ones have no room for. Default false.</summary>
     public bool? Overflow { get; init; }
+
+    /// <summary>
+    /// Whether fields that a deployment's dialect cannot express are left out and listed in x-weir-dropped, instead of refusing the
+    /// request there. Default false.
+    /// </summary>
+    public bool? DropParams { get; init; }
 }
 
 /// <summary>One model at one provider.</summary>
@@ -46,6 +52,10 @@ public sealed record DeploymentOptions
     /// <summary>Its share among deployments of the same order. Default 1.</summary>
     [Range(0.001, 1_000_000)]
     public double? Weight { get; init; }
+
+    /// <summary>The most output tokens where a client names no bound and the provider needs one. Default 8192.</summary>
+    [Range(1, 1_000_000)]
+    public int? MaxOutput { get; init; }
 
     /// <summary>Narrows the provider's limits for this deployment.</summary>
     public LimitOptions? Limits { get; init; }

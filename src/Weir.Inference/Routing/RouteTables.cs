@@ -2,6 +2,8 @@ using System.Collections.Concurrent;
 using Weir.Flow.Admission;
 using Weir.Flow.Breaking;
 using Weir.Flow.Limits;
+using Weir.Inference.Dialects;
+using Weir.Inference.Measuring;
 using Weir.Inference.Providers;
 
 namespace Weir.Inference.Routing;
@@ -25,6 +27,21 @@ internal sealed class RouteTables(TimeProvider time) : IDisposable
     private volatile RouteTable _current = new([], [], new Dictionary<string, ProviderState>(), static (_, _) => throw new InvalidOperationException());
 
     public RouteTable Current => _current;
+
+    public ProviderSwitches Switches { get; } = new();
+
+    /// <summary>Null where no such key is configured any more.</summary>
+    public KeyState? KeyOf(string provider, string? key)
+    {
+        lock (_writing)
+        {
+            return _keys.GetValueOrDefault((provider, key));
+        }
+    }
+
+    /// <summary>What has been used of one provider; deployments that nobody asked for yet have no state.</summary>
+    public IEnumerable<DeploymentState> DeploymentsOf(string provider) =>
+        _deployments.Where(entry => entry.Key.Provider == provider).Select(entry => entry.Value);
 
     /// <summary>Publishes a table for <paramref name="options"/>, which have been validated.</summary>
     public void Apply(InferenceOptions options)
@@ -68,7 +85,9 @@ internal sealed class RouteTables(TimeProvider time) : IDisposable
                 model.Name,
                 state is not null && state.Pool.Settings == model.Connections ? state.Pool : new ConnectionPool(model.Connections),
                 new RetryBudget(model.Retry.Budget, model.Retry.BudgetFloor, TimeSpan.FromSeconds(10), time),
-                model.Retry);
+                model.Retry,
+                Switches.Of(model.Name),
+                time);
         }
 
         foreach (var key in model.Keys)
@@ -87,7 +106,7 @@ internal sealed class RouteTables(TimeProvider time) : IDisposable
     private RouteModel Build(string name, RouteOptions options, Dictionary<string, ProviderModel> models)
     {
         var deployments = options.Deployments.SelectMany(
-            entry => Deploy(models[entry.Provider], entry.Model, entry.Order ?? 0, entry.Weight ?? 1, entry.Limits));
+            entry => Deploy(models[entry.Provider], entry.Model, entry.Order ?? 0, entry.Weight ?? 1, entry.Limits, entry.MaxOutput));
         return new RouteModel(
             name,
             [.. deployments],
@@ -98,6 +117,7 @@ internal sealed class RouteTables(TimeProvider time) : IDisposable
             isConfigured: true)
         {
             Heartbeat = options.Heartbeat ?? Rhythm.Off,
+            DropParams = options.DropParams ?? false,
         };
     }
 
@@ -110,9 +130,13 @@ internal sealed class RouteTables(TimeProvider time) : IDisposable
         _routes.GetOrAdd(provider.Name, static _ => new RouteState()),
         isConfigured: false);
 
-    private IEnumerable<DeploymentModel> Deploy(ProviderModel provider, string model, int order, double weight, LimitOptions? limits) =>
+    private IEnumerable<DeploymentModel> Deploy(ProviderModel provider, string model, int order, double weight, LimitOptions? limits, int? maxOutput = null) =>
         provider.Keys.Select(key => new DeploymentModel(
-            provider, StateOf(provider, key, model, limits), model, order, weight, PriceOf(provider.Name, model)));
+            provider, StateOf(provider, key, model, limits), model, order, weight, PriceOf(provider.Name, model))
+        {
+            MaxOutput = maxOutput ?? TranslationTarget.DefaultMaxOutput,
+            MaxBatch = Math.Min(provider.MaxBatch, limits?.MaxBatch ?? int.MaxValue),
+        });
 
     private PriceOptions? PriceOf(string provider, string model) =>
         _prices.GetValueOrDefault($"{provider}/{model}") ?? _prices.GetValueOrDefault(model);
@@ -140,7 +164,10 @@ internal sealed class RouteTables(TimeProvider time) : IDisposable
                 keyState,
                 state?.Key == keyState ? state.Lane : keyState.Gate.OpenLane($"{provider.Name}/{id.Item3}", Narrowing(limits)),
                 state?.Breaker ?? new CircuitBreaker(provider.Breaker, time),
-                time);
+                time)
+            {
+                Meter = state?.Meter ?? new TrafficMeter(AttemptOutcomes.Names.Length, time),
+            };
         }
     }
 

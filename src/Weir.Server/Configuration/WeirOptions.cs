@@ -27,6 +27,12 @@ public sealed record WeirOptions
     /// <summary>How much is gathered and how patiently is retried, by how much there is to do.</summary>
     public LoadOptions Load { get; init; } = new();
 
+    /// <summary>When an operator is told that something is wrong.</summary>
+    public AlertOptions Alerts { get; init; } = new();
+
+    /// <summary>How answers are kept, to be given again to the same request.</summary>
+    public CacheOptions Cache { get; init; } = new();
+
     /// <summary>Where traces and metrics go.</summary>
     public TelemetryOptions Telemetry { get; init; } = new();
 }
@@ -56,6 +62,28 @@ public sealed record ServerOptions
     /// <summary>The fleet whose leases and nodes this server shares.</summary>
     [RestartRequired, RegularExpression("[a-z0-9][a-z0-9-]{0,62}")]
     public string Fleet { get; init; } = "default";
+}
+
+/// <summary>How answers are kept, to be given again to the same request.</summary>
+public sealed record CacheOptions
+{
+    /// <summary>How long an answer may be given again.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.001", "30.00:00:00")]
+    public TimeSpan Ttl { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>What answers may hold in this process, from 1MB to 64GB; the least recently used goes first. One answer may have a sixteenth, at most 16MB.</summary>
+    [Range(1048576.0, 68719476736.0)]
+    public ByteSize MaxBytes { get; init; } = new(256L << 20);
+
+    /// <summary>Whether requests that send no x-weir-cache are cached, as long as their temperature is 0 and n is not over 1.</summary>
+    public CacheDefault Default { get; init; } = CacheDefault.Off;
+}
+
+/// <summary>Whether requests that send no x-weir-cache are cached.</summary>
+public enum CacheDefault
+{
+    Off,
+    On,
 }
 
 /// <summary>Where traces and metrics go.</summary>

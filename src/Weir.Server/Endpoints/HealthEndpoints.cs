@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
+using Weir.Server.Observability.Access;
 using Weir.Server.Observability.Health;
 using Weir.Server.Observability.Metrics;
 
@@ -12,12 +13,12 @@ internal static class HealthEndpoints
 {
     public static void MapHealth(this IEndpointRouteBuilder app)
     {
-        app.MapGet("/health/live", Live).OpenToAnyone().Describe("Whether the process answers at all.", typeof(LiveReport));
-        app.MapGet("/health/ready", Ready).OpenToAnyone().Describe("503 while starting or draining; each dependency by name.", typeof(ReadinessReport));
+        app.MapGet("/health/live", Live).OpenToAnyone().NotLogged().Describe("Whether the process answers at all.", typeof(LiveReport));
+        app.MapGet("/health/ready", Ready).OpenToAnyone().NotLogged().Describe("503 while starting or draining; each dependency by name.", typeof(ReadinessReport));
     }
 
     public static void MapMetrics(this IEndpointRouteBuilder app) =>
-        app.MapGet("/metrics", Metrics).Requires(Role.Any).Describe("All metrics in Prometheus' text format.");
+        app.MapGet("/metrics", Metrics).Requires(Role.Any).NotLogged().Describe("All metrics in Prometheus' text format.");
 
     private static Task Live(HttpContext context)
     {

@@ -4,21 +4,26 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Weir.Inference;
+using Weir.Inference.Caching;
 using Weir.Inference.Models;
+using Weir.Inference.Providers;
 using Weir.Inference.Requests;
 using Weir.Server.Configuration;
 using Weir.Server.Configuration.Shapes;
 using Weir.Server.Errors;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
+using Weir.Server.Observability.Access;
 
 namespace Weir.Server.Endpoints;
 
-/// <summary>The OpenAI dialect: reads a request, lets the gateway serve it, and settles what it used with its key.</summary>
+/// <summary>Both dialects: reads a request, lets the gateway serve it, and settles what it used with its key.</summary>
 internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirectory models, KeyLimits limits, BodyLimits bodies)
 {
     private const string SessionHeader = "x-weir-session";
     private const int LongestSession = 256;
+
+    private static readonly string[] PassedOn = ["openai-beta", "anthropic-beta", "anthropic-version"];
 
     public static void Map(IEndpointRouteBuilder app)
     {
@@ -33,7 +38,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
         {
             app.MapPost("/v1" + operation.Path, context => endpoints.ServeAsync(context, operation))
                 .Requires(Role.App)
-                .Describe($"OpenAI's {operation.Path}, through a route.");
+                .Describe($"{(operation.Dialect == Dialect.Anthropic ? "Anthropic" : "OpenAI")}'s {operation.Path}, through a route.");
         }
 
         app.MapGet("/v1/models", endpoints.ListModelsAsync).Requires(Role.App).Describe("What this key may ask for.");
@@ -47,7 +52,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
         using var body = read;
         if (body is null)
         {
-            await RefuseBodyAsync(context, refused);
+            await RefuseBodyAsync(context, refused, bodies);
             return;
         }
 
@@ -57,7 +62,8 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
             return;
         }
 
-        if (!TryReadHeaders(context.Request.Headers, caller, out var priority, out var timeout, out var wrong))
+        if (!TryReadHeaders(context.Request.Headers, caller, out var priority, out var timeout, out var wrong)
+            || !TryReadCache(context.Request.Headers, out var useCache, out wrong))
         {
             await context.WriteErrorAsync(wrong);
             return;
@@ -82,15 +88,18 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
                 MayUse = caller.MayUse,
                 Priority = priority,
                 Timeout = timeout,
+                UseCache = useCache,
                 IdempotencyKey = headers["idempotency-key"],
                 OpenAIBeta = headers["openai-beta"],
                 Session = headers[SessionHeader],
+                AnthropicBeta = headers["anthropic-beta"],
+                AnthropicVersion = operation.Dialect == Dialect.Anthropic ? headers["anthropic-version"] : default(string),
                 TraceParent = TraceParentOf(headers),
             });
         }
     }
 
-    private Task RefuseBodyAsync(HttpContext context, BodyRefusal refusal)
+    internal static Task RefuseBodyAsync(HttpContext context, BodyRefusal refusal, BodyLimits bodies)
     {
         if (refusal is BodyRefusal.TooSlow or BodyRefusal.NoRoom)
         {
@@ -110,22 +119,28 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
     internal static async Task RunAsync(HttpContext context, InferencePipeline pipeline, KeyPermit permit, InferenceRequest request)
     {
         var report = await pipeline.RunAsync(request, new HttpAnswer(context), context.RequestAborted);
-        if (report.Deployment is not null)
-        {
-            permit.Settle(new KeyUsage
-            {
-                Model = report.Label,
-                Provider = report.Provider!,
-                InputTokens = report.Usage?.Input ?? 0,
-                OutputTokens = report.Usage?.Output ?? 0,
-                Cost = (decimal)report.Cost,
-            });
-        }
-
+        context.Note(request, report);
+        Settle(permit, report);
         if (report.Error is { } error && !context.RequestAborted.IsCancellationRequested)
         {
             HttpAnswer.Describe(context.Response, report);
             await context.WriteErrorAsync(Of(error));
+        }
+    }
+
+    /// <summary>Counts what a request used with its key. What came from the cache counts as a request that used nothing.</summary>
+    internal static void Settle(KeyPermit permit, InferenceReport report)
+    {
+        if (report.Deployment is not null || report.Cache == CacheOutcome.Hit)
+        {
+            permit.Settle(new KeyUsage
+            {
+                Model = report.Label,
+                Provider = report.Provider,
+                InputTokens = report.Usage?.Input ?? 0,
+                OutputTokens = report.Usage?.Output ?? 0,
+                Cost = (decimal)report.Cost,
+            });
         }
     }
 
@@ -176,13 +191,30 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
             return false;
         }
 
-        if (headers.TryGetValue("openai-beta", out var beta) && !IsPlain(beta.ToString()))
+        foreach (var name in PassedOn)
         {
-            error = ApiError.Malformed("openai-beta holds characters that a header cannot carry on.");
-            return false;
+            if (headers.TryGetValue(name, out var value) && !IsPlain(value.ToString()))
+            {
+                error = ApiError.Malformed($"{name} holds characters that a header cannot carry on.");
+                return false;
+            }
         }
 
         return true;
+    }
+
+    internal static bool TryReadCache(IHeaderDictionary headers, out bool? use, out ApiError error)
+    {
+        use = null;
+        error = null!;
+        if (!headers.TryGetValue("x-weir-cache", out var word))
+        {
+            return true;
+        }
+
+        use = word.ToString() switch { "on" => true, "off" => false, _ => null };
+        error = use is null ? ApiError.Malformed("x-weir-cache takes 'on' or 'off'.") : null!;
+        return use is not null;
     }
 
     // W3C Trace Context: one that cannot be understood is left out, never refused.
@@ -192,7 +224,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
     // What could not be sent would look like the provider's failure, and count against it.
     private static bool IsPlain(string text) => !text.AsSpan().ContainsAnyExceptInRange(' ', '~');
 
-    private static ApiError Of(InferenceError error) => new(error.Status, error.Code, error.Message)
+    internal static ApiError Of(InferenceError error) => new(error.Status, error.Code, error.Message)
     {
         Param = error.Param,
         RetryAfter = error.RetryAfter,

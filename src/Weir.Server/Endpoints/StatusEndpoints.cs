@@ -2,10 +2,12 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Weir.Inference.Load;
+using Weir.Inference.Status;
 using Weir.Server.Configuration;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
 using Weir.Server.Observability;
+using Weir.Server.Observability.Alerts;
 using Weir.Server.Observability.Health;
 using Weir.State;
 
@@ -36,6 +38,8 @@ internal static class StatusEndpoints
             State = new StateReport(health.Kind, health.Available, health.Warnings),
             Dependencies = readiness.Dependencies,
             Load = LoadReport.Of(context.Service<LoadProfiles>()),
+            Paused = [.. context.Service<GatewayStatus>().ReadProviders(null).Where(p => p.Paused is not null).Select(p => new PausedProvider(p.Name, p.Paused!.Drain, p.Paused.Since, p.Paused.IsShared))],
+            Alerts = context.Service<Watchman>().Active,
             Providers = [.. options.Providers.Keys.Order(StringComparer.Ordinal)],
             Routes = [.. options.Routes.Keys.Order(StringComparer.Ordinal)],
         });
@@ -71,6 +75,12 @@ internal sealed record StatusReport
 
     public required IReadOnlyList<string> Providers { get; init; }
 
+    /// <summary>Providers that an operator has taken out of use.</summary>
+    public IReadOnlyList<PausedProvider> Paused { get; init; } = [];
+
+    /// <summary>Alerts that have begun and not ended.</summary>
+    public IReadOnlyList<ActiveAlert> Alerts { get; init; } = [];
+
     public required IReadOnlyList<string> Routes { get; init; }
 }
 
@@ -80,6 +90,12 @@ internal sealed record LoadReport(string Profile, double RequestsPerSecond)
 {
     public static LoadReport Of(LoadProfiles load) => new(LoadProfiles.NameOf(load.Now.Name), load.Rate);
 }
+
+/// <param name="Name">As in the configuration.</param>
+/// <param name="Drain">Who waits for it still goes there.</param>
+/// <param name="Since">When it was asked for.</param>
+/// <param name="Shared">Every replica knows of it.</param>
+internal sealed record PausedProvider(string Name, bool Drain, DateTimeOffset Since, bool Shared);
 
 /// <param name="Kind"><c>sqlite</c>, <c>redis</c> or <c>memory</c>.</param>
 /// <param name="Available">Whether the last contact succeeded.</param>

@@ -16,7 +16,7 @@ internal enum ErrorShape
 internal static class ErrorShapes
 {
     private static readonly string[] OpenAIPaths =
-        ["/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/embeddings", "/v1/models"];
+        ["/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/embeddings", "/v1/models", "/v1/files", "/v1/batches"];
 
     /// <summary>By path alone, so that it also holds for what no endpoint matched.</summary>
     public static ErrorShape Of(PathString path)

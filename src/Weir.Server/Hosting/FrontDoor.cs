@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging;
 using Weir.Server.Errors;
 using Weir.Server.Keys;
+using Weir.Server.Observability.Access;
 using Weir.Server.Observability.Metrics;
 using Weir.Server.Observability.Tracing;
 
@@ -14,7 +15,7 @@ namespace Weir.Server.Hosting;
 /// and gives every failure the shape of its path. One layer instead of five, because each costs the gateway on every request.
 /// </summary>
 internal sealed partial class FrontDoor(
-    RequestDelegate next, Authenticator authenticator, Drain drain, HttpMetrics metrics, FrontDoorOptions options, TimeProvider time, ILogger<FrontDoor> log)
+    RequestDelegate next, Authenticator authenticator, Drain drain, HttpMetrics metrics, AccessLog access, FrontDoorOptions options, TimeProvider time, ILogger<FrontDoor> log)
 {
     private static readonly ApiError Draining =
         ApiError.Unavailable("The server is stopping and takes no new requests; send this to another replica or try again.", TimeSpan.FromSeconds(2), "draining");
@@ -28,6 +29,7 @@ internal sealed partial class FrontDoor(
         var started = time.GetTimestamp();
         var endpoint = context.GetEndpoint() as RouteEndpoint;
         using var activity = WeirActivity.StartRequest(context, endpoint);
+        var entry = access.Begin(context);
         var entered = false;
         // The token source keeps its nodes: nothing is allocated here in the long run.
         var cut = default(CancellationTokenRegistration);
@@ -80,7 +82,9 @@ internal sealed partial class FrontDoor(
             await cut.DisposeAsync();
             if (entered) drain.Leave();
             var status = context.RequestAborted.IsCancellationRequested && !context.Response.HasStarted ? 499 : context.Response.StatusCode;
-            metrics.Record(context.Request.Method, endpoint, status, time.GetElapsedTime(started));
+            var took = time.GetElapsedTime(started);
+            metrics.Record(context.Request.Method, endpoint, status, took);
+            if (entry is not null) access.End(entry, context, endpoint, status, took);
             WeirActivity.EndRequest(activity, status);
         }
     }

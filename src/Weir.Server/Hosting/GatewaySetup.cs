@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Weir.Inference;
+using Weir.Inference.Caching;
 using Weir.Inference.Requests;
 using Weir.Server.Configuration;
 using Weir.Server.Endpoints;
@@ -32,6 +33,7 @@ internal static class GatewaySetup
         gateway.Apply(Of(live?.Current ?? app.Services.GetRequiredService<WeirOptions>()));
         InferenceEndpoints.Map(app);
         ResponseEndpoints.Map(app);
+        BatchRequestEndpoints.Map(app);
     }
 
     private static InferenceOptions Of(WeirOptions options) => new()
@@ -40,5 +42,6 @@ internal static class GatewaySetup
         Routes = options.Routes,
         Load = options.Load,
         Prices = options.Prices,
+        Cache = new CacheSettings(options.Cache.Ttl, options.Cache.MaxBytes.Bytes, options.Cache.Default == CacheDefault.On),
     };
 }

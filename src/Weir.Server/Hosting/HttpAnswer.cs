@@ -2,6 +2,7 @@ using System.Globalization;
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
 using Weir.Inference;
+using Weir.Inference.Caching;
 using Weir.Inference.Relay;
 
 namespace Weir.Server.Hosting;
@@ -9,6 +10,9 @@ namespace Weir.Server.Hosting;
 /// <summary>A client's connection as the gateway's answer sees it.</summary>
 internal sealed class HttpAnswer(HttpContext context) : IAnswer
 {
+    private const int MostListed = 50;
+    private const int LongestListed = 80;
+
     public PipeWriter Body => context.Response.BodyWriter;
 
     public void Begin(in AnswerHead head)
@@ -45,15 +49,32 @@ internal sealed class HttpAnswer(HttpContext context) : IAnswer
             headers["x-weir-queue-ms"] = ((long)report.Queued.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
         }
 
+        if (report.Cache is { } outcome)
+        {
+            headers["x-weir-cache"] = outcome switch { CacheOutcome.Hit => "hit", CacheOutcome.Miss => "miss", _ => "coalesced" };
+        }
+
         if (report.UpstreamId is { } id)
         {
             headers["x-weir-upstream-id"] = id;
+        }
+
+        if (report.Dropped is { Count: > 0 } dropped)
+        {
+            headers["x-weir-dropped"] = Listed(dropped);
         }
 
         if (report.ClientAtFault)
         {
             headers["x-should-retry"] = "false";
         }
+    }
+
+    // Paths in the body hold the client's own names, as many as it likes.
+    private static string Listed(IReadOnlyList<string> dropped)
+    {
+        var text = string.Join(',', dropped.Distinct(StringComparer.Ordinal).Take(MostListed).Select(field => Plain(field.Length <= LongestListed ? field : field[..LongestListed])));
+        return dropped.Count > MostListed ? text + ",..." : text;
     }
 
     // A model's name comes from a client and may hold what a header may not.

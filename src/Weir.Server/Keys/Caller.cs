@@ -59,6 +59,9 @@ internal sealed class Caller
 
     public bool Has(Role role) => (Roles & role) != 0;
 
+    /// <summary>No list of routes bounds it.</summary>
+    public bool HasAllRoutes => _routes is null;
+
     /// <summary>Whether the key may send requests to this model name: a route, or <c>provider/model</c>.</summary>
     public bool MayUseRoute(string name) => Matches(_routes, name);
 

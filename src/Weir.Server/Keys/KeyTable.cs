@@ -9,11 +9,13 @@ internal sealed class KeyTable
     public static readonly KeyTable Empty = new([], []);
 
     private readonly FrozenDictionary<KeyHash, Caller> _byHash;
+    private readonly FrozenDictionary<string, Caller> _byId;
 
     private KeyTable(IReadOnlyList<KeyRecord> records, Dictionary<KeyHash, Caller> byHash)
     {
         Records = records;
         _byHash = byHash.ToFrozenDictionary();
+        _byId = byHash.Values.DistinctBy(caller => caller.KeyId).ToFrozenDictionary(caller => caller.KeyId, StringComparer.Ordinal);
         ClosesLoopback = byHash.Values.Any(c => c.Has(Role.App));
     }
 
@@ -34,6 +36,9 @@ internal sealed class KeyTable
 
         return new KeyTable([.. records.OrderBy(r => r.Created).ThenBy(r => r.Id, StringComparer.Ordinal)], byHash);
     }
+
+    /// <summary>For work that goes on after its request: null where the key was revoked.</summary>
+    public Caller? Find(string id) => _byId.GetValueOrDefault(id);
 
     public bool Contains(string id) => Records.Any(r => r.Id == id);
 

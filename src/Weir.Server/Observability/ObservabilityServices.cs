@@ -1,5 +1,8 @@
 using Microsoft.Extensions.DependencyInjection;
+using Weir.Server.Observability.Access;
+using Weir.Server.Observability.Alerts;
 using Weir.Server.Observability.Health;
+using Weir.Server.Observability.History;
 using Weir.Server.Observability.Metrics;
 using Weir.Server.Observability.Tracing;
 
@@ -13,6 +16,16 @@ internal static class ObservabilityServices
         services.AddSingleton<HttpMetrics>();
         services.AddSingleton<MetricsReader>();
         services.AddHostedService(s => s.GetRequiredService<MetricsReader>());
+        services.AddSingleton<AccessLog>();
+        services.AddSingleton<IProcessMeter, ProcessMeter>();
+        services.AddSingleton<HistoryRing>();
+        services.AddSingleton<HistoryCollector>();
+        services.AddSingleton(ReplicaName.Of(setup.Options.Server));
+        services.AddSingleton(_ => new AlertWebhookHandler(new SocketsHttpHandler { AllowAutoRedirect = false }));
+        services.AddSingleton<AlertWebhook>();
+        services.AddSingleton<Watchman>();
+        services.AddHostedService(s => s.GetRequiredService<AlertWebhook>());
+        services.AddHostedService(s => s.GetRequiredService<Watchman>());
         services.AddSingleton<IReadinessCheck, StateCheck>();
         services.AddSingleton<Readiness>();
         services.AddSingleton(new ServerStart(setup.Time.GetUtcNow()));

@@ -22,8 +22,7 @@ public sealed partial class DutyRunner(Duty duty, Random random, ILogger<DutyRun
         {
             try
             {
-                await using var claim = await duty.TryClaimAsync(cancellationToken);
-                if (claim is not null && await WorkAsync(claim, work, cancellationToken))
+                if (await TryRunAsync(work, cancellationToken))
                     return;
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -48,6 +47,15 @@ public sealed partial class DutyRunner(Duty duty, Random random, ILogger<DutyRun
                 return;
             }
         }
+    }
+
+    /// <summary>One try, for whoever has other things to do while another holds the duty.</summary>
+    /// <returns>False: another holds it, or the claim ended before the work did. True: the work was done to its end, or was cancelled.</returns>
+    /// <exception cref="StoreUnavailableException">The store cannot be reached.</exception>
+    public async Task<bool> TryRunAsync(Func<DutyClaim, CancellationToken, Task> work, CancellationToken cancellationToken)
+    {
+        await using var claim = await duty.TryClaimAsync(cancellationToken);
+        return claim is not null && await WorkAsync(claim, work, cancellationToken);
     }
 
     private async Task<bool> WorkAsync(DutyClaim claim, Func<DutyClaim, CancellationToken, Task> work, CancellationToken cancellationToken)

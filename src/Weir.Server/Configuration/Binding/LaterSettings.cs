@@ -11,9 +11,7 @@ internal static class LaterSettings
 {
     public static FrozenSet<string> Names { get; } = FrozenSet.ToFrozenSet(
     [
-        "alerts",
         "assistants",
-        "cache",
         "catalogs",
         "collections",
         "embeddings",
@@ -22,18 +20,10 @@ internal static class LaterSettings
         "pools",
         "tiers",
         "telemetry.capture",
-        "providers.*.limits.max_batch",
-        "routes.*.deployments.*.limits.max_batch",
-        "routes.*.drop_params",
-        "routes.*.deployments.*.max_output",
     ]);
 
     /// <summary>Words of settings that exist, as <c>pattern=word</c>.</summary>
-    public static FrozenSet<string> Words { get; } = FrozenSet.ToFrozenSet(
-    [
-        "providers.*.dialect=anthropic",
-        "providers.*.preset=anthropic",
-    ]);
+    public static FrozenSet<string> Words { get; } = FrozenSet<string>.Empty;
 
     public static bool HasWord(string pattern, string word) => Words.Contains($"{pattern}={word}");
 

@@ -33,12 +33,6 @@ internal sealed partial class ProviderValidator : IConfigurationValidator
 
         var at = SettingPath.Member(path, "preset");
         var known = string.Join(", ", ProviderPresets.Names);
-        if (LaterSettings.HasWord("providers.*.preset", preset))
-        {
-            faults.Add(at, $"this version of Weir does not have the preset '{preset}'", $"Known: {known}");
-            return;
-        }
-
         var near = NearestName.Find(preset, ProviderPresets.Names);
         faults.Add(at, "is not a preset", near is null ? $"Known: {known}" : $"Did you mean \"{near}\"? Known: {known}");
     }

@@ -4,6 +4,7 @@ using OpenTelemetry.Exporter;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
+using Weir.Inference;
 
 namespace Weir.Server.Observability.Tracing;
 
@@ -20,7 +21,7 @@ internal sealed class OtlpExport(Uri collector) : IHostedService, IDisposable
         var resource = ResourceBuilder.CreateDefault().AddService("weir", serviceVersion: WeirVersion.Text);
         _traces = Sdk.CreateTracerProviderBuilder()
             .SetResourceBuilder(resource)
-            .AddSource(WeirActivity.SourceName)
+            .AddSource(WeirActivity.SourceName, InferenceTracing.SourceName)
             .AddOtlpExporter(o => PointAt(o, "v1/traces"))
             .Build();
         _metrics = Sdk.CreateMeterProviderBuilder()

@@ -13,7 +13,7 @@ public sealed class TokenUsageTests
     public void TryFind_EitherWayOfCounting_IsFound(string text, long input, long output)
     {
         TokenUsage.TryFind(Encoding.UTF8.GetBytes(text), out var usage).ShouldBeTrue();
-        usage.ShouldBe(new TokenUsage(input, output));
+        (usage.Input, usage.Output).ShouldBe((input, output));
     }
 
     [Theory]

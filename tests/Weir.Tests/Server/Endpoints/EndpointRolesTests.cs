@@ -21,6 +21,7 @@ public sealed class EndpointRolesTests : IAsyncLifetime
         ["GET /metrics"] = Role.Any,
         ["GET /v1/status"] = Role.Any,
         ["GET /v1/usage"] = Role.Any,
+        ["GET /v1/history"] = Role.Any,
         ["POST /v1/keys"] = Role.Admin,
         ["GET /v1/keys"] = Role.Admin,
         ["DELETE /v1/keys/{id}"] = Role.Admin,
@@ -33,7 +34,10 @@ public sealed class EndpointRolesTests : IAsyncLifetime
         ("/v1/completions", Role.App),
         ("/v1/responses", Role.App),
         ("/v1/embeddings", Role.App),
+        ("/v1/messages", Role.App),
         ("/v1/models", Role.App),
+        ("/v1/files", Role.App),
+        ("/v1/batches", Role.App),
         ("/v1/providers", Role.Any),
         ("/v1/routes", Role.Any),
     ];
