@@ -127,9 +127,16 @@ public sealed class RateHeadersTests
             exchange => exchange.RespondAsync(429, "{}", "x-ratelimit-remaining-requests: 0", "x-ratelimit-reset-requests: 3s"), Says());
         await using var gateway = new GatewayHarness(GatewayHarness.Route(upstream));
 
-        (await gateway.RunAsync(gateway.ChatAsync())).Status.ShouldBe(200);
+        var running = gateway.ChatAsync();
+        var lane = gateway.Tables.Current.Find("fast")!.Deployments[0].State.Lane;
+        while (lane.PausedFor == TimeSpan.Zero || lane.Queued == 0)
+        {
+            await Task.Delay(5);
+        }
 
-        gateway.Time.Elapsed.ShouldBe(TimeSpan.FromSeconds(3));
+        lane.PausedFor.ShouldBe(TimeSpan.FromSeconds(3));
+        gateway.Time.Advance(TimeSpan.FromSeconds(3));
+        (await running).Status.ShouldBe(200);
     }
 
     [Fact]
