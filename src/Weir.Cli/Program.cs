@@ -14,5 +14,6 @@ var root = new RootCommand(
     KeysCommand.Create(),
     SimCommand.Create(),
     CheckCommand.Create(),
+    BenchCommand.Create(),
 };
 return await CommandLine.RunAsync(root, args);

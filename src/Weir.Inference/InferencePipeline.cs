@@ -1,6 +1,7 @@
 using Weir.Inference.Caching;
 using Weir.Inference.Capturing;
 using Weir.Inference.Embeddings;
+using Weir.Inference.Load;
 using Weir.Inference.Models;
 using Weir.Inference.Relay;
 using Weir.Inference.Requests;
@@ -14,6 +15,7 @@ public sealed class InferencePipeline
 {
     private readonly ModelDirectory _directory;
     private readonly ResponseDirectory _responses;
+    private readonly LoadProfiles _load;
     private readonly JourneyServices _services;
     private readonly Journeys _journeys;
     private readonly CachedJourneys _cached;
@@ -21,10 +23,17 @@ public sealed class InferencePipeline
     private readonly CapturePoint _capture;
 
     internal InferencePipeline(
-        ModelDirectory directory, ResponseDirectory responses, Journeys journeys, CachedJourneys cached, EmbeddingJourneys embeddings, CapturePoint capture)
+        ModelDirectory directory,
+        ResponseDirectory responses,
+        LoadProfiles load,
+        Journeys journeys,
+        CachedJourneys cached,
+        EmbeddingJourneys embeddings,
+        CapturePoint capture)
     {
         _directory = directory;
         _responses = responses;
+        _load = load;
         _services = journeys.Services;
         _journeys = journeys;
         _cached = cached;
@@ -44,6 +53,7 @@ public sealed class InferencePipeline
     public async ValueTask<InferenceReport> RunAsync(InferenceRequest request, IAnswer answer, CancellationToken clientGone)
     {
         var started = _services.Time.GetTimestamp();
+        _load.Count(started);
         var report = new InferenceReport();
         CapturedAnswer? captured = null;
         try
@@ -52,7 +62,7 @@ public sealed class InferencePipeline
             report.Route = route?.Name;
             report.IsConfigured = route?.IsConfigured ?? false;
             captured = route is null ? null : _capture.Tap(route.Name, request, answer);
-            error ??= await ServeAsync(route!, request, captured ?? answer, report, started, clientGone).ConfigureAwait(false);
+            error ??= await TravelAsync(route!, request, captured ?? answer, report, started, clientGone).ConfigureAwait(false);
             report.Error = error is { Code: "model_not_found" } && route is { IsConfigured: false }
                 ? await _directory.HintAsync(error, route, request.MayUse, clientGone).ConfigureAwait(false)
                 : error;
@@ -78,6 +88,31 @@ public sealed class InferencePipeline
         InferenceTracing.Served(request, report);
         captured?.End(report, took);
         return report;
+    }
+
+    private ValueTask<InferenceError?> TravelAsync(
+        RouteModel route, InferenceRequest request, IAnswer answer, InferenceReport report, long started, CancellationToken clientGone) =>
+        request.Head.Stream && !route.Heartbeat.IsOff
+            ? TravelBeatingAsync(route, request, answer, report, started, clientGone)
+            : ServeAsync(route, request, answer, report, started, clientGone);
+
+    private async ValueTask<InferenceError?> TravelBeatingAsync(
+        RouteModel route, InferenceRequest request, IAnswer answer, InferenceReport report, long started, CancellationToken clientGone)
+    {
+        using var beating = new HeartbeatAnswer(answer, request.Operation, route.Heartbeat.Every, _services.Time, clientGone);
+        InferenceError? error = null, left = null;
+        try
+        {
+            error = await ServeAsync(route, request, beating, report, started, clientGone).ConfigureAwait(false);
+        }
+        finally
+        {
+            left = await beating.EndAsync(error).ConfigureAwait(false);
+            report.Status = beating.WasEarly ? 200 : report.Status;
+            report.FailedBy ??= error?.Code;
+        }
+
+        return left;
     }
 
     private ValueTask<InferenceError?> ServeAsync(

@@ -6,6 +6,7 @@ using Weir.Inference.Attempts;
 using Weir.Inference.Caching;
 using Weir.Inference.Capturing;
 using Weir.Inference.Embeddings;
+using Weir.Inference.Load;
 using Weir.Inference.Models;
 using Weir.Inference.Providers;
 using Weir.Inference.Responses;
@@ -22,6 +23,7 @@ public static class InferenceRegistration
     {
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<RouteTables>();
+        services.AddSingleton(provider => new LoadProfiles(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<IMeterFactory>()));
         services.AddSingleton<ModelCatalog>();
         services.AddSingleton<InferenceMetrics>();
         services.AddSingleton<ResponseIds>();
@@ -34,11 +36,12 @@ public static class InferenceRegistration
         services.AddSingleton<CapturePoint>();
         services.AddCaching();
         services.AddEmbeddings();
-        services.AddSingleton(provider => new Gateway(provider.GetRequiredService<RouteTables>(), provider.GetRequiredService<AnswerCache>()));
+        services.AddSingleton(provider => new Gateway(
+            provider.GetRequiredService<RouteTables>(), provider.GetRequiredService<AnswerCache>(), provider.GetRequiredService<LoadProfiles>()));
         services.AddSingleton(provider => new Journeys(
             new JourneyServices(
                 new DeploymentPicker(provider.GetRequiredService<Random>()),
-                new RetryPolicy(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<Random>()),
+                new RetryPolicy(provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<Random>(), provider.GetRequiredService<LoadProfiles>()),
                 provider.GetRequiredService<ResponseDirectory>(),
                 provider.GetRequiredService<InferenceMetrics>(),
                 provider.GetRequiredService<TimeProvider>(),
@@ -46,6 +49,7 @@ public static class InferenceRegistration
         services.AddSingleton(provider => new InferencePipeline(
             provider.GetRequiredService<ModelDirectory>(),
             provider.GetRequiredService<ResponseDirectory>(),
+            provider.GetRequiredService<LoadProfiles>(),
             provider.GetRequiredService<Journeys>(),
             provider.GetRequiredService<CachedJourneys>(),
             provider.GetRequiredService<EmbeddingJourneys>(),

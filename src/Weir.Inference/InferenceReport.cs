@@ -40,7 +40,7 @@ public sealed class InferenceReport
     /// <summary>From the last send to its first event; null where none came.</summary>
     public TimeSpan? FirstEvent { get; internal set; }
 
-    /// <summary>Null where the provider did not count.</summary>
+    /// <summary>As the provider counted; of a stream that it did not count, or that broke off before, an estimate that says so. Else null.</summary>
     public TokenUsage? Usage { get; internal set; }
 
     /// <summary>In dollars, from the price table; 0 where the model has no price.</summary>

@@ -8,6 +8,7 @@ using Weir.Inference.Relay;
 using Weir.Inference.Requests;
 using Weir.Inference.Responses;
 using Weir.Inference.Routing;
+using Weir.Inference.Routing.Balancing;
 
 namespace Weir.Inference;
 
@@ -121,7 +122,7 @@ internal sealed partial class Journey(
     // A deployment that is free to be used now; else one that is worth waiting for; else none.
     private (DeploymentModel? Target, RetryDecision Again) Choose()
     {
-        if (services.Picker.Pick(route, _trail) is { } free)
+        if (services.Picker.Pick(route, _trail, route.Balance == Balance.Affinity ? AffinityKey.Of(request) : 0) is { } free)
         {
             return (free, RetryDecision.GiveUp);
         }
@@ -193,8 +194,14 @@ internal sealed partial class Journey(
         _trail.Attempts++;
         report.Attempts++;
         target.State.Provider.Budget.CountRequest();
+        target.State.Sent();
         _span = InferenceTracing.StartAttempt(target, request, _trail.Attempts, report.Queued);
         var outcome = await Attempt.SendAsync(target, request, clock, services.Time, Asked(target)).ConfigureAwait(false);
+        if (route.Balance == Balance.Latency)
+        {
+            Measure(target, outcome, clock);
+        }
+
         if (outcome.Failure is { } failure)
         {
             services.Metrics.Failed(target, request, failure.Class, route.IsConfigured, clock.Elapsed);
@@ -202,6 +209,18 @@ internal sealed partial class Journey(
         }
 
         return outcome;
+    }
+
+    private static void Measure(DeploymentModel target, in AttemptOutcome outcome, AttemptClock clock)
+    {
+        if (outcome.Answer is { } upstream)
+        {
+            target.State.Latency.Answered(upstream.FirstEvent);
+        }
+        else if (outcome.Failure!.Class is FailureClass.Network or FailureClass.Unavailable or FailureClass.Timeout or FailureClass.Broken)
+        {
+            target.State.Latency.Failed(clock.Elapsed);
+        }
     }
 
     // Whether a failure ends the journey, and with which error of ours; none where the client has left or has been answered.
@@ -277,13 +296,18 @@ internal sealed partial class Journey(
         }
 
         using var ids = request.Operation == Operation.Responses && !upstream.IsPacked ? services.Responses.RewriterFor(target, request) : null;
+        var counts = StreamUsage.IsAddedTo(request, target) ? new UsageChunkFilter() : null;
         Settle(target, upstream, clock, permit, await AnswerRelay.RelayAsync(
-            upstream, request.Operation, ids, answer, report, clock, target.Provider.IdleTimeout, target.Provider.Name).ConfigureAwait(false));
+            upstream, request.Operation, ids, counts, answer, report, clock, target.Provider.IdleTimeout, target.Provider.Name).ConfigureAwait(false));
     }
 
     private void Settle(DeploymentModel target, UpstreamAnswer upstream, AttemptClock clock, AdmissionPermit permit, (RelayEnd End, TokenUsage? Usage) relayed)
     {
         var (end, usage) = relayed;
+        if (usage is { IsEstimated: true } rough)
+        {
+            usage = rough with { Input = request.Head.EstimatedInput };
+        }
 
         // What a stored response once used was counted when it was made.
         report.Usage = request.Stored is null ? usage : null;

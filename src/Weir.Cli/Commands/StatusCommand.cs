@@ -50,6 +50,7 @@ internal static class StatusCommand
     {
         output.WriteLine($"weir {status.Version} at {address} is {status.Status}, up {Span(status.UptimeSeconds)}");
         output.WriteLine($"  in flight      {(status.InFlight - 1).ToString(CultureInfo.InvariantCulture)}");
+        output.WriteLine($"  load           {status.Load.Profile}, {status.Load.RequestsPerSecond.ToString("0.#", CultureInfo.InvariantCulture)} requests a second");
         output.WriteLine($"  providers      {List(status.Providers)}");
         output.WriteLine($"  routes         {List(status.Routes)}");
         foreach (var paused in status.Paused)

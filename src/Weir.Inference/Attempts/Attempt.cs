@@ -41,6 +41,10 @@ internal static class Attempt
 
             var response = await deployment.State.Provider.Pool.SendAsync(message, clock.Token).ConfigureAwait(false);
             answer = new UpstreamAnswer(response);
+            if (response.IsSuccessStatusCode)
+            {
+                deployment.State.Believe(response.Headers, request.Head.EstimatedInput);
+            }
 
             var failure = !response.IsSuccessStatusCode ? await ReadErrorAsync(deployment, answer, clock, time).ConfigureAwait(false)
                 : answer is { IsStream: true, IsPacked: false } ? await ReadFirstEventAsync(deployment, answer, clock, time).ConfigureAwait(false)

@@ -109,6 +109,8 @@ internal static class FailureClassifier
 
         var header = headers.RetryAfter;
         var wait = header?.Delta ?? (header?.Date is { } date ? date - time.GetUtcNow() : null);
+        // Where the provider does not say when to come back, it may say when its limits are full again.
+        wait ??= RateHeaders.Read(headers, time.GetUtcNow()).WaitFor(1);
         return wait is { } span && span >= TimeSpan.Zero && span < LongestRetryAfter ? span : null;
     }
 

@@ -1,3 +1,4 @@
+using Weir.Inference.Load;
 using Weir.Inference.Providers;
 using Weir.Inference.Routing;
 
@@ -16,7 +17,7 @@ internal readonly record struct RetryDecision(int Deployment, TimeSpan Wait, boo
 /// The one place that decides about retries. The class of a failure alone says whether the same deployment may be tried again,
 /// how often and after how long; the provider's budget bounds the retries of all its requests together.
 /// </summary>
-internal sealed class RetryPolicy(TimeProvider time, Random random)
+internal sealed class RetryPolicy(TimeProvider time, Random random, LoadProfiles load)
 {
     private static readonly TimeSpan NetworkStep = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan UnavailableStep = TimeSpan.FromSeconds(1);
@@ -28,8 +29,8 @@ internal sealed class RetryPolicy(TimeProvider time, Random random)
     /// <remarks>Full jitter: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.</remarks>
     public TimeSpan Backoff(Failure failure, Trail trail) => failure.Class switch
     {
-        FailureClass.Network => random.NextDouble() * Math.Pow(2, trail.RetriesOf(FailureClass.Network)) * NetworkStep,
-        FailureClass.Unavailable => failure.RetryAfter ?? UnavailableStep,
+        FailureClass.Network => random.NextDouble() * Math.Pow(2, trail.RetriesOf(FailureClass.Network)) * load.Current.RetryWaits * NetworkStep,
+        FailureClass.Unavailable => failure.RetryAfter ?? UnavailableStep * load.Current.RetryWaits,
         _ => TimeSpan.Zero,
     };
 
@@ -79,7 +80,7 @@ internal sealed class RetryPolicy(TimeProvider time, Random random)
         }
 
         var failure = trail.FailureAt(index);
-        if (failure is not null && trail.RetriesOf(failure.Class) >= Most(deployment.Provider.Retry, failure.Class))
+        if (failure is not null && trail.RetriesOf(failure.Class) >= load.Current.Most(Most(deployment.Provider.Retry, failure.Class)))
         {
             return null;
         }

@@ -86,8 +86,10 @@ internal static class UpstreamRequest
     private static SplicedContent Body(DeploymentModel deployment, InferenceRequest request, CancellationToken over) => new(
         request.Body,
         request.Owner,
-        Splice.Of(request.Head.ModelValue, deployment.ModelJson),
-        request.Pin is { } pin ? Splice.Of(request.Head.PreviousResponseValue, JsonSerializer.SerializeToUtf8Bytes(pin.Origin.UpstreamId)) : null,
+        Splice.Of(request.Head.ModelValue, StreamUsage.IsAddedTo(request, deployment) && request.Head.Usage.HasNoOptions ? deployment.ModelJsonAndUsage : deployment.ModelJson),
+        request.Pin is { } pin ? Splice.Of(request.Head.PreviousResponseValue, JsonSerializer.SerializeToUtf8Bytes(pin.Origin.UpstreamId))
+            : StreamUsage.IsAddedTo(request, deployment) ? request.Head.Usage.Splice
+            : null,
         over);
 
     private static Uri UriOf(DeploymentModel deployment, StoredResponseCall call, ResponsePin pin) =>

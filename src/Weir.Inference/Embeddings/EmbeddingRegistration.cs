@@ -1,5 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
+using Weir.Inference.Load;
 
 namespace Weir.Inference.Embeddings;
 
@@ -7,7 +7,7 @@ internal static class EmbeddingRegistration
 {
     public static IServiceCollection AddEmbeddings(this IServiceCollection services)
     {
-        services.TryAddSingleton<IBatchPace>(new SteadyBatchPace(BatchPace.Balanced));
+        services.AddSingleton<IBatchPace>(provider => new LoadBatchPace(provider.GetRequiredService<LoadProfiles>()));
         services.AddSingleton<EmbeddingMetrics>();
         services.AddSingleton<EmbeddingBatch>();
         services.AddSingleton<EmbeddingBatches>();

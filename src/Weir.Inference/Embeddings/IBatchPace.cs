@@ -8,13 +8,4 @@ internal interface IBatchPace
 
 /// <param name="Size">Requests in one batch, at least 1.</param>
 /// <param name="Wait">How long a request waits for company while another batch is under way.</param>
-internal readonly record struct BatchPace(int Size, TimeSpan Wait)
-{
-    public static BatchPace Balanced { get; } = new(25, TimeSpan.FromMilliseconds(5));
-}
-
-/// <summary>The same pace whatever the load.</summary>
-internal sealed class SteadyBatchPace(BatchPace pace) : IBatchPace
-{
-    public BatchPace Current => pace;
-}
+internal readonly record struct BatchPace(int Size, TimeSpan Wait);

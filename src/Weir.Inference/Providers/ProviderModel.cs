@@ -34,6 +34,7 @@ public sealed class ProviderModel
         };
         Keys = options.ApiKeys is { Count: > 0 } several ? [.. several] : [options.ApiKey];
         Headers = options.Headers is null ? [] : [.. options.Headers];
+        UsageInStream = options.UsageInStream ?? Dialect != Dialect.Anthropic;
         Limits = ResolveLimits(options.Limits, preset);
         MaxBatch = options.Limits?.MaxBatch ?? preset?.MaxBatch ?? ProviderPresets.DefaultMaxBatch;
         ConnectTimeout = timeouts.Connect ?? TimeSpan.FromSeconds(2);
@@ -85,6 +86,9 @@ public sealed class ProviderModel
     public IReadOnlyList<string?> Keys { get; }
 
     public IReadOnlyList<KeyValuePair<string, string>> Headers { get; }
+
+    /// <summary>It counts the tokens of a chat stream when asked to.</summary>
+    public bool UsageInStream { get; }
 
     /// <summary>Per key, all models together.</summary>
     public AdmissionLimits Limits { get; }

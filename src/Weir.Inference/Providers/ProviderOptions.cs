@@ -27,6 +27,12 @@ public sealed record ProviderOptions
     [DataType(DataType.Password)]
     public IReadOnlyDictionary<string, string>? Headers { get; init; }
 
+    /// <summary>
+    /// Whether the provider counts the tokens of a chat stream when asked by stream_options.include_usage: Weir then asks where the client did not, and
+    /// keeps the count from it. Default true; false for a server that refuses the field.
+    /// </summary>
+    public bool? UsageInStream { get; init; }
+
     /// <summary>Bounds that hold per key, all models together.</summary>
     public LimitOptions? Limits { get; init; }
 

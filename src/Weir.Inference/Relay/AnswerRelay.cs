@@ -39,7 +39,7 @@ internal static class AnswerRelay
     public static readonly TimeSpan Linger = TimeSpan.FromSeconds(2);
 
     public static ValueTask<(RelayEnd End, TokenUsage? Usage)> RelayAsync(
-        UpstreamAnswer upstream, Operation operation, ResponseIdRewriter? ids, IAnswer answer, InferenceReport report, AttemptClock clock, TimeSpan idle, string provider)
+        UpstreamAnswer upstream, Operation operation, ResponseIdRewriter? ids, UsageChunkFilter? counts, IAnswer answer, InferenceReport report, AttemptClock clock, TimeSpan idle, string provider)
     {
         if (ids is not null && !upstream.IsStream)
         {
@@ -51,7 +51,7 @@ internal static class AnswerRelay
             Passed = PassedHeaders.Of(upstream),
         });
         return upstream.IsStream && !upstream.IsPacked
-            ? RelayEventsAsync(upstream, operation, ids, answer, clock, idle, provider)
+            ? RelayEventsAsync(upstream, operation, ids, counts, answer, clock, idle, provider)
             : RelayBodyAsync(upstream, answer, clock, idle);
     }
 
@@ -101,7 +101,7 @@ internal static class AnswerRelay
     }
 
     private static async ValueTask<(RelayEnd, TokenUsage?)> RelayEventsAsync(
-        UpstreamAnswer upstream, Operation operation, ResponseIdRewriter? ids, IAnswer answer, AttemptClock clock, TimeSpan idle, string provider)
+        UpstreamAnswer upstream, Operation operation, ResponseIdRewriter? ids, UsageChunkFilter? counts, IAnswer answer, AttemptClock clock, TimeSpan idle, string provider)
     {
         var scanner = new EventScanner(operation.StreamEnd);
         var writer = answer.Body;
@@ -120,10 +120,10 @@ internal static class AnswerRelay
                 scanner.Scan(buffer.AsSpan(0, whole));
                 if (whole > 0)
                 {
-                    Write(buffer.AsSpan(0, whole), ids, writer);
+                    Write(buffer.AsSpan(0, whole), ids, counts, writer);
                     if ((await writer.FlushAsync(clock.Token).ConfigureAwait(false)).IsCompleted)
                     {
-                        return (RelayEnd.ClientGone, scanner.Usage);
+                        return (RelayEnd.ClientGone, scanner.UsageOrEstimate);
                     }
                 }
 
@@ -158,29 +158,34 @@ internal static class AnswerRelay
 
         if (end == RelayEnd.ClientGone)
         {
-            return (end, scanner.Usage);
+            return (end, scanner.UsageOrEstimate);
         }
 
         // A stream of an operation that has no terminator of its own ends with its connection.
         if (scanner.IsComplete || operation.StreamEnd == StreamEnd.None)
         {
-            return (scanner.HasFailed ? RelayEnd.Failed : RelayEnd.Complete, scanner.Usage);
+            return (scanner.HasFailed ? RelayEnd.Failed : RelayEnd.Complete, scanner.UsageOrEstimate);
         }
 
         await WriteErrorAsync(answer, scanner.AtEventBorder, end, operation, provider).ConfigureAwait(false);
-        return (end, scanner.Usage);
+        return (end, scanner.UsageOrEstimate);
     }
 
-    private static void Write(ReadOnlySpan<byte> lines, ResponseIdRewriter? ids, PipeWriter writer)
+    private static void Write(ReadOnlySpan<byte> lines, ResponseIdRewriter? ids, UsageChunkFilter? counts, PipeWriter writer)
     {
-        if (ids is null)
+        if (ids is not null)
+        {
+            ids.LookAtEvents(lines);
+            ids.Write(lines, writer);
+        }
+        else if (counts is not null)
+        {
+            counts.Write(lines, writer);
+        }
+        else
         {
             writer.Write(lines);
-            return;
         }
-
-        ids.LookAtEvents(lines);
-        ids.Write(lines, writer);
     }
 
     // Up to and with the last line break; a line that is longer than any event should be is no longer held back.

@@ -6,6 +6,7 @@ namespace Weir.Inference.Relay;
 internal struct EventScanner(StreamEnd end)
 {
     private bool _lastEventBegan;
+    private long _deltas;
     private bool _isError;
 
     /// <summary>The stream said that it is complete.</summary>
@@ -16,6 +17,9 @@ internal struct EventScanner(StreamEnd end)
 
     /// <summary>Null until the provider has counted.</summary>
     public TokenUsage? Usage { get; private set; }
+
+    /// <summary>What the provider counted, else an estimate of what came out, four bytes a token; null where nothing did.</summary>
+    public readonly TokenUsage? UsageOrEstimate => TokenUsage.OrEstimate(Usage, _deltas);
 
     /// <summary>Whether the last line seen ended an event, so that another may be written after it.</summary>
     public bool AtEventBorder { get; private set; } = true;
@@ -61,6 +65,7 @@ internal struct EventScanner(StreamEnd end)
             return;
         }
 
+        _deltas += DeltaLength.Of(data);
         if (data.IndexOf("\"usage\""u8) >= 0 && TokenUsage.TryFind(data, out var usage))
         {
             Usage = end == StreamEnd.MessageStop ? TokenUsage.Latest(Usage, usage) : usage;

@@ -15,6 +15,13 @@ public readonly record struct TokenUsage(long Input, long Output)
     /// <summary>Of <see cref="Input"/>: what the provider wrote to its prompt cache.</summary>
     public long CacheWrite { get; init; }
 
+    /// <summary>Nobody counted: it is ours from the bytes that went by.</summary>
+    public bool IsEstimated { get; init; }
+
+    /// <summary>What was counted, else an estimate from the bytes of text that came out, four to a token; null where none did.</summary>
+    public static TokenUsage? OrEstimate(TokenUsage? counted, long deltas) =>
+        counted ?? (deltas > 0 ? new TokenUsage(0, (deltas + 3) / 4) { IsEstimated = true } : null);
+
     public long Total => Input + Output;
 
     /// <summary>

@@ -22,10 +22,13 @@ internal sealed class TranslatedRelay(Operation asked, Operation wanted, Deploym
     private const int LargestEvent = 4 * 1024 * 1024;
 
     private TokenUsage? _usage;
+    private long _deltas;
 
     // Set by the event that ends the provider's stream.
     private RelayEnd? _end;
     private string? _said;
+
+    private TokenUsage? UsageOrEstimate => TokenUsage.OrEstimate(_usage, _deltas);
 
     public async ValueTask<(RelayEnd End, TokenUsage? Usage)> RelayAsync(UpstreamAnswer upstream, AnswerTranslator translator, InferenceReport report)
     {
@@ -64,7 +67,7 @@ internal sealed class TranslatedRelay(Operation asked, Operation wanted, Deploym
                 Translate(reader, translator, sink);
                 if (sink.HasWritten && (await answer.Body.FlushAsync(clock.Token).ConfigureAwait(false)).IsCompleted)
                 {
-                    return (RelayEnd.ClientGone, _usage);
+                    return (RelayEnd.ClientGone, UsageOrEstimate);
                 }
 
                 if (_end is not null)
@@ -102,7 +105,7 @@ internal sealed class TranslatedRelay(Operation asked, Operation wanted, Deploym
             _said ??= "what it sent is not what its dialect promises";
         }
 
-        return (await EndAsync(_end ?? end).ConfigureAwait(false), _usage);
+        return (await EndAsync(_end ?? end).ConfigureAwait(false), UsageOrEstimate);
     }
 
     private void Translate(EventReader reader, AnswerTranslator translator, EventSink sink)
@@ -110,6 +113,7 @@ internal sealed class TranslatedRelay(Operation asked, Operation wanted, Deploym
         while (_end is null && reader.TryRead())
         {
             var data = reader.Data.Span;
+            _deltas += DeltaLength.Of(data);
             if (asked.StreamEnd == StreamEnd.Done ? data.SequenceEqual("[DONE]"u8) : reader.Name.SequenceEqual("message_stop"u8) || IsOfType("message_stop"u8, data))
             {
                 _end = RelayEnd.Complete;

@@ -1,8 +1,10 @@
+using System.Text;
 using System.Text.Json;
 using Weir.Inference.Dialects;
 using Weir.Inference.Providers;
 using Weir.Inference.Relay;
 using Weir.Inference.Requests;
+using Weir.Inference.Routing.Balancing;
 
 namespace Weir.Inference.Routing;
 
@@ -22,7 +24,9 @@ internal sealed class DeploymentModel
         MaxBatch = provider.MaxBatch;
         _price = price;
         Name = $"{provider.Name}/{model}";
+        Identity = StableHash.Of(Encoding.UTF8.GetBytes($"{Name}\n{state.Key.ApiKey}"));
         ModelJson = JsonSerializer.SerializeToUtf8Bytes(model);
+        ModelJsonAndUsage = (byte[])[.. ModelJson.Span, .. ",\"stream_options\":{\"include_usage\":true}"u8];
         _uris = [.. Operation.All.Select(operation => new Uri(provider.BaseUrl + operation.Path))];
     }
 
@@ -39,10 +43,22 @@ internal sealed class DeploymentModel
     /// <summary>The same as a JSON string, quotes included.</summary>
     public ReadOnlyMemory<byte> ModelJson { get; }
 
+    /// <summary>The same, and after it the question for the usage of a stream.</summary>
+    public ReadOnlyMemory<byte> ModelJsonAndUsage { get; }
+
     /// <summary>Lower ones first.</summary>
     public int Order { get; }
 
     public double Weight { get; }
+
+    /// <summary>Its weight, less while it warms up.</summary>
+    public double WeightNow => Weight * State.Start.Share;
+
+    /// <summary>The share of its room that is in use, against its weight: what to compare.</summary>
+    public double LoadNow => State.Lane.Load / WeightNow;
+
+    /// <summary>The same in every process: name and key.</summary>
+    public ulong Identity { get; }
 
     /// <summary>The most output tokens where a client names no bound and the provider needs one.</summary>
     public int MaxOutput { get; init; } = TranslationTarget.DefaultMaxOutput;

@@ -1,29 +1,47 @@
 using Weir.Inference.Attempts;
+using Weir.Inference.Routing.Balancing;
 
 namespace Weir.Inference.Routing;
 
 /// <summary>
-/// Picks where a request goes: the lowest order that has room; if none has, the least loaded of the lowest order, to queue
-/// there; a higher order takes the overflow only where the route says so.
+/// Picks where a request goes: the lowest order that has room, by the route's policy; if none has, the least loaded of the lowest order,
+/// to queue there; a higher order takes the overflow only where the route says so.
 /// </summary>
-internal sealed class DeploymentPicker(Random random)
+internal sealed class DeploymentPicker
 {
+    private static readonly ShortestQueuePolicy Queueing = new();
+
+    private readonly WeightedPolicy _weighted;
+    private readonly LeastBusyPolicy _leastBusy;
+    private readonly LatencyPolicy _latency;
+    private readonly AffinityPolicy _affinity;
+
+    public DeploymentPicker(Random random)
+    {
+        _weighted = new WeightedPolicy(random);
+        _leastBusy = new LeastBusyPolicy(random);
+        _latency = new LatencyPolicy(random);
+        _affinity = new AffinityPolicy(_leastBusy);
+    }
+
     /// <param name="route">The deployments, lowest order first.</param>
     /// <param name="trail">What this request has met so far: where it failed it is not sent again without a wait.</param>
+    /// <param name="affinity">What it has in common with others, where the route goes by that; else 0.</param>
     /// <returns>Null when every deployment has failed this request, is paused or open.</returns>
-    public DeploymentModel? Pick(RouteModel route, Trail trail)
+    public DeploymentModel? Pick(RouteModel route, Trail trail, ulong affinity = 0)
     {
         DeploymentModel? queue = null;
+        var policy = PolicyOf(route.Balance);
         var all = route.Deployments;
         for (var from = 0; from < all.Length;)
         {
             var to = EndOfOrder(all, from);
-            if (PickAmong(all, from, to, route.Balance, trail, withRoom: true) is { } free)
+            if (policy.Pick(new Candidates(all, from, to, trail, withRoom: true), affinity) is { } free)
             {
                 return free;
             }
 
-            queue ??= PickAmong(all, from, to, Balance.LeastBusy, trail, withRoom: false);
+            queue ??= Queueing.Pick(new Candidates(all, from, to, trail, withRoom: false), affinity);
             if (queue is not null && !route.Overflow)
             {
                 return queue;
@@ -35,6 +53,14 @@ internal sealed class DeploymentPicker(Random random)
         return queue;
     }
 
+    private IBalancingPolicy PolicyOf(Balance balance) => balance switch
+    {
+        Balance.Weighted => _weighted,
+        Balance.Latency => _latency,
+        Balance.Affinity => _affinity,
+        _ => _leastBusy,
+    };
+
     private static int EndOfOrder(DeploymentModel[] all, int from)
     {
         var to = from + 1;
@@ -45,39 +71,4 @@ internal sealed class DeploymentPicker(Random random)
 
         return to;
     }
-
-    // One pass, no allocation: each candidate replaces the one held with a probability that makes the draw fair by weight.
-    private DeploymentModel? PickAmong(DeploymentModel[] all, int from, int to, Balance balance, Trail trail, bool withRoom)
-    {
-        DeploymentModel? first = null, second = null;
-        double weights = 0;
-        for (var i = from; i < to; i++)
-        {
-            var candidate = all[i];
-            if (trail.HasFailed(i) || !candidate.State.IsOpenToAll || (withRoom && !candidate.State.Lane.HasRoom))
-            {
-                continue;
-            }
-
-            if (!withRoom)
-            {
-                first = first is null || Load(candidate) < Load(first) ? candidate : first;
-                continue;
-            }
-
-            weights += candidate.Weight;
-            if (first is null || random.NextDouble() * weights < candidate.Weight)
-            {
-                (first, second) = (candidate, first);
-            }
-            else if (second is null || random.NextDouble() * weights < candidate.Weight)
-            {
-                second = candidate;
-            }
-        }
-
-        return balance == Balance.LeastBusy && first is not null && second is not null && Load(second) < Load(first) ? second : first;
-    }
-
-    private static double Load(DeploymentModel deployment) => deployment.State.Lane.Load / deployment.Weight;
 }

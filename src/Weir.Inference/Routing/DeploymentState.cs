@@ -1,8 +1,10 @@
+using System.Net.Http.Headers;
 using Weir.Flow.Admission;
 using Weir.Flow.Breaking;
 using Weir.Inference.Attempts;
 using Weir.Inference.Measuring;
 using Weir.Inference.Providers;
+using Weir.Inference.Routing.Balancing;
 
 namespace Weir.Inference.Routing;
 
@@ -14,6 +16,10 @@ internal sealed class DeploymentState(ProviderState provider, KeyState key, Admi
     // A provider that asks for more than this, by mistake or because a day's quota is used up, is asked again all the same.
     private static readonly TimeSpan LongestPause = TimeSpan.FromHours(1);
     private int _throttles;
+    private long _openings;
+
+    // What the provider says is left; null where it has not said so.
+    private ProviderQuota? _quota;
 
     public ProviderState Provider { get; } = provider;
 
@@ -25,6 +31,15 @@ internal sealed class DeploymentState(ProviderState provider, KeyState key, Admi
 
     /// <summary>The key is good, but not for this deployment.</summary>
     public RefusalMark Refusal { get; } = new(time);
+
+    /// <summary>Whether it warms up.</summary>
+    public SlowStart Start { get; } = new(time);
+
+    /// <summary>Measured only where a route balances by it.</summary>
+    public PeakLatency Latency { get; } = new(time);
+
+    /// <summary>Whether a request would probably enter now; of one that warms up only a share of its room counts.</summary>
+    public bool HasRoom => Lane.HasRoom && (Start.Share is var share && share == 1 || Lane.InFlight < Math.Max(1, Lane.Limit * share));
 
     /// <summary>How its attempts have ended of late, and since the start.</summary>
     public required TrafficMeter Meter { get; init; }
@@ -110,6 +125,30 @@ internal sealed class DeploymentState(ProviderState provider, KeyState key, Admi
         }
     }
 
+    /// <summary>What an answer says of the provider's limits is believed: nobody enters before there is something left.</summary>
+    /// <param name="headers">Of an answer that went well; what comes with a failure is the failure's.</param>
+    /// <param name="tokens">What a request like this one takes.</param>
+    public void Believe(HttpResponseHeaders headers, int tokens)
+    {
+        var reading = RateHeaders.Read(headers, time.GetUtcNow());
+        if (reading.IsEmpty)
+        {
+            return;
+        }
+
+        Volatile.Write(ref _quota, reading.Requests is { Reset: not null } requests ? new ProviderQuota(requests, time) : null);
+        PauseFor(reading.WaitFor(tokens) ?? TimeSpan.Zero);
+    }
+
+    /// <summary>Counts a send against what the provider says is left.</summary>
+    public void Sent()
+    {
+        if (Volatile.Read(ref _quota) is { } quota)
+        {
+            PauseFor(quota.Spend());
+        }
+    }
+
     /// <summary>The provider said 429: nobody enters for as long as it asked, else for 1 s, 2 s, 4 s … up to a minute.</summary>
     public void Throttle(TimeSpan? retryAfter)
     {
@@ -119,11 +158,25 @@ internal sealed class DeploymentState(ProviderState provider, KeyState key, Admi
         Lane.Pause(retryAfter is { } asked ? (asked < LongestPause ? asked : LongestPause) : own);
     }
 
+    private void PauseFor(TimeSpan wait)
+    {
+        if (wait > TimeSpan.Zero)
+        {
+            Lane.Pause(wait < LongestPause ? wait : LongestPause);
+        }
+    }
+
     /// <summary>It answered: whatever was held against it is forgotten.</summary>
     public void Answered()
     {
         Volatile.Write(ref _throttles, 0);
         Refusal.Clear();
         Key.Refusal.Clear();
+        var openings = Breaker.Opened;
+        if (openings != Volatile.Read(ref _openings) && Breaker.State == BreakerState.Closed)
+        {
+            Volatile.Write(ref _openings, openings);
+            Start.Begin();
+        }
     }
 }

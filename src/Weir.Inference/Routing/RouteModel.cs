@@ -18,6 +18,9 @@ internal sealed class RouteModel(
     /// <summary>Whether a higher order takes what the lower ones have no room for.</summary>
     public bool Overflow { get; } = overflow;
 
+    /// <summary>How often the client of a stream hears that it is still alive.</summary>
+    public Rhythm Heartbeat { get; init; }
+
     /// <summary>Whether what a deployment cannot express is left out and listed, instead of refusing the request there.</summary>
     public bool DropParams { get; init; }
 
@@ -28,7 +31,8 @@ internal sealed class RouteModel(
 
     /// <summary>The same with one of its deployments alone, or with another one.</summary>
     public RouteModel NarrowedTo(DeploymentModel deployment) =>
-        Deployments is [var only] && only == deployment ? this : new(Name, [deployment], Balance, Timeout, Overflow, State, IsConfigured) { DropParams = DropParams };
+        Deployments is [var only] && only == deployment ? this
+            : new(Name, [deployment], Balance, Timeout, Overflow, State, IsConfigured) { DropParams = DropParams, Heartbeat = Heartbeat };
 }
 
 /// <summary>What outlives a reload for one route.</summary>

@@ -17,6 +17,13 @@ public sealed record RouteOptions
     [Range(typeof(TimeSpan), "00:00:00.001", "1.00:00:00")]
     public TimeSpan? Timeout { get; init; }
 
+    /// <summary>
+    /// How often a comment line goes to the client of a stream while its provider is silent, from 1 s; with the first one status 200 is committed.
+    /// Default off.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
+    public Rhythm? Heartbeat { get; init; }
+
     /// <summary>Whether a higher order takes what the lower ones have no room for. Default false.</summary>
     public bool? Overflow { get; init; }
 
@@ -62,4 +69,10 @@ public enum Balance
 
     /// <summary>By weight alone.</summary>
     Weighted,
+
+    /// <summary>The one expected to answer sooner, of two drawn at random: its time to a first event times what it works on.</summary>
+    Latency,
+
+    /// <summary>Requests of one x-weir-session, else of one prompt_cache_key, else with the same system prompt and tools go to one deployment.</summary>
+    Affinity,
 }

@@ -155,6 +155,7 @@ internal sealed class RouteTables : IDisposable
             _routes.GetOrAdd(name, static _ => new RouteState()),
             isConfigured: true)
         {
+            Heartbeat = options.Heartbeat ?? Rhythm.Off,
             DropParams = options.DropParams ?? false,
         };
     }

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Weir.Inference.Load;
 using Weir.Inference.Providers;
 using Weir.Inference.Routing;
 
@@ -22,6 +23,9 @@ public sealed record WeirOptions
 
     /// <summary>What models cost, by model name at the provider, or provider/model, which wins.</summary>
     public IReadOnlyDictionary<string, PriceOptions> Prices { get; init; } = new Dictionary<string, PriceOptions>();
+
+    /// <summary>How much is gathered and how patiently is retried, by how much there is to do.</summary>
+    public LoadOptions Load { get; init; } = new();
 
     /// <summary>When an operator is told that something is wrong.</summary>
     public AlertOptions Alerts { get; init; } = new();

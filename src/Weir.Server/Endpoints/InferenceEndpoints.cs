@@ -20,6 +20,9 @@ namespace Weir.Server.Endpoints;
 /// <summary>Both dialects: reads a request, lets the gateway serve it, and settles what it used with its key.</summary>
 internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirectory models, KeyLimits limits, BodyLimits bodies)
 {
+    private const string SessionHeader = "x-weir-session";
+    private const int LongestSession = 256;
+
     private static readonly string[] PassedOn = ["openai-beta", "anthropic-beta", "anthropic-version"];
 
     public static void Map(IEndpointRouteBuilder app)
@@ -88,6 +91,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
                 UseCache = useCache,
                 IdempotencyKey = headers["idempotency-key"],
                 OpenAIBeta = headers["openai-beta"],
+                Session = headers[SessionHeader],
                 AnthropicBeta = headers["anthropic-beta"],
                 AnthropicVersion = operation.Dialect == Dialect.Anthropic ? headers["anthropic-version"] : default(string),
                 TraceParent = TraceParentOf(headers),
@@ -183,6 +187,12 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
             }
 
             timeout = span;
+        }
+
+        if (headers.TryGetValue(SessionHeader, out var session) && (session.ToString().Length is 0 or > LongestSession || !IsPlain(session.ToString())))
+        {
+            error = ApiError.Malformed($"x-weir-session takes 1 to {LongestSession} plain characters, such as an id of a conversation.");
+            return false;
         }
 
         foreach (var name in PassedOn)

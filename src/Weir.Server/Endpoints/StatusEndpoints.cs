@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Weir.Inference.Load;
 using Weir.Inference.Status;
 using Weir.Server.Configuration;
 using Weir.Server.Hosting;
@@ -36,6 +37,7 @@ internal static class StatusEndpoints
             Keys = context.Service<KeyRing>().Table?.Records.Count ?? 0,
             State = new StateReport(health.Kind, health.Available, health.Warnings),
             Dependencies = readiness.Dependencies,
+            Load = LoadReport.Of(context.Service<LoadProfiles>()),
             Paused = [.. context.Service<GatewayStatus>().ReadProviders(null).Where(p => p.Paused is not null).Select(p => new PausedProvider(p.Name, p.Paused!.Drain, p.Paused.Since, p.Paused.IsShared))],
             Alerts = context.Service<Watchman>().Active,
             Providers = [.. options.Providers.Keys.Order(StringComparer.Ordinal)],
@@ -69,6 +71,8 @@ internal sealed record StatusReport
 
     public required IReadOnlyDictionary<string, DependencyHealth> Dependencies { get; init; }
 
+    public required LoadReport Load { get; init; }
+
     public required IReadOnlyList<string> Providers { get; init; }
 
     /// <summary>Providers that an operator has taken out of use.</summary>
@@ -78,6 +82,13 @@ internal sealed record StatusReport
     public IReadOnlyList<ActiveAlert> Alerts { get; init; } = [];
 
     public required IReadOnlyList<string> Routes { get; init; }
+}
+
+/// <param name="Profile"><c>conservative</c>, <c>balanced</c> or <c>aggressive</c>.</param>
+/// <param name="RequestsPerSecond">Of the last 10 s.</param>
+internal sealed record LoadReport(string Profile, double RequestsPerSecond)
+{
+    public static LoadReport Of(LoadProfiles load) => new(LoadProfiles.NameOf(load.Now.Name), load.Rate);
 }
 
 /// <param name="Name">As in the configuration.</param>

@@ -42,6 +42,7 @@ internal static class GatewaySetup
     {
         Providers = options.Providers,
         Routes = options.Routes,
+        Load = options.Load,
         Prices = options.Prices,
         Cache = new CacheSettings(options.Cache.Ttl, options.Cache.MaxBytes.Bytes, options.Cache.Default == CacheDefault.On),
     };

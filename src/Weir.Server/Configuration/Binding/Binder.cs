@@ -172,7 +172,7 @@ internal sealed class Binder(FaultList faults)
     /// <summary>A file says by quotes what is text; a variable or a flag cannot. Sizes may be plain numbers anywhere.</summary>
     private static bool IsWrittenAs(ScalarShape shape, ConfigScalar node) => shape.Scalar switch
     {
-        Scalar.Text or Scalar.Duration => node.Scalar == ScalarKind.Text,
+        Scalar.Text or Scalar.Duration or Scalar.Rhythm => node.Scalar == ScalarKind.Text,
         Scalar.Size => node.Scalar is ScalarKind.Text or ScalarKind.Number,
         Scalar.Truth => node.Scalar == ScalarKind.Truth || (node.Untyped && node.Scalar == ScalarKind.Text),
         _ => node.Scalar == ScalarKind.Number || (node.Untyped && node.Scalar == ScalarKind.Text),

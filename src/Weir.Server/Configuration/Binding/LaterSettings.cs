@@ -16,20 +16,13 @@ internal static class LaterSettings
         "collections",
         "embeddings",
         "kinds",
-        "load",
         "nodes",
         "pools",
         "tiers",
-        "providers.*.usage_in_stream",
-        "routes.*.heartbeat",
     ]);
 
     /// <summary>Words of settings that exist, as <c>pattern=word</c>.</summary>
-    public static FrozenSet<string> Words { get; } = FrozenSet.ToFrozenSet(
-    [
-        "routes.*.balance=affinity",
-        "routes.*.balance=latency",
-    ]);
+    public static FrozenSet<string> Words { get; } = FrozenSet<string>.Empty;
 
     public static bool HasWord(string pattern, string word) => Words.Contains($"{pattern}={word}");
 

@@ -177,6 +177,10 @@ public static class ConfigurationSchema
                     schema["type"] = "string";
                     schema["pattern"] = DurationText.Pattern;
                     break;
+                case Scalar.Rhythm:
+                    schema["type"] = "string";
+                    schema["pattern"] = $"^off$|{DurationText.Pattern}";
+                    break;
                 case Scalar.Size:
                     schema["type"] = new JsonArray("string", "integer");
                     schema["pattern"] = ByteSizeText.Pattern;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Weir.Inference.Routing;
 
 namespace Weir.Server.Configuration.Shapes;
 
@@ -9,6 +10,7 @@ internal enum Scalar
     Integer,
     Number,
     Duration,
+    Rhythm,
     Size,
 }
 
@@ -22,6 +24,7 @@ internal sealed class ScalarShape : Shape
         [typeof(int)] = Scalar.Integer,
         [typeof(double)] = Scalar.Number,
         [typeof(TimeSpan)] = Scalar.Duration,
+        [typeof(Rhythm)] = Scalar.Rhythm,
         [typeof(ByteSize)] = Scalar.Size,
     };
 
@@ -36,6 +39,7 @@ internal sealed class ScalarShape : Shape
         Scalar.Integer => "a whole number",
         Scalar.Number => "a number",
         Scalar.Duration => "a duration",
+        Scalar.Rhythm => "a duration or off",
         _ => "a size",
     };
 
@@ -46,6 +50,7 @@ internal sealed class ScalarShape : Shape
         Scalar.Integer => "10",
         Scalar.Number => "0.5",
         Scalar.Duration => "\"30s\"",
+        Scalar.Rhythm => "\"15s\"",
         _ => "\"32MB\"",
     };
 
@@ -60,6 +65,7 @@ internal sealed class ScalarShape : Shape
         Scalar.Integer => ReadInteger(text),
         Scalar.Number => ReadNumber(text),
         Scalar.Duration => DurationText.Read(text),
+        Scalar.Rhythm => text == "off" ? Rhythm.Off : DurationText.Read(text) is { } every ? new Rhythm(every) : null,
         _ => ByteSizeText.Read(text),
     };
 
@@ -69,6 +75,7 @@ internal sealed class ScalarShape : Shape
         int number => number,
         double number => number,
         TimeSpan duration => duration.Ticks,
+        Rhythm { IsOff: false } rhythm => rhythm.Every.Ticks,
         ByteSize size => size.Bytes,
         _ => null,
     };
@@ -76,7 +83,7 @@ internal sealed class ScalarShape : Shape
     /// <summary>A measure as it would be written in a file.</summary>
     public string Write(double measure) => Scalar switch
     {
-        Scalar.Duration => DurationText.Write(TimeSpan.FromTicks((long)measure)),
+        Scalar.Duration or Scalar.Rhythm => DurationText.Write(TimeSpan.FromTicks((long)measure)),
         Scalar.Size => ByteSizeText.Write(new ByteSize((long)measure)),
         _ => measure.ToString("0.######", CultureInfo.InvariantCulture),
     };

@@ -1,5 +1,6 @@
 using Weir.Inference;
 using Weir.Inference.Attempts;
+using Weir.Inference.Load;
 using Weir.Inference.Providers;
 using Weir.Inference.Routing;
 using Weir.Tests.Support;
@@ -11,13 +12,16 @@ public sealed class RetryPolicyTests : IDisposable
     private static readonly TimeSpan Long = TimeSpan.FromMinutes(10);
     private readonly ManualTimeProvider _time = new();
     private readonly RouteTables _tables;
+    private readonly LoadProfiles _load;
     private readonly RetryPolicy _policy;
     private readonly Trail _trail = new();
 
     public RetryPolicyTests()
     {
         _tables = new RouteTables(_time);
-        _policy = new RetryPolicy(_time, new Random(1));
+        _load = new LoadProfiles(_time);
+        _load.Apply(new LoadOptions { Profile = LoadProfileName.Balanced });
+        _policy = new RetryPolicy(_time, new Random(1), _load);
     }
 
     public void Dispose() => _tables.Dispose();

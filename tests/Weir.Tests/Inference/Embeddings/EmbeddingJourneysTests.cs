@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Weir.Inference.Load;
 using Weir.Inference;
 using Weir.Inference.Caching;
 using Weir.Inference.Coalescing;
@@ -179,7 +180,7 @@ public sealed class EmbeddingJourneysTests : IAsyncLifetime
         await upstream.ReceivedAsync();
         var both = new[] { AskAsync(EmbeddingUpstream.Request("a")), AskAsync(EmbeddingUpstream.Request("b")) };
         await WaitForPending(2);
-        _gateway.Time.Advance(BatchPace.Balanced.Wait);
+        _gateway.Time.Advance(LoadProfile.Balanced.BatchWait);
         (await Task.WhenAll(both)).ShouldAllBe(answer => answer.Report.Error!.Code == "provider_broken" && answer.Report.Error.Status == 502);
         go.SetResult();
         (await lone).Status.ShouldBe(200);
@@ -194,7 +195,7 @@ public sealed class EmbeddingJourneysTests : IAsyncLifetime
         var hasty = _gateway.RunAsync(Asking.For(EmbeddingUpstream.Request("a"), Operation.Embeddings, timeout: TimeSpan.FromSeconds(1)));
         var patient = AskAsync(EmbeddingUpstream.Request("b"));
         await WaitForPending(2);
-        _gateway.Time.Advance(BatchPace.Balanced.Wait);
+        _gateway.Time.Advance(LoadProfile.Balanced.BatchWait);
         await Until(() => _upstream.Calls.Count == 2);
         _gateway.Time.Advance(TimeSpan.FromSeconds(1));
         (await hasty).Report.Error!.Code.ShouldBe("deadline_exceeded");

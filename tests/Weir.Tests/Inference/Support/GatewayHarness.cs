@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Weir.Inference;
+using Weir.Inference.Load;
 using Weir.Inference.Providers;
 using Weir.Inference.Relay;
 using Weir.Inference.Requests;
@@ -41,7 +42,8 @@ internal sealed class GatewayHarness : IAsyncDisposable
             Get<ResponseIds>().Use(new byte[ResponseIds.SecretLength]);
         }
 
-        Gateway.Apply(options);
+        // Waits between retries as they are written, unless a test is about the profiles.
+        Gateway.Apply(options.Load.Profile is null ? options with { Load = new LoadOptions { Profile = LoadProfileName.Balanced } } : options);
     }
 
     public ManualTimeProvider Time { get; } = new();

@@ -104,8 +104,6 @@ public sealed class ConfigurationLoaderTests : IDisposable
     }
 
     [Theory]
-    [InlineData("""{ "routes": { "r": { "deployments": [ { "provider": "a", "model": "m" } ], "heartbeat": "off" } } }""", "routes.r.heartbeat")]
-    [InlineData("""{ "routes": { "r": { "deployments": [ { "provider": "a", "model": "m" } ], "balance": "affinity" } } }""", "routes.r.balance")]
     [InlineData("""{ "kinds": { } }""", "kinds")]
     [InlineData("""{ "embeddings": null }""", "embeddings")]
     public void Load_SettingOfALaterVersion_SaysSo(string json, string path)

@@ -37,9 +37,6 @@ public sealed class ConfigurationSchemaTests
         Loading.Load($$"""{ "{{section}}": { "{{name}}": "{{value}}" } }""").Faults.Count.ShouldBe(allowed ? 0 : 1);
     }
 
-    [Fact]
-    public void Write_LaterWords_AreNotOffered() => Root.ToJsonString().ShouldNotContain("\"affinity\"");
-
     private static void Walk(Shape shape, JsonNode schema, string path, List<string> missing)
     {
         switch (shape)
