@@ -62,7 +62,9 @@ internal sealed partial class BatchScheduler(
                 Apply(happened);
             }
 
-            if (_stopping.IsCancellationRequested)
+            // Looked at once a turn: a stop in between wakes the wait below, and the next turn sees it.
+            var isStopping = _stopping.IsCancellationRequested;
+            if (isStopping)
             {
                 if (_entries.Values.All(entry => entry.Signals is null))
                 {
@@ -74,7 +76,7 @@ internal sealed partial class BatchScheduler(
                 StartDue();
             }
 
-            await WaitAsync().ConfigureAwait(false);
+            await WaitAsync(isStopping).ConfigureAwait(false);
         }
     }
 
@@ -217,9 +219,8 @@ internal sealed partial class BatchScheduler(
         _events.Writer.TryWrite(new Event.Ended(key, isFailed));
     }
 
-    private async Task WaitAsync()
+    private async Task WaitAsync(bool stopping)
     {
-        var stopping = _stopping.IsCancellationRequested;
         using var timer = new CancellationTokenSource(stopping ? Timeout.InfiniteTimeSpan : UntilDue(), time);
         using var wake = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, stopping ? CancellationToken.None : _stopping.Token);
         try
