@@ -14,7 +14,10 @@ namespace Weir.Inference;
 
 /// <summary>What every journey uses.</summary>
 internal sealed record JourneyServices(
-    DeploymentPicker Picker, RetryPolicy Retries, ResponseDirectory Responses, InferenceMetrics Metrics, TimeProvider Time, ILogger<InferencePipeline> Logger);
+    DeploymentPicker Picker, RetryPolicy Retries, ResponseDirectory Responses, InferenceMetrics Metrics, TimeProvider Time, ILogger<InferencePipeline> Logger)
+{
+    public AttemptClocks Clocks { get; } = new(Time);
+}
 
 /// <summary>
 /// One request on its way through a route: a deployment, admission, an attempt; again elsewhere or later as the class of a failure
@@ -85,12 +88,12 @@ internal sealed partial class Journey(
                     continue;
                 }
 
-                using var clock = new AttemptClock(services.Time, Remaining, clientGone);
-                var outcome = await AttemptAsync(target, clock).ConfigureAwait(false);
+                using var clock = services.Clocks.Start(Remaining, clientGone);
+                var outcome = Came(target, clock, await SendAsync(target, clock).ConfigureAwait(false));
                 if (outcome.Failure is { } missing && TurnsOutWithoutResponses(target, missing, clock))
                 {
                     outcome = Express(target, out inexpressible) == Rendition.Translated
-                        ? await AttemptAsync(target, clock).ConfigureAwait(false)
+                        ? Came(target, clock, await SendAsync(target, clock).ConfigureAwait(false))
                         : new AttemptOutcome(new Failure(FailureClass.Inexpressible, inexpressible!.Message) { Status = missing.Status, Error = inexpressible });
                 }
 
@@ -189,14 +192,18 @@ internal sealed partial class Journey(
     // A deployment that speaks the client's dialect may have been chosen after one that does not.
     private TranslatedRequest? Asked(DeploymentModel target) => _translated?.Target == target.Name ? _translated : null;
 
-    private async ValueTask<AttemptOutcome> AttemptAsync(DeploymentModel target, AttemptClock clock)
+    private ValueTask<AttemptOutcome> SendAsync(DeploymentModel target, AttemptClock clock)
     {
         _trail.Attempts++;
         report.Attempts++;
         target.State.Provider.Budget.CountRequest();
         target.State.Sent();
         _span = InferenceTracing.StartAttempt(target, request, _trail.Attempts, report.Queued);
-        var outcome = await Attempt.SendAsync(target, request, clock, services.Time, Asked(target)).ConfigureAwait(false);
+        return Attempt.SendAsync(target, request, clock, services.Time, Asked(target));
+    }
+
+    private AttemptOutcome Came(DeploymentModel target, AttemptClock clock, AttemptOutcome outcome)
+    {
         if (route.Balance == Balance.Latency)
         {
             Measure(target, outcome, clock);

@@ -58,6 +58,7 @@ internal static class Attempt
             }
 
             clock.Disarm();
+            clock.IsSent = message.Content is null or SplicedContent { IsSent: true };
             // The bound may have run out just after the first bytes came: a token that is cancelled would end the relay at once.
             clock.Token.ThrowIfCancellationRequested();
             answer.FirstEvent = clock.Elapsed;

@@ -20,18 +20,6 @@ public readonly record struct RequestHead
     /// <summary>Where that id's value stands in the body, its quotes included.</summary>
     public Range PreviousResponseValue { get; init; }
 
-    /// <summary>Where <c>prompt_cache_key</c> stands in the body; empty where it is not.</summary>
-    public Range PromptCacheKey { get; init; }
-
-    /// <summary>Where <c>system</c> or <c>instructions</c> stands; empty where neither is.</summary>
-    public Range Instructions { get; init; }
-
-    /// <summary>Where <c>tools</c> stands; empty where it is not.</summary>
-    public Range Tools { get; init; }
-
-    /// <summary>Where the list <c>messages</c> or <c>input</c> stands; empty where neither is a list.</summary>
-    public Range Messages { get; init; }
-
     /// <summary>Where the place is in which a stream's usage is asked for, and how it is filled.</summary>
     public UsageRequest Usage { get; init; }
 

@@ -46,7 +46,7 @@ public static class RequestHeadScanner
     {
         head = default;
         string? model = null, user = null, previous = null;
-        Range modelValue = default, previousValue = default, cacheKey = default, instructions = default, tools = default, messages = default;
+        Range modelValue = default, previousValue = default;
         UsageRequest usage = default;
         var stream = false;
         var hasPrevious = false;
@@ -134,23 +134,6 @@ public static class RequestHeadScanner
                 maxOutput = reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var most) ? most : maxOutput;
                 reader.Skip();
             }
-            else if (reader.ValueTextEquals("messages"u8) || reader.ValueTextEquals("input"u8))
-            {
-                var place = Value(ref reader);
-                messages = body[place.Start.Value] == (byte)'[' ? place : messages;
-            }
-            else if (reader.ValueTextEquals("tools"u8))
-            {
-                tools = Value(ref reader);
-            }
-            else if (reader.ValueTextEquals("system"u8) || reader.ValueTextEquals("instructions"u8))
-            {
-                instructions = Value(ref reader);
-            }
-            else if (reader.ValueTextEquals("prompt_cache_key"u8))
-            {
-                cacheKey = Value(ref reader);
-            }
             else if (reader.ValueTextEquals("stream_options"u8))
             {
                 reader.Read();
@@ -179,25 +162,12 @@ public static class RequestHeadScanner
             User = user,
             PreviousResponseId = previous,
             PreviousResponseValue = previousValue,
-            PromptCacheKey = cacheKey,
-            Instructions = instructions,
-            Tools = tools,
-            Messages = messages,
             Usage = usage,
             MaxOutput = maxOutput,
             Length = body.Length,
             EstimatedInput = BodyEstimate.Of(body),
         };
         return null;
-    }
-
-    // The whole value of the property at which the reader stands.
-    private static Range Value(ref Utf8JsonReader reader)
-    {
-        reader.Read();
-        var start = (int)reader.TokenStartIndex;
-        reader.Skip();
-        return start..(int)reader.BytesConsumed;
     }
 
     private static Range Position(in Utf8JsonReader reader) => (int)reader.TokenStartIndex..(int)reader.BytesConsumed;

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Weir.Server.Observability.Access;
 using Weir.Server.Observability.Alerts;
 using Weir.Server.Observability.Capturing;
@@ -17,7 +18,12 @@ internal static class ObservabilityServices
         services.AddSingleton<HttpMetrics>();
         services.AddSingleton<MetricsReader>();
         services.AddHostedService(s => s.GetRequiredService<MetricsReader>());
-        services.AddSingleton<AccessLog>();
+        services.AddSingleton<LineQueue>(_ => new LineQueue());
+        services.AddSingleton(new AccessOutput(Console.OpenStandardError()));
+        services.AddSingleton(s => new AccessLog(
+            s.GetRequiredService<ILoggerFactory>(), setup.LogFormat, s.GetRequiredService<LineQueue>(), s.GetRequiredService<TimeProvider>()));
+        services.AddHostedService(s => new AccessWriter(
+            s.GetRequiredService<LineQueue>(), setup.LogFormat, s.GetRequiredService<AccessOutput>(), s.GetRequiredService<TimeProvider>()));
         services.AddSingleton<IProcessMeter, ProcessMeter>();
         services.AddSingleton<HistoryRing>();
         services.AddSingleton<HistoryCollector>();
