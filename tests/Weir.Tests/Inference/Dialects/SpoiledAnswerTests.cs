@@ -97,6 +97,28 @@ public sealed class SpoiledAnswerTests
         answer.Text.ShouldEndWith("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
     }
 
+    [Theory]
+    [InlineData("error")]
+    [InlineData("insufficient_system_resource")]
+    public async Task RunAsync_ProviderGivesUpInItsLastChunk_IsNoWholeAnswer(string finish)
+    {
+        await using var upstream = new ScriptedUpstream(async exchange =>
+        {
+            await exchange.BeginStreamAsync();
+            await exchange.EventAsync("""{"id":"c1","choices":[{"index":0,"delta":{"content":"hal"}}]}""");
+            await exchange.EventAsync($$"""{"id":"c1","error":{"message":"no more"},"choices":[{"index":0,"delta":{"content":""},"finish_reason":"{{finish}}"}]}""");
+            await exchange.EventAsync("[DONE]");
+            await exchange.EndAsync();
+        });
+        await using var gateway = new GatewayHarness(GatewayHarness.Route(upstream));
+
+        var answer = await gateway.SendAsync(Clients["messages"].Body + ",\"stream\":true}", Operation.Messages);
+
+        answer.Text.ShouldNotContain("message_stop");
+        answer.Text.ShouldContain("event: error\ndata: {\"type\":\"error\",");
+        answer.Report.FailedBy.ShouldBe("stream_broken");
+    }
+
     private static async Task FuzzAsync(string client, Dialect dialect, bool stream)
     {
         byte[] answer = [];

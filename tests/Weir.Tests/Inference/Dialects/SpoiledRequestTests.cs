@@ -96,6 +96,36 @@ public sealed class SpoiledRequestTests
             Translate(gateway, Clients[client].Operation, Encoding.UTF8.GetBytes(body)).ShouldNotBe(400);
     }
 
+    // As deep, as many and as large as a request may be.
+    [Theory]
+    [MemberData(nameof(Pairs))]
+    public async Task Make_AtTheBounds_IsTaken(string client, Dialect dialect)
+    {
+        await using var gateway = Harness(dialect);
+        var operation = Clients[client].Operation;
+        var image = new string('A', 30 * 1024 * 1024);
+        var deep = string.Concat(Enumerable.Repeat("{\"type\":\"array\",\"items\":", 110)) + "{}" + new string('}', 110);
+        var tool = client switch
+        {
+            "chat" => $$$"""{"type":"function","function":{"name":"f","parameters":{{{deep}}}}}""",
+            "messages" => $$$"""{"name":"f","input_schema":{{{deep}}}}""",
+            _ => $$$"""{"type":"function","name":"f","parameters":{{{deep}}}}""",
+        };
+        var picture = client switch
+        {
+            "chat" => $$$"""{"type":"image_url","image_url":{"url":"data:image/png;base64,{{{image}}}"}}""",
+            "messages" => $$$"""{"type":"image","source":{"type":"base64","media_type":"image/png","data":"{{{image}}}"}}""",
+            _ => $$$"""{"type":"input_image","image_url":"data:image/png;base64,{{{image}}}"}""",
+        };
+        var turns = string.Join(',', Enumerable.Range(0, 10_000).Select(i => $$"""{"role":"{{(i % 2 == 0 ? "user" : "assistant")}}","content":"n{{i}}"}"""));
+        var name = client == "responses" ? "input" : "messages";
+        var most = client == "messages" ? ",\"max_tokens\":9" : "";
+
+        Translate(gateway, operation, Encoding.UTF8.GetBytes($$"""{"model":"fast"{{most}},"{{name}}":[{{turns}}]}""")).ShouldBe(0);
+        Translate(gateway, operation, Encoding.UTF8.GetBytes($$"""{"model":"fast"{{most}},"{{name}}":[{"role":"user","content":[{{picture}}]}]}""")).ShouldBe(0);
+        Translate(gateway, operation, Encoding.UTF8.GetBytes($$"""{"model":"fast"{{most}},"tools":[{{tool}}],"{{name}}":[{"role":"user","content":"hi"}]}""")).ShouldBe(0);
+    }
+
     private static GatewayHarness Harness(Dialect dialect)
     {
         var options = new InferenceOptions
@@ -134,6 +164,8 @@ public sealed class SpoiledRequestTests
                 if (error is not null)
                 {
                     Named(error);
+                    if (error.Param is null)
+                        (error.Message.Contains("character", StringComparison.Ordinal) || error.Message.Contains("surrogate", StringComparison.Ordinal) || error.Message.Contains("Unicode", StringComparison.Ordinal)).ShouldBeTrue(error.Message);
                     last = error.Status;
                     continue;
                 }
