@@ -60,6 +60,9 @@ public sealed record BatchLimits
     /// <summary>How long a batch is shown after its end. Default 30 days.</summary>
     public TimeSpan BatchesKept { get; init; } = TimeSpan.FromDays(30);
 
+    /// <summary>How long an upload may take from its first byte until it is a file; then what there is of it is removed. Default 1 day.</summary>
+    public TimeSpan DraftsKept { get; init; } = TimeSpan.FromDays(1);
+
     /// <summary>How long lines under way may take to end after a batch is cancelled. Default 30 s.</summary>
     public TimeSpan CancelGrace { get; init; } = TimeSpan.FromSeconds(30);
 

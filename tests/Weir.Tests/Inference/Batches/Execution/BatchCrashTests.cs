@@ -53,6 +53,7 @@ public sealed class BatchCrashTests
             batch = await maker.CreateAsync(BatchHarness.Lines(Lines));
         }
 
+        var blobs = new List<string>();
         var cancelAt = random.Next(4) == 0 ? random.Next(40) : -1;
         for (var deaths = random.Next(1, 5); deaths > 0; deaths--)
         {
@@ -69,7 +70,10 @@ public sealed class BatchCrashTests
                 }
             }
 
+            // An upload that dies too.
+            await Record.ExceptionAsync(() => harness.UploadAsync("never asked for"));
             await harness.DisposeAsync();
+            blobs.AddRange(dying.BlobsWritten);
         }
 
         await using var last = new BatchHarness(store, GatewayHarness.Route(upstream), time, limits);
@@ -87,9 +91,15 @@ public sealed class BatchCrashTests
         }
 
         (await last.KeysAsync(BatchDocuments.PendingPrefix)).ShouldBeEmpty();
+        time.Advance(new BatchLimits().DraftsKept + TimeSpan.FromMinutes(1));
         await last.Discards.SweepAsync(CancellationToken.None);
         (await last.KeysAsync(BatchDocuments.DiscardPrefix)).ShouldBeEmpty();
         (await last.Files.FindAsync(BatchHarness.Tenant, ended.InputFileId, CancellationToken.None))!.UsedBy.ShouldBeEmpty();
+        var kept = (await last.Files.ListAsync(BatchHarness.Tenant, CancellationToken.None)).Select(file => file.Blob).ToHashSet();
+        foreach (var blob in blobs.Where(blob => !kept.Contains(blob)))
+        {
+            (await store.Blobs.OpenAsync(blob)).ShouldBeNull("a blob that no file names was left behind");
+        }
     }
 
     private static async Task<bool> Alive(IStateStore store, string id) =>
