@@ -37,11 +37,13 @@ internal static class ObservabilityServices
         services.AddHostedService<CaptureWriter>();
         services.AddSingleton<IReadinessCheck, StateCheck>();
         services.AddSingleton<Readiness>();
-        services.AddSingleton(new ServerStart(setup.Time.GetUtcNow()));
+        services.AddSingleton(new ServerStart(setup.Time.GetUtcNow(), setup.Time.GetTimestamp()));
         if (setup.Options.Telemetry.Otlp is { } collector)
             services.AddHostedService(_ => new OtlpExport(new Uri(collector)));
     }
 }
 
 /// <summary>When this process began to serve, for <c>/v1/status</c>.</summary>
-internal sealed record ServerStart(DateTimeOffset At);
+/// <param name="At">By the calendar, UTC.</param>
+/// <param name="Timestamp">By the clock that nobody sets.</param>
+internal sealed record ServerStart(DateTimeOffset At, long Timestamp);

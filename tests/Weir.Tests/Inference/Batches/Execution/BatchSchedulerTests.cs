@@ -69,6 +69,23 @@ public sealed class BatchSchedulerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Batch_WallClockJumpsMeanwhile_EndsAsEver()
+    {
+        var harness = await StartAsync();
+        var batch = await harness.CreateAsync(BatchHarness.Lines(50), window: TimeSpan.FromHours(1));
+        var jumps = 0;
+
+        var ended = await harness.EndedAsync(batch.Id, () =>
+        {
+            _time.JumpUtc(TimeSpan.FromHours(jumps++ % 2 == 0 ? 7 : -9));
+            return Task.CompletedTask;
+        });
+
+        ended.Status.ShouldBe(BatchStatus.Completed);
+        await harness.ShouldBeWholeAsync(ended, 50);
+    }
+
+    [Fact]
     public async Task Batch_LinesRefusedByTheProvider_StandInTheErrorFileWithItsAnswer()
     {
         var harness = await StartAsync(exchange => exchange.Request.Body.Contains("n7\"", StringComparison.Ordinal)
