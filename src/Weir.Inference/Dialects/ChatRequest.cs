@@ -49,7 +49,7 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
             if (body.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null)
             {
                 json.WritePropertyName(name);
-                DialectJson.Copy(json, value);
+                json.Copy(value);
             }
         }
 
@@ -57,7 +57,7 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
         json.WriteEndObject();
     }
 
-    private JsonElement? Find(ReadOnlySpan<byte> name) => DialectJson.Find(body, name);
+    private JsonElement? Find(ReadOnlySpan<byte> name) => body.Find(name);
 
     private long MaxTokens()
     {
@@ -94,7 +94,7 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
             }
             else
             {
-                DialectJson.Copy(json, "temperature"u8, temperature);
+                json.Copy("temperature"u8, temperature);
             }
         }
 
@@ -110,7 +110,7 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
             }
             else
             {
-                DialectJson.Copy(json, "top_p"u8, share);
+                json.Copy("top_p"u8, share);
             }
         }
     }
@@ -156,7 +156,7 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
         }
         else
         {
-            DialectJson.Copy(json, text);
+            json.Copy(text);
         }
     }
 
@@ -167,11 +167,11 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
         JsonElement? schema = null;
         if (Find("response_format"u8) is { } format)
         {
-            switch (DialectJson.TextOf(format, "type"u8))
+            switch (format.TypeOf())
             {
                 case "text":
                     break;
-                case "json_schema" when DialectJson.Find(format, "json_schema"u8) is { } named && DialectJson.Find(named, "schema"u8) is { ValueKind: JsonValueKind.Object } found:
+                case "json_schema" when format.Find("json_schema"u8) is { } named && named.Find("schema"u8) is { ValueKind: JsonValueKind.Object } found:
                     schema = found;
                     break;
                 case "json_schema":
@@ -199,7 +199,7 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
                 if (schema is null || !field.NameEquals("format"u8))
                 {
                     json.WritePropertyName(field.Name);
-                    DialectJson.Copy(json, field.Value);
+                    json.Copy(field.Value);
                 }
             }
         }
@@ -208,7 +208,7 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
         {
             json.WriteStartObject("format"u8);
             json.WriteString("type"u8, "json_schema"u8);
-            DialectJson.Copy(json, "schema"u8, wanted);
+            json.Copy("schema"u8, wanted);
             json.WriteEndObject();
         }
 
@@ -230,19 +230,19 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
             }
         }
 
-        var user = DialectJson.FindText(body, "user"u8) ?? DialectJson.FindText(body, "safety_identifier"u8)
-            ?? (metadata is { } own ? DialectJson.FindText(own, "user_id"u8) : null);
+        var user = body.FindText("user"u8) ?? body.FindText("safety_identifier"u8)
+            ?? (metadata is { } own ? own.FindText("user_id"u8) : null);
         if (user is { } named)
         {
             json.WriteStartObject("metadata"u8);
-            DialectJson.Copy(json, "user_id"u8, named);
+            json.Copy("user_id"u8, named);
             json.WriteEndObject();
         }
     }
 
     private void ServiceTier()
     {
-        switch (DialectJson.TextOf(body, "service_tier"u8))
+        switch (body.TextOf("service_tier"u8))
         {
             case null or "auto":
                 break;

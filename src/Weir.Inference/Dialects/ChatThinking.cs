@@ -16,13 +16,13 @@ internal sealed class ChatThinking(JsonElement body, Utf8JsonWriter json, Transl
     /// <returns>Whether the model thinks.</returns>
     public bool Write(long maxTokens, bool toolIsForced)
     {
-        if (DialectJson.Find(body, "thinking"u8) is { } own)
+        if (body.Find("thinking"u8) is { } own)
         {
-            DialectJson.Copy(json, "thinking"u8, own);
-            return DialectJson.TextOf(own, "type"u8) is "enabled" or "adaptive";
+            json.Copy("thinking"u8, own);
+            return own.TypeOf() is "enabled" or "adaptive";
         }
 
-        if (DialectJson.Find(body, "reasoning_effort"u8) is not { } effort)
+        if (body.Find("reasoning_effort"u8) is not { } effort)
         {
             return false;
         }

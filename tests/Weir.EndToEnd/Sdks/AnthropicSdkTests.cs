@@ -9,7 +9,7 @@ namespace Weir.EndToEnd.Sdks;
 [Collection(TwoDialects.Name)]
 public sealed class AnthropicSdkTests(TwoDialects weir)
 {
-    private readonly AnthropicClient _client = new() { BaseUrl = weir.Url, ApiKey = "any", MaxRetries = 0 };
+    private readonly AnthropicClient _client = new() { BaseUrl = weir.Url, ApiKey = "any", MaxRetries = 0, ResponseValidation = true };
 
     [Theory]
     [InlineData("openai")]

@@ -16,7 +16,7 @@ public sealed class MessagesAnswerTests
             """);
 
         ShouldBe(message, """
-            {"id":"msg_B9MB","type":"message","role":"assistant","model":"route","content":[{"type":"text","text":"Hello!"}],"stop_reason":"end_turn","stop_sequence":null,
+            {"id":"msg_B9MB","type":"message","role":"assistant","model":"route","content":[{"type":"text","text":"Hello!"}],"stop_reason":"end_turn",
              "usage":{"input_tokens":3,"cache_creation_input_tokens":0,"cache_read_input_tokens":16,"output_tokens":10,"output_tokens_details":{"thinking_tokens":4}}}
             """);
     }
