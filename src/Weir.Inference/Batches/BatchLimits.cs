@@ -43,8 +43,9 @@ public sealed record BatchLimits
     public int AnswerBytes { get; init; } = 8 << 20;
 
     /// <summary>
-    /// How often a line is sent that the provider fails, though it answered others of the batch since this one was begun; then what it said
-    /// last is the line's result. Default 16, which takes about an hour. Where nothing was answered since, only the batch's end bounds it.
+    /// How often a line is sent that the provider answers with a 500 or with something that is no answer, though it has answered other lines for
+    /// the same model since this one was begun; then what it said last is the line's result. Default 16, which takes about an hour. A provider
+    /// that is not there, or that has answered nobody since, is waited for until the batch's window is over.
     /// </summary>
     public int Tries { get; init; } = 16;
 

@@ -93,7 +93,8 @@ public sealed class BatchCrashTests
         (await last.KeysAsync(BatchDocuments.PendingPrefix)).ShouldBeEmpty();
         time.Advance(new BatchLimits().DraftsKept + TimeSpan.FromMinutes(1));
         await last.Discards.SweepAsync(CancellationToken.None);
-        (await last.KeysAsync(BatchDocuments.DiscardPrefix)).ShouldBeEmpty();
+        // Its own sweep may have been about the same.
+        await last.UntilAsync(() => last.KeysAsync(BatchDocuments.DiscardPrefix).Result.Count == 0);
         (await last.Files.FindAsync(BatchHarness.Tenant, ended.InputFileId, CancellationToken.None))!.UsedBy.ShouldBeEmpty();
         var kept = (await last.Files.ListAsync(BatchHarness.Tenant, CancellationToken.None)).Select(file => file.Blob).ToHashSet();
         foreach (var blob in blobs.Where(blob => !kept.Contains(blob)))
