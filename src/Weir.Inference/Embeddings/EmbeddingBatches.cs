@@ -1,5 +1,6 @@
 using Weir.Flow.Batching;
 using Weir.Inference.Caching;
+using Weir.Inference.Load;
 using Weir.Inference.Routing;
 
 namespace Weir.Inference.Embeddings;
@@ -16,12 +17,12 @@ internal sealed class EmbeddingBatches
     private readonly Lock _sync = new();
     private readonly Dictionary<BatchKey, Batcher> _batchers = [];
     private readonly EmbeddingBatch _batch;
-    private readonly IBatchPace _pace;
+    private readonly LoadProfiles _load;
     private readonly TimeProvider _time;
 
-    public EmbeddingBatches(EmbeddingBatch batch, IBatchPace pace, EmbeddingMetrics metrics, TimeProvider time)
+    public EmbeddingBatches(EmbeddingBatch batch, LoadProfiles load, EmbeddingMetrics metrics, TimeProvider time)
     {
-        (_batch, _pace, _time) = (batch, pace, time);
+        (_batch, _load, _time) = (batch, load, time);
         metrics.Observe(this);
     }
 
@@ -112,8 +113,8 @@ internal sealed class EmbeddingBatches
 
     private MicroBatcherSettings SettingsOf(int maxBatch)
     {
-        var (size, wait) = _pace.Current;
-        return new MicroBatcherSettings { Size = size, Wait = wait, MaxWeight = maxBatch, MaxInFlight = MostInFlight };
+        var profile = _load.Current;
+        return new MicroBatcherSettings { Size = profile.BatchSize, Wait = profile.BatchWait, MaxWeight = maxBatch, MaxInFlight = MostInFlight };
     }
 
     private sealed class Batcher(MicroBatcherSettings settings, MicroBatcher<EmbeddingPart, EmbeddingResult> batches)

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.DependencyInjection;
-using Weir.Inference.Load;
 
 namespace Weir.Inference.Embeddings;
 
@@ -7,7 +6,6 @@ internal static class EmbeddingRegistration
 {
     public static IServiceCollection AddEmbeddings(this IServiceCollection services)
     {
-        services.AddSingleton<IBatchPace>(provider => new LoadBatchPace(provider.GetRequiredService<LoadProfiles>()));
         services.AddSingleton<EmbeddingMetrics>();
         services.AddSingleton<EmbeddingBatch>();
         services.AddSingleton<EmbeddingBatches>();

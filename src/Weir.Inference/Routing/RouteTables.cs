@@ -15,7 +15,7 @@ namespace Weir.Inference.Routing;
 /// </summary>
 internal sealed class RouteTables : IDisposable
 {
-    // Requests for models beyond a table's bound share one deployment state per provider and key, under this name.
+    // Models that no route names share one deployment state per provider and key beyond the bound, under this name.
     private const string OtherModels = "*";
     private const int MostDeployments = 8192;
 
@@ -145,7 +145,7 @@ internal sealed class RouteTables : IDisposable
     private RouteModel Build(string name, RouteOptions options, Dictionary<string, ProviderModel> models)
     {
         var deployments = options.Deployments.SelectMany(
-            entry => Deploy(models[entry.Provider], entry.Model, entry.Order ?? 0, entry.Weight ?? 1, entry.Limits, entry.MaxOutput));
+            entry => Deploy(models[entry.Provider], entry.Model, entry));
         return new RouteModel(
             name,
             [.. deployments],
@@ -162,29 +162,40 @@ internal sealed class RouteTables : IDisposable
 
     private RouteModel Direct(ProviderModel provider, string model) => new(
         $"{provider.Name}/{model}",
-        [.. Deploy(provider, model, 0, 1, null)],
+        [.. Deploy(provider, model, configured: null)],
         Balance.LeastBusy,
         RouteModel.DefaultTimeout,
         overflow: false,
         _routes.GetOrAdd(provider.Name, static _ => new RouteState()),
         isConfigured: false);
 
-    private IEnumerable<DeploymentModel> Deploy(ProviderModel provider, string model, int order, double weight, LimitOptions? limits, int? maxOutput = null) =>
+    // Null: no route names it, a client does.
+    private IEnumerable<DeploymentModel> Deploy(ProviderModel provider, string model, DeploymentOptions? configured) =>
         provider.Keys.Select(key => new DeploymentModel(
-            provider, StateOf(provider, key, model, limits), model, order, weight, PriceOf(provider.Name, model))
+            provider,
+            StateOf(provider, key, model, configured?.Limits, isBounded: configured is null),
+            model,
+            configured?.Order ?? 0,
+            configured?.Weight ?? 1,
+            PriceOf(provider.Name, model))
         {
-            MaxOutput = maxOutput ?? TranslationTarget.DefaultMaxOutput,
-            MaxBatch = Math.Min(provider.MaxBatch, limits?.MaxBatch ?? int.MaxValue),
+            MaxOutput = configured?.MaxOutput ?? TranslationTarget.DefaultMaxOutput,
+            MaxBatch = Math.Min(provider.MaxBatch, configured?.Limits?.MaxBatch ?? int.MaxValue),
         });
 
     private PriceOptions? PriceOf(string provider, string model) =>
         _prices.GetValueOrDefault($"{provider}/{model}") ?? _prices.GetValueOrDefault(model);
 
-    private DeploymentState StateOf(ProviderModel provider, string? key, string model, LimitOptions? limits)
+    private DeploymentState StateOf(ProviderModel provider, string? key, string model, LimitOptions? limits, bool isBounded)
     {
         lock (_writing)
         {
-            var id = (provider.Name, key, _deployments.Count < MostDeployments ? model : OtherModels, limits);
+            var id = (Provider: provider.Name, Key: key, Model: model, Limits: limits);
+            if (isBounded && _deployments.Count >= MostDeployments && !_deployments.ContainsKey(id))
+            {
+                id.Model = OtherModels;
+            }
+
             if (!_providers.TryGetValue(provider.Name, out var owner) || !_keys.TryGetValue((provider.Name, key), out var keyState))
             {
                 // A request that began under an older table asks for a provider that is gone from the current one.
@@ -201,7 +212,7 @@ internal sealed class RouteTables : IDisposable
             return _deployments[id] = new DeploymentState(
                 owner,
                 keyState,
-                state?.Key == keyState ? state.Lane : keyState.Gate.OpenLane($"{provider.Name}/{id.Item3}", Narrowing(limits), SharedName.OfLane(id.Item3, limits)),
+                state?.Key == keyState ? state.Lane : keyState.Gate.OpenLane($"{provider.Name}/{id.Model}", Narrowing(limits), SharedName.OfLane(id.Model, limits)),
                 state?.Breaker ?? new CircuitBreaker(provider.Breaker, _time),
                 _time)
             {
@@ -223,9 +234,11 @@ internal sealed class RouteTables : IDisposable
     // Forgets what the new table does not name. Nothing is closed: requests under way hold their own references, and end by them.
     private void Retire(Dictionary<string, ProviderModel> models, Dictionary<string, RouteModel> routes)
     {
-        foreach (var id in _deployments.Keys)
+        var routed = routes.Values.SelectMany(route => route.Deployments).Select(deployment => deployment.State).ToHashSet();
+        foreach (var (id, state) in _deployments)
         {
-            if (!models.TryGetValue(id.Provider, out var model) || !model.Keys.Contains(id.Key))
+            // What has no limits of its own may be asked for by its name, whether a route names it or not.
+            if (!models.TryGetValue(id.Provider, out var model) || !model.Keys.Contains(id.Key) || (id.Limits is not null && !routed.Contains(state)))
             {
                 _deployments.TryRemove(id, out _);
             }

@@ -11,7 +11,6 @@ internal sealed partial class KeyFeed(
     IStateStore store, KeyRing ring, KeyStates states, TimeProvider time, ILogger<KeyFeed> log) : BackgroundService, IReadinessCheck
 {
     private static readonly TimeSpan FirstWait = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
 
     private readonly Dictionary<string, KeyRecord> _records = new(StringComparer.Ordinal);
     private volatile bool _following;
@@ -29,42 +28,17 @@ internal sealed partial class KeyFeed(
         if (!await ring.WhenAsync(_ => true, FirstWait, time, cancellationToken)) LogSlow();
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        var pause = TimeSpan.FromMilliseconds(100);
-        while (!stoppingToken.IsCancellationRequested)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => store.FollowAsync(
+        KeyStore.Partition,
+        KeyStore.KeyPrefix,
+        Apply,
+        (fault, pause) =>
         {
-            try
-            {
-                await foreach (var step in store.WatchAsync(KeyStore.Partition, [KeyStore.KeyPrefix], stoppingToken))
-                {
-                    Apply(step);
-                    _following = true;
-                    pause = TimeSpan.FromMilliseconds(100);
-                }
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception fault)
-            {
-                LogInterrupted(fault.Message, pause);
-            }
-
             _following = false;
-            try
-            {
-                await Task.Delay(pause, time, stoppingToken);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-
-            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
-        }
-    }
+            LogInterrupted(fault.Message, pause);
+        },
+        time,
+        stoppingToken);
 
     private void Apply(Feed step)
     {
@@ -85,6 +59,7 @@ internal sealed partial class KeyFeed(
                 break;
         }
 
+        _following = true;
         ring.Publish(KeyTable.Of(_records.Values, states));
     }
 

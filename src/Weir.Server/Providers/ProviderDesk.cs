@@ -40,9 +40,9 @@ internal sealed partial class ProviderDesk(IStateStore store, ProviderSwitchboar
 
     private async Task<bool> ChangeAsync(string provider, Func<ProviderRecord, ProviderRecord> change, CancellationToken cancellationToken)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var bound = new CancellationTokenSource(StoreWithin, time);
-        await using var registration = bound.Token.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), limit);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(bound.Token, cancellationToken);
+        var reason = "others changed it all the time.";
         try
         {
             for (var tries = 0; tries < MostTries; tries++)
@@ -59,15 +59,21 @@ internal sealed partial class ProviderDesk(IStateStore store, ProviderSwitchboar
                     return true;
                 }
 
-                if (outcome is CommitOutcome.Unknown) break;
+                if (outcome is CommitOutcome.Unknown unknown)
+                {
+                    reason = unknown.Reason;
+                    break;
+                }
+
                 // Lost: somebody else changed it meanwhile; look again.
             }
         }
         catch (Exception fault) when (fault is StoreUnavailableException || (fault is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
-            LogLocal(provider, fault.Message);
+            reason = fault.Message;
         }
 
+        LogLocal(provider, reason);
         board.Local(provider, change(board.RecordOf(provider)));
         return false;
     }

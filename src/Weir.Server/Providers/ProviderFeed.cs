@@ -7,43 +7,8 @@ namespace Weir.Server.Providers;
 /// <summary>Follows what operators do to providers through any replica.</summary>
 internal sealed partial class ProviderFeed(IStateStore store, ProviderSwitchboard board, TimeProvider time, ILogger<ProviderFeed> log) : BackgroundService
 {
-    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
-
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        var pause = FirstPause;
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                await foreach (var step in store.WatchAsync(ProviderRecord.Partition, [ProviderRecord.KeyPrefix], stoppingToken))
-                {
-                    Apply(step);
-                    pause = FirstPause;
-                }
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception fault)
-            {
-                LogInterrupted(fault.Message, pause);
-            }
-
-            try
-            {
-                await Task.Delay(pause, time, stoppingToken);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-
-            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
-        }
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => store.FollowAsync(
+        ProviderRecord.Partition, ProviderRecord.KeyPrefix, Apply, (fault, pause) => LogInterrupted(fault.Message, pause), time, stoppingToken);
 
     private void Apply(Feed step)
     {

@@ -11,7 +11,6 @@ internal sealed partial class ReplicaAnnouncer(IStateStore store, ReplicaView vi
 {
     private static readonly TimeSpan Within = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(1);
-
     private static readonly TimeSpan FirstWait = TimeSpan.FromSeconds(5);
 
     private readonly TaskCompletionSource _known = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -138,38 +137,21 @@ internal sealed partial class ReplicaAnnouncer(IStateStore store, ReplicaView vi
         _away = true;
     }
 
-    private async Task FollowAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
+    private Task FollowAsync(CancellationToken stoppingToken) => store.FollowAsync(
+        ReplicaView.Partition,
+        ReplicaView.KeyPrefix,
+        step =>
         {
-            try
-            {
-                await foreach (var step in store.WatchAsync(ReplicaView.Partition, [ReplicaView.KeyPrefix], stoppingToken))
-                {
-                    view.Read(step, store.Clock.Now);
-                    _known.TrySetResult();
-                }
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception e)
-            {
-                view.Interrupted();
-                LogFeedLost(e.Message);
-            }
-
-            try
-            {
-                await Task.Delay(RetryPause, time, stoppingToken);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-        }
-    }
+            view.Read(step, store.Clock.Now);
+            _known.TrySetResult();
+        },
+        (fault, _) =>
+        {
+            view.Interrupted();
+            LogFeedLost(fault.Message);
+        },
+        time,
+        stoppingToken);
 
     [LoggerMessage(EventName = "ReplicaAway", Level = LogLevel.Warning, Message = "This replica cannot announce itself; it takes the others to be as last seen: {Reason}")]
     private partial void LogAway(string reason);

@@ -246,36 +246,13 @@ internal sealed partial class BatchScheduler(
         return due > TimeSpan.Zero ? due + TimeSpan.FromMilliseconds(1) : TimeSpan.Zero;
     }
 
-    private async Task FollowAsync(CancellationToken stoppingToken)
-    {
-        var pause = TimeSpan.FromMilliseconds(200);
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                await foreach (var step in documents.Store.WatchAsync(BatchDocuments.Partition, [BatchDocuments.PendingPrefix], stoppingToken).ConfigureAwait(false))
-                {
-                    _events.Writer.TryWrite(new Event.Followed(step));
-                    pause = TimeSpan.FromMilliseconds(200);
-                }
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception fault)
-            {
-                LogInterrupted(fault.Message);
-            }
-
-            if (!await DelayAsync(pause, stoppingToken).ConfigureAwait(false))
-            {
-                return;
-            }
-
-            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
-        }
-    }
+    private Task FollowAsync(CancellationToken stoppingToken) => documents.Store.FollowAsync(
+        BatchDocuments.Partition,
+        BatchDocuments.PendingPrefix,
+        step => _events.Writer.TryWrite(new Event.Followed(step)),
+        (fault, _) => LogInterrupted(fault.Message),
+        time,
+        stoppingToken);
 
     private async Task SweepAsync(CancellationToken stoppingToken)
     {

@@ -12,6 +12,9 @@ internal sealed class CaptureFile(string path, long mostBytes = CaptureFile.Defa
 
     public string Path => path;
 
+    /// <summary>There may be something to flush.</summary>
+    public bool IsOpen => _file is not null;
+
     /// <exception cref="IOException">The disk refused.</exception>
     /// <exception cref="UnauthorizedAccessException">The disk refused.</exception>
     public void Append(ReadOnlySpan<byte> line)

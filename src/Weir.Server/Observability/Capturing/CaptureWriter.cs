@@ -16,6 +16,7 @@ internal sealed partial class CaptureWriter(CaptureSink sink, LiveConfiguration 
     private CaptureFile? _file;
     private long _restUntil = long.MinValue;
     private long _lost;
+    private bool _isFailing;
     private IDisposable? _subscription;
 
     public override Task StartAsync(CancellationToken cancellationToken)
@@ -56,7 +57,9 @@ internal sealed partial class CaptureWriter(CaptureSink sink, LiveConfiguration 
             else sink.Written(exchange);
         }
 
-        if (_file is not null) Try(static file => file.Flush());
+        if (_file is not { IsOpen: true } || !Try(static file => file.Flush()) || !_isFailing) return;
+        LogAgain(_lost);
+        (_isFailing, _lost) = (false, 0);
     }
 
     private bool TryWrite(CapturedExchange exchange)
@@ -79,14 +82,13 @@ internal sealed partial class CaptureWriter(CaptureSink sink, LiveConfiguration 
         try
         {
             write(_file!);
-            if (_lost > 0) LogAgain(_lost);
-            _lost = 0;
             return true;
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
             // Once per outage; the counter tells how much was lost.
-            if (_lost == 0) LogFailed(fault.Message);
+            if (!_isFailing) LogFailed(fault.Message);
+            _isFailing = true;
             _restUntil = time.GetTimestamp() + (long)(Rest.TotalSeconds * time.TimestampFrequency);
             _file!.Dispose();
             return false;

@@ -11,12 +11,12 @@ public sealed class RouteTablesTests : IDisposable
 
     public void Dispose() => _tables.Dispose();
 
-    private static InferenceOptions Options(ProviderOptions provider, double weight = 1) => new()
+    private static InferenceOptions Options(ProviderOptions provider, double weight = 1, string model = "m", LimitOptions? limits = null) => new()
     {
         Providers = new Dictionary<string, ProviderOptions> { ["p"] = provider },
         Routes = new Dictionary<string, RouteOptions>
         {
-            ["r"] = new() { Deployments = [new DeploymentOptions { Provider = "p", Model = "m", Weight = weight }] },
+            ["r"] = new() { Deployments = [new DeploymentOptions { Provider = "p", Model = model, Weight = weight, Limits = limits }] },
         },
     };
 
@@ -82,6 +82,33 @@ public sealed class RouteTablesTests : IDisposable
 
         _tables.Current.Find("p/a")!.Deployments[0].State.ShouldBe(_tables.Current.Find("p/b")!.Deployments[0].State);
         _tables.Current.Find("p/a")!.Deployments[0].Model.ShouldBe("a");
+    }
+
+    [Fact]
+    public void Apply_AfterModelsWithoutEnd_KeepsTheStateOfWhatRoutesName()
+    {
+        _tables.Apply(Options(Provider()));
+        var before = _tables.Current.Find("r")!.Deployments[0].State;
+        for (var i = 0; i < 12_000; i++)
+        {
+            _tables.Current.Find($"p/m{i}");
+        }
+
+        _tables.Apply(Options(Provider(), model: "another"));
+        _tables.Current.Find("r")!.Deployments[0].State.Lane.Name.ShouldBe("p/another");
+        _tables.Apply(Options(Provider()));
+        _tables.Current.Find("r")!.Deployments[0].State.ShouldBe(before);
+    }
+
+    [Fact]
+    public void Apply_OtherLimitsOfADeployment_ForgetsTheStateThatHadTheOldOnes()
+    {
+        for (var cap = 1; cap <= 3; cap++)
+        {
+            _tables.Apply(Options(Provider(), limits: new LimitOptions { MaxConcurrency = cap }));
+        }
+
+        _tables.DeploymentsOf("p").ShouldHaveSingleItem().Lane.Limit.ShouldBe(3);
     }
 
     [Fact]

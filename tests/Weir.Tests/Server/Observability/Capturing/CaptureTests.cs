@@ -1,11 +1,14 @@
 using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Weir.Inference.Capturing;
 using Weir.Inference.Providers;
 using Weir.Inference.Routing;
 using Weir.Server.Configuration;
 using Weir.Server.Observability.Capturing;
 using Weir.Tests.Inference.Support;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Server.Observability.Capturing;
 
@@ -66,6 +69,29 @@ public sealed class CaptureTests : IDisposable
     }
 
     [Fact]
+    public async Task Capture_WhileADiskRefuses_SaysSoOnceAndThatItWritesAgainOnlyWhenItDoes()
+    {
+        await using var upstream = new ScriptedUpstream();
+        Directory.CreateDirectory(File);
+        var time = new ManualTimeProvider();
+        var log = new RecordingLogger<CaptureWriter>();
+        await using var server = await StartAsync(upstream.BaseUrl, File, "*", time, log);
+
+        for (var i = 0; i < 3; i++)
+        {
+            (await ChatAsync(server, "fast", "")).ShouldBe(200);
+            await Eventually.TrueAsync(() => server.Service<CapturePoint>().Held == 0);
+        }
+
+        log.Events.ShouldBe(["capture_failed"]);
+        Directory.Delete(File);
+        time.Advance(TimeSpan.FromSeconds(5));
+        (await ChatAsync(server, "fast", "")).ShouldBe(200);
+        await Eventually.TrueAsync(() => log.Lines.Count > 1);
+        log.Lines.ToArray()[^1].ShouldBe(("capture_again", "Captured requests are written again; 3 were dropped.", null));
+    }
+
+    [Fact]
     public async Task Capture_OfALongBody_IsCutAndMarked()
     {
         await using var upstream = new ScriptedUpstream();
@@ -94,8 +120,13 @@ public sealed class CaptureTests : IDisposable
         Directory.GetFiles(_folder).Length.ShouldBe(3);
     }
 
-    private static Task<RunningServer> StartAsync(string baseUrl, string file, string route) => RunningServer.StartAsync(new()
+    private static Task<RunningServer> StartAsync(string baseUrl, string file, string route, TimeProvider? time = null, ILogger<CaptureWriter>? log = null) => RunningServer.StartAsync(new()
     {
+        Time = time ?? TimeProvider.System,
+        Customize = builder =>
+        {
+            if (log is not null) builder.Services.AddSingleton(log);
+        },
         Weir = new WeirOptions
         {
             Providers = new Dictionary<string, ProviderOptions> { ["p"] = new() { BaseUrl = baseUrl, ApiKey = "sk-secret", Retry = new RetryOptions { Unavailable = 0 } } },
