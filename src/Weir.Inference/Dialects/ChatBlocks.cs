@@ -18,7 +18,7 @@ internal static class ChatBlocks
     /// <summary>Whether a block has what Anthropic takes back.</summary>
     public static bool IsSigned(JsonElement block) => block.TypeOf() switch
     {
-        "thinking" => block.FindText("signature"u8) is { } signature && !DialectJson.Inner(signature).IsEmpty,
+        "thinking" => block.FindText("signature"u8) is { } signature && !DialectJson.Inner(signature).IsEmpty && !signature.ValueEquals(ThinkingSignature.None),
         "redacted_thinking" => block.FindText("data"u8) is not null,
         _ => false,
     };

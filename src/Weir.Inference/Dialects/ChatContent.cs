@@ -15,10 +15,13 @@ internal enum ChatParts
 
 /// <summary>
 /// The content of a message as blocks. Text of blanks alone is left out, since Anthropic refuses it; <c>cache_control</c> passes, and one on the
-/// message goes to its last part. How closely an image is to be looked at (<c>detail</c>) is OpenAI's to know, and is left out as well.
+/// message goes to its last part. How closely an image is to be looked at (<c>detail</c>) is OpenAI's to know, and is left out and told.
 /// </summary>
 internal sealed class ChatContent(Utf8JsonWriter json, TranslationFaults faults)
 {
+    /// <summary>What is written begins the answer, which Anthropic refuses where that ends with a blank.</summary>
+    public bool TrimsEnd { get; set; }
+
     /// <param name="message">The message.</param>
     /// <param name="path">Where it stands, for messages to people.</param>
     /// <param name="allowed">What its role may say.</param>
@@ -73,7 +76,15 @@ internal sealed class ChatContent(Utf8JsonWriter json, TranslationFaults faults)
         open();
         json.WriteStartObject();
         json.WriteString("type"u8, "text"u8);
-        json.Copy("text"u8, text);
+        if (TrimsEnd && text.GetString() is { Length: > 0 } ending && char.IsWhiteSpace(ending[^1]))
+        {
+            json.WriteString("text"u8, ending.TrimEnd());
+        }
+        else
+        {
+            json.Copy("text"u8, text);
+        }
+
         End(cache);
     }
 
@@ -88,6 +99,11 @@ internal sealed class ChatContent(Utf8JsonWriter json, TranslationFaults faults)
                 Text(refusal, cache, open);
                 break;
             case "image_url" when (allowed & ChatParts.Media) != 0 && part.Find("image_url"u8) is { } image:
+                if (image.TextOf("detail"u8) is not (null or "auto"))
+                {
+                    faults.Dropped("messages[].content[].image_url.detail");
+                }
+
                 Source("image", image.ValueKind == JsonValueKind.String ? image : image.FindText("url"u8), path + ".image_url.url", title: null, cache, open);
                 break;
             case "file" when (allowed & ChatParts.Media) != 0 && part.Find("file"u8) is { } file:

@@ -26,13 +26,27 @@ internal sealed class ChatConversation
         System(messages);
         _json.WriteStartArray("messages"u8);
         var at = 0;
+        var last = LastTurn(messages);
         foreach (var message in messages.EnumerateArray())
         {
+            _content.TrimsEnd = at == last && message.TextOf("role"u8) == "assistant";
             Turn(message, $"messages[{at++}]");
         }
 
         Close();
         _json.WriteEndArray();
+    }
+
+    // Instructions are no turns.
+    private static int LastTurn(JsonElement messages)
+    {
+        var last = messages.GetArrayLength() - 1;
+        while (last >= 0 && messages[last].TextOf("role"u8) is "system" or "developer")
+        {
+            last--;
+        }
+
+        return last;
     }
 
     private void System(JsonElement messages)

@@ -38,10 +38,12 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
 
         var tools = new ChatTools(body, json, faults);
         tools.Write();
-        var thinks = new ChatThinking(body, json, faults).Write(most, tools.IsForced);
-        Sampling(thinks);
+        var model = new ClaudeModel(target.Model);
+        var thinking = new ChatThinking(body, model, json, faults);
+        var thinks = thinking.Write(most, tools.IsForced);
+        Sampling(thinks, model.HasFixedSampling);
         Stop();
-        Output();
+        Output(thinking.Effort);
         User();
         ServiceTier();
         foreach (var name in Anthropics)
@@ -64,7 +66,9 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
         var name = Find("max_completion_tokens"u8) is null ? "max_tokens" : "max_completion_tokens";
         if (!body.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null)
         {
-            return target.MaxOutput;
+            // A budget of thinking counts within, and Anthropic refuses one that leaves nothing for the answer.
+            var budget = Find("thinking"u8)?.CountOf("budget_tokens"u8) ?? 0;
+            return budget < target.MaxOutput ? target.MaxOutput : budget + target.MaxOutput;
         }
 
         if (value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var most) && most > 0)
@@ -76,7 +80,7 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
         return target.MaxOutput;
     }
 
-    private void Sampling(bool thinks)
+    private void Sampling(bool thinks, bool isFixed)
     {
         if (Find("temperature"u8) is { } temperature)
         {
@@ -87,6 +91,10 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
             else if (heat > 1)
             {
                 faults.Cannot("temperature", "Anthropic takes 0 to 1, and what is over 1 has no counterpart.");
+            }
+            else if (isFixed && heat < 1)
+            {
+                faults.Cannot("temperature", "this model takes none but 1.");
             }
             else if (thinks && heat < 1)
             {
@@ -103,6 +111,10 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
             if (share.ValueKind != JsonValueKind.Number || !share.TryGetDouble(out var p))
             {
                 faults.Malformed("top_p", "a number");
+            }
+            else if (isFixed && p < 1)
+            {
+                faults.Cannot("top_p", "this model takes none but 1.");
             }
             else if (thinks && p < 0.95)
             {
@@ -161,7 +173,7 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
     }
 
     // Anthropic's structured outputs always hold to the schema: strict says nothing more, and the schema's name is a label.
-    private void Output()
+    private void Output(string? effort)
     {
         var own = Find("output_config"u8);
         JsonElement? schema = null;
@@ -186,7 +198,7 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
             }
         }
 
-        if (own is null && schema is null)
+        if (own is null && schema is null && effort is null)
         {
             return;
         }
@@ -196,12 +208,17 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
         {
             foreach (var field in config.EnumerateObject())
             {
-                if (schema is null || !field.NameEquals("format"u8))
+                if ((schema is null || !field.NameEquals("format"u8)) && (effort is null || !field.NameEquals("effort"u8)))
                 {
                     json.WritePropertyName(field.Name);
                     json.Copy(field.Value);
                 }
             }
+        }
+
+        if (effort is not null)
+        {
+            json.WriteString("effort"u8, effort);
         }
 
         if (schema is { } wanted)

@@ -5,6 +5,8 @@ namespace Weir.Inference.Dialects;
 /// <summary>Tools and the choice among them.</summary>
 internal sealed class ChatTools(JsonElement body, Utf8JsonWriter json, TranslationFaults faults)
 {
+    private bool _isOpen;
+
     /// <summary>Whether the model has to call a tool.</summary>
     public bool IsForced { get; private set; }
 
@@ -21,20 +23,27 @@ internal sealed class ChatTools(JsonElement body, Utf8JsonWriter json, Translati
             return;
         }
 
-        if (tools.GetArrayLength() == 0)
-        {
-            return;
-        }
-
-        json.WriteStartArray("tools"u8);
         var at = 0;
         foreach (var tool in tools.EnumerateArray())
         {
             Tool(tool, $"tools[{at++}]");
         }
 
-        json.WriteEndArray();
-        Choice();
+        if (_isOpen)
+        {
+            json.WriteEndArray();
+            Choice();
+        }
+    }
+
+    // An empty list is none; Anthropic takes no choice without one.
+    private void Open()
+    {
+        if (!_isOpen)
+        {
+            _isOpen = true;
+            json.WriteStartArray("tools"u8);
+        }
     }
 
     private void Tool(JsonElement tool, string path)
@@ -42,6 +51,7 @@ internal sealed class ChatTools(JsonElement body, Utf8JsonWriter json, Translati
         var type = tool.TypeOf();
         if (type is not null && type != "function" && IsAnthropics(type))
         {
+            Open();
             json.Copy(tool);
             return;
         }
@@ -58,6 +68,7 @@ internal sealed class ChatTools(JsonElement body, Utf8JsonWriter json, Translati
             return;
         }
 
+        Open();
         json.WriteStartObject();
         json.Copy("name"u8, name);
         if (function.FindText("description"u8) is { } description)

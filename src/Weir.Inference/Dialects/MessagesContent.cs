@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace Weir.Inference.Dialects;
@@ -133,7 +132,7 @@ internal static class MessagesContent
             json.WriteStartObject();
             json.WriteString("type"u8, "thinking"u8);
             json.Copy("thinking"u8, blocks);
-            json.WriteString("signature"u8, ""u8);
+            json.WriteString("signature"u8, ThinkingSignature.None);
             json.WriteEndObject();
             return 1;
         }
@@ -143,7 +142,12 @@ internal static class MessagesContent
         {
             if (block.TypeOf() is not ("thinking" or "redacted_thinking"))
                 continue;
-            json.WriteRawValue(JsonMarshal.GetRawUtf8Value(block), skipInputValidation: true);
+            if (ChatBlocks.IsSigned(block))
+                json.Copy(block);
+            else if (block.FindText("thinking"u8) is { } thought)
+                WriteThinking(json, thought);
+            else
+                continue;
             written++;
         }
 

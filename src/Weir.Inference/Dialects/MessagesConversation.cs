@@ -134,7 +134,7 @@ internal sealed class MessagesConversation(Utf8JsonWriter json, TranslationFault
             _text.Add("(The result of this tool is in the next message.)"u8);
         json.WritePropertyName("content"u8);
         _text.WriteTo(json);
-        if (flavour.TakesMore && result.Find("cache_control"u8) is { } mark)
+        if (_content.Mark(result) is { } mark)
             json.Copy("cache_control"u8, mark);
         json.WriteEndObject();
     }
@@ -182,6 +182,8 @@ internal sealed class MessagesConversation(Utf8JsonWriter json, TranslationFault
         // Elsewhere the thinking of earlier turns is no input, as it is none of most models.
         if (thinking.Count > 0 && flavour.TakesMore)
             Thinking(thinking);
+        else if (thinking.Count > 0)
+            faults.Dropped("messages[].content[].thinking");
         if (calls.Count > 0)
             Calls(calls);
         json.WriteEndObject();
@@ -206,9 +208,13 @@ internal sealed class MessagesConversation(Utf8JsonWriter json, TranslationFault
             _text.WriteTo(json);
         }
 
+        // Another gateway may stand there, with a provider behind it that refuses what it has not signed.
+        var signed = blocks.FindAll(block => ChatBlocks.IsSigned(block.Block));
+        if (signed.Count == 0)
+            return;
         json.WriteStartArray("thinking_blocks"u8);
-        foreach (var (block, _) in blocks)
-            json.WriteRawValue(JsonMarshal.GetRawUtf8Value(block), skipInputValidation: true);
+        foreach (var (block, _) in signed)
+            json.Copy(block);
         json.WriteEndArray();
     }
 
@@ -268,7 +274,7 @@ internal sealed class MessagesConversation(Utf8JsonWriter json, TranslationFault
     /// <summary>One string, which every server takes; parts only where a mark for the cache stands on one of them.</summary>
     private void Texts(List<(JsonElement Block, string Field)> blocks, string field, ReadOnlySpan<byte> between)
     {
-        if (flavour.TakesMore && blocks.Exists(block => block.Block.ValueKind == JsonValueKind.Object && block.Block.Find("cache_control"u8) is not null))
+        if (blocks.Exists(block => _content.Mark(block.Block) is not null))
         {
             json.WriteStartArray();
             foreach (var (block, place) in blocks)

@@ -62,6 +62,8 @@ internal sealed class MessagesSettings(Utf8JsonWriter json, TranslationFaults fa
                     // A hint: without it the answer is the same.
                     if (flavour.TakesMore)
                         json.Copy("cache_control"u8, value);
+                    else
+                        faults.Dropped("cache_control");
                     break;
                 case "mcp_servers" when value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 0:
                     break;

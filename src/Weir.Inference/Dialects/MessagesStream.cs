@@ -184,8 +184,8 @@ internal sealed class MessagesStream(MessagesEvents events, string answerId, Fun
     {
         var block = _waiting.Dequeue();
         block.IsOpen = false;
-        if (block.Signature is { } signature)
-            events.SignatureDelta(_index, signature);
+        if (block.Kind == MessagesBlockKind.Thinking)
+            events.SignatureDelta(_index, block.Signature ?? ThinkingSignature.None);
         events.BlockStop(_index++);
     }
 

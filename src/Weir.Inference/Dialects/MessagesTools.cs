@@ -88,8 +88,14 @@ internal sealed class MessagesTools(Utf8JsonWriter json, TranslationFaults fault
         if (tool.Find("strict"u8) is { } strict)
             json.Copy("strict"u8, strict);
         json.WriteEndObject();
-        if (flavour.TakesMore && tool.Find("cache_control"u8) is { } mark)
-            json.Copy("cache_control"u8, mark);
+        if (tool.Find("cache_control"u8) is { } mark)
+        {
+            if (flavour.TakesMore)
+                json.Copy("cache_control"u8, mark);
+            else
+                faults.Dropped("cache_control");
+        }
+
         json.WriteEndObject();
     }
 

@@ -11,7 +11,7 @@ internal sealed class MessagesUserContent(Utf8JsonWriter json, TranslationFaults
     public void Write(List<(JsonElement Block, string Field)> blocks)
     {
         json.WritePropertyName("content"u8);
-        if (blocks is [var (block, field)] && block.TypeOf() == "text" && !(flavour.TakesMore && block.Find("cache_control"u8) is not null))
+        if (blocks is [var (block, field)] && block.TypeOf() == "text" && Mark(block) is null)
         {
             if (block.Find("text"u8) is { ValueKind: JsonValueKind.String } text)
                 _text.Begin().Add(DialectJson.Inner(text)).WriteTo(json);
@@ -185,8 +185,16 @@ internal sealed class MessagesUserContent(Utf8JsonWriter json, TranslationFaults
             faults.Cannot(field + ".citations", "answers of a chat cite no documents.");
     }
 
-    private JsonElement? Mark(JsonElement block) =>
-        flavour.TakesMore && block.ValueKind == JsonValueKind.Object ? block.Find("cache_control"u8) : null;
+    /// <summary>The mark for the cache on a block; null where there is none, or where none is taken.</summary>
+    public JsonElement? Mark(JsonElement block)
+    {
+        if (block.Find("cache_control"u8) is not { } mark)
+            return null;
+        if (flavour.TakesMore)
+            return mark;
+        faults.Dropped("cache_control");
+        return null;
+    }
 
     private void TextPart(JsonText text, JsonElement? mark)
     {

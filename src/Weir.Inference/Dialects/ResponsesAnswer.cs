@@ -97,7 +97,7 @@ internal sealed class ResponsesAnswer : AnswerTranslator
         if (message is { } said)
         {
             _output.Reasoning(said.TextOf("reasoning_content"u8) ?? said.TextOf("reasoning"u8) ?? "");
-            foreach (var block in said.Items("thinking_blocks"u8))
+            foreach (var block in said.Items("thinking_blocks"u8).Where(ChatBlocks.IsSigned))
             {
                 _output.Thinking(block.GetRawText());
             }

@@ -134,6 +134,11 @@ internal sealed class ResponsesTurn(TranslationTarget target, Utf8JsonWriter wri
         if (!MessagesFlavour.Of(target.Preset).TakesMore)
         {
             // These refuse messages with fields that they do not know, and read no earlier reasoning anyway.
+            if (_reasoning.Length + _blocks.Count > 0)
+            {
+                target.Hint("input[].reasoning");
+            }
+
             return;
         }
 

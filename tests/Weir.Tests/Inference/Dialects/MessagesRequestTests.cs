@@ -1,5 +1,8 @@
+using System.Buffers;
+using System.Text;
 using System.Text.Json.Nodes;
 using static Weir.Tests.Inference.Dialects.MessagesTranslating;
+using Weir.Inference.Dialects;
 
 namespace Weir.Tests.Inference.Dialects;
 
@@ -311,4 +314,25 @@ public sealed class MessagesRequestTests
         var wanted = JsonNode.Parse(expected)!;
         JsonNode.DeepEquals(actual, wanted).ShouldBeTrue($"{actual.ToJsonString()}\n is not\n{wanted.ToJsonString()}");
     }
+
+    [Fact]
+    public void Request_HintsThatAStrictServerTakesNot_AreToldOnce()
+    {
+        var target = new TranslationTarget("openai/m", "m", 1000, DropParams: false) { Preset = "openai" };
+        const string Body = """
+            {"model":"r","max_tokens":1,"system":[{"type":"text","text":"s","cache_control":{"type":"ephemeral"}}],"messages":[
+              {"role":"user","content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}]},
+              {"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"s"},{"type":"text","text":"b"}]},{"role":"user","content":"c"}]}
+            """;
+
+        new MessagesOverChat().TranslateRequest(Encoding.UTF8.GetBytes(Body), target, new ArrayBufferWriter<byte>()).ShouldBeNull();
+
+        target.Dropped.ShouldBe(["cache_control", "messages[].content[].thinking"]);
+    }
+
+    [Fact]
+    public void Request_ThinkingThatNobodySigned_GoesAsReasoningAlone() =>
+        ShouldBe(
+            Request("""{"model":"r","max_tokens":1,"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"weir.unsigned"},{"type":"text","text":"b"}]}]}""")["messages"]![1]!,
+            """{"role":"assistant","content":"b","reasoning_content":"t"}""");
 }
