@@ -341,7 +341,7 @@ internal sealed partial class Journey(
         }
 
         services.Metrics.Answered(target, request, report, end, upstream.IsStream ? upstream.FirstEvent : null, clock.Elapsed);
-        InferenceTracing.Answered(_span, report, upstream.FirstEvent, upstream.IsStream);
+        InferenceTracing.Answered(_span, report, upstream);
     }
 
     [LoggerMessage(EventId = 211, EventName = "AttemptFailed", Level = LogLevel.Information, Message = "Attempt {Attempt} at {Deployment} failed: {Class} (status {Status})")]
