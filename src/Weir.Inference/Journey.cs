@@ -34,6 +34,9 @@ internal sealed partial class Journey(
     // The request as the last deployment that was chosen takes it; null where that is what the client sent.
     private TranslatedRequest? _translated;
 
+    // What a failure that ended the journey leaves to be said; null: the client has left, or has been answered.
+    private InferenceError? _final;
+
     // Queueing, waits and attempts all count against it.
     private TimeSpan Remaining => (request.Timeout ?? route.Timeout) - services.Time.GetElapsedTime(started);
 
@@ -50,11 +53,7 @@ internal sealed partial class Journey(
                     return Exhausted.Explain(route, _trail, Remaining);
                 }
 
-                if (again.Wait > TimeSpan.Zero)
-                {
-                    await Task.Delay(again.Wait, services.Time, clientGone).ConfigureAwait(false);
-                }
-
+                await WaitAsync(again.Wait).ConfigureAwait(false);
                 report.At(target);
                 switch (Express(target, out var inexpressible))
                 {
@@ -92,9 +91,7 @@ internal sealed partial class Journey(
                 var outcome = Came(target, clock, await SendAsync(target, clock).ConfigureAwait(false));
                 if (outcome.Failure is { } missing && TurnsOutWithoutResponses(target, missing, clock))
                 {
-                    outcome = Express(target, out inexpressible) == Rendition.Translated
-                        ? Came(target, clock, await SendAsync(target, clock).ConfigureAwait(false))
-                        : new AttemptOutcome(new Failure(FailureClass.Inexpressible, inexpressible!.Message) { Status = missing.Status, Error = inexpressible });
+                    outcome = await AskForChatAsync(target, clock, missing.Status).ConfigureAwait(false);
                 }
 
                 if (outcome.Answer is { } upstream)
@@ -105,15 +102,13 @@ internal sealed partial class Journey(
                     return null;
                 }
 
-                var failure = outcome.Failure!;
-                target.State.Failed(failure, pass, permit, isRepeat: again.Deployment >= 0);
-                var (isFinal, error) = await ConcludeAsync(target, failure).ConfigureAwait(false);
-                if (isFinal)
+                target.State.Failed(outcome.Failure!, pass, permit, isRepeat: again.Deployment >= 0);
+                if (await ConcludeAsync(target, outcome.Failure!).ConfigureAwait(false))
                 {
-                    return error;
+                    return _final;
                 }
 
-                Note(target, failure);
+                Note(target, outcome.Failure!);
             }
         }
         finally
@@ -171,6 +166,13 @@ internal sealed partial class Journey(
         target.State.Provider.Responses.Set();
         return !clock.Token.IsCancellationRequested;
     }
+
+    private async ValueTask<AttemptOutcome> AskForChatAsync(DeploymentModel target, AttemptClock clock, int status) =>
+        Express(target, out var inexpressible) == Rendition.Translated
+            ? Came(target, clock, await SendAsync(target, clock).ConfigureAwait(false))
+            : new AttemptOutcome(new Failure(FailureClass.Inexpressible, inexpressible!.Message) { Status = status, Error = inexpressible });
+
+    private ValueTask WaitAsync(TimeSpan wait) => wait > TimeSpan.Zero ? new(Task.Delay(wait, services.Time, clientGone)) : default;
 
     private async ValueTask EstimateAsync()
     {
@@ -230,17 +232,18 @@ internal sealed partial class Journey(
         }
     }
 
-    // Whether a failure ends the journey, and with which error of ours; none where the client has left or has been answered.
-    private async ValueTask<(bool IsFinal, InferenceError? Error)> ConcludeAsync(DeploymentModel target, Failure failure)
+    // Whether a failure ends the journey.
+    private async ValueTask<bool> ConcludeAsync(DeploymentModel target, Failure failure)
     {
         report.UpstreamId = failure.UpstreamId ?? report.UpstreamId;
         switch (failure.Class)
         {
             case FailureClass.Cancelled:
                 report.ClientLeft();
-                return (true, null);
+                return true;
             case FailureClass.Deadline:
-                return (true, Exhausted.Deadline(failure.Message));
+                _final = Exhausted.Deadline(failure.Message);
+                return true;
         }
 
         if (request.Pin is { } pin)
@@ -248,15 +251,23 @@ internal sealed partial class Journey(
             switch (ResponseDirectory.AbsenceOf(failure, pin))
             {
                 case Absence.Api:
-                    return (true, ResponseDirectory.Unsupported(target, request));
+                    _final = ResponseDirectory.Unsupported(target, request);
+                    return true;
                 case Absence.Response:
-                    return (true, await PassOnAsync(target, ResponseDirectory.Rename(failure, pin)).ConfigureAwait(false));
+                    _final = await PassOnAsync(target, ResponseDirectory.Rename(failure, pin)).ConfigureAwait(false);
+                    return true;
             }
 
             failure = failure.Class == FailureClass.Client ? ResponseDirectory.Rename(failure, pin) : failure;
         }
 
-        return failure.Class == FailureClass.Client ? (true, await PassOnAsync(target, failure).ConfigureAwait(false)) : (false, null);
+        if (failure.Class != FailureClass.Client)
+        {
+            return false;
+        }
+
+        _final = await PassOnAsync(target, failure).ConfigureAwait(false);
+        return true;
     }
 
     // The provider's answer is the client's; where there is nothing of it to pass on, we say what it was.

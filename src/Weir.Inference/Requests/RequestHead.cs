@@ -11,9 +11,6 @@ public readonly record struct RequestHead
 
     public bool Stream { get; init; }
 
-    /// <summary>The end user, as the client names them; null where it names none.</summary>
-    public string? User { get; init; }
-
     /// <summary>For <c>/v1/responses</c>: the answer that this request goes on from; null where it starts afresh.</summary>
     public string? PreviousResponseId { get; init; }
 
@@ -22,9 +19,6 @@ public readonly record struct RequestHead
 
     /// <summary>Where the place is in which a stream's usage is asked for, and how it is filled.</summary>
     public UsageRequest Usage { get; init; }
-
-    /// <summary>The most tokens that the client wants back; null where it names no bound.</summary>
-    public long? MaxOutput { get; init; }
 
     /// <summary>The bytes of the body.</summary>
     public int Length { get; init; }

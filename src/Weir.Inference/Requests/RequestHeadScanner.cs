@@ -45,12 +45,11 @@ public static class RequestHeadScanner
     private static InferenceError? ScanObject(ReadOnlySpan<byte> body, out RequestHead head)
     {
         head = default;
-        string? model = null, user = null, previous = null;
+        string? model = null, previous = null;
         Range modelValue = default, previousValue = default;
         UsageRequest usage = default;
         var stream = false;
         var hasPrevious = false;
-        long? maxOutput = null;
 
         var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = MaxDepth });
         reader.Read();
@@ -102,12 +101,6 @@ public static class RequestHeadScanner
 
                 stream = reader.TokenType == JsonTokenType.True;
             }
-            else if (reader.ValueTextEquals("user"u8))
-            {
-                reader.Read();
-                user = reader.TokenType == JsonTokenType.String ? ReadString(ref reader) : null;
-                reader.Skip();
-            }
             else if (reader.ValueTextEquals("previous_response_id"u8))
             {
                 // The id that is checked must be the one that the provider reads.
@@ -124,14 +117,6 @@ public static class RequestHeadScanner
                     previous = ReadString(ref reader);
                 }
 
-                reader.Skip();
-            }
-            else if (reader.ValueTextEquals("max_tokens"u8)
-                || reader.ValueTextEquals("max_completion_tokens"u8)
-                || reader.ValueTextEquals("max_output_tokens"u8))
-            {
-                reader.Read();
-                maxOutput = reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var most) ? most : maxOutput;
                 reader.Skip();
             }
             else if (reader.ValueTextEquals("stream_options"u8))
@@ -159,11 +144,9 @@ public static class RequestHeadScanner
             Model = model,
             ModelValue = modelValue,
             Stream = stream,
-            User = user,
             PreviousResponseId = previous,
             PreviousResponseValue = previousValue,
             Usage = usage,
-            MaxOutput = maxOutput,
             Length = body.Length,
             EstimatedInput = BodyEstimate.Of(body),
         };
