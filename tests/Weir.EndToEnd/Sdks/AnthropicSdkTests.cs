@@ -72,6 +72,25 @@ public sealed class AnthropicSdkTests(TwoDialects weir)
         Text(second).ShouldContain(" to: rain in Zürich noon.");
     }
 
+    [Fact]
+    public async Task Create_ThinkingOfOneProvider_IsNoOffenceToTheOther()
+    {
+        var question = new UserMessageParam("hello");
+        var first = await _client.Messages.Create(Ask("openai", question) with { OutputConfig = new() { Effort = Effort.Low } });
+        List<ContentBlockParam> said = [];
+        foreach (var block in first.Content)
+        {
+            if (block.TryPickThinking(out var thinking))
+                said.Add(new ThinkingBlockParam { Thinking = thinking.Thinking, Signature = thinking.Signature });
+            if (block.TryPickText(out var text))
+                said.Add(new TextBlockParam(text.Text));
+        }
+
+        said.Count.ShouldBe(2);
+        var second = await _client.Messages.Create(Ask("anthropic", question, new AssistantMessageParam(said), new UserMessageParam("and now?")));
+        Text(second).ShouldContain(" to: and now?");
+    }
+
     [Theory]
     [InlineData("openai")]
     [InlineData("anthropic")]
