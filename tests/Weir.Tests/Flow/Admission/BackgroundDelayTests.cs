@@ -85,6 +85,8 @@ public sealed class BackgroundDelayTests
                 SendLine();
         });
 
+        // Kept and looked at, each taken once: a task of it would be told later, by another thread.
+#pragma warning disable CA2012
         void Enter(bool isBackground, Action entered, Action left) => waiting.Add((
             lane.EnterAsync(new AdmissionTicket(isBackground ? 0 : 5, 0, Timeout.InfiniteTimeSpan, IsBackground: isBackground)),
             permit =>
@@ -96,6 +98,7 @@ public sealed class BackgroundDelayTests
                     left();
                 }, now + Service);
             }));
+#pragma warning restore CA2012
 
         void Settle()
         {

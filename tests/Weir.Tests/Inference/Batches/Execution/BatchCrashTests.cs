@@ -42,9 +42,10 @@ public sealed class BatchCrashTests
     private static async Task RunAsync(IStateStore store, ManualTimeProvider time, Random random)
     {
         var faults = random.Next(3);
+        var status = random.Next(2) == 0 ? 500 : 429;
         var answered = 0;
         await using var upstream = new ScriptedUpstream(exchange => faults > 0 && Interlocked.Increment(ref answered) % 7 < faults
-            ? exchange.RespondAsync(random.Next(2) == 0 ? 500 : 429, """{"error":{"message":"trouble"}}""")
+            ? exchange.RespondAsync(status, """{"error":{"message":"trouble"}}""")
             : exchange.RespondAsync(200, ScriptedUpstream.Answer));
         var limits = new BatchLimits { LinesAtOnce = 1 + random.Next(16) };
         BatchRecord batch;
@@ -64,7 +65,7 @@ public sealed class BatchCrashTests
             {
                 look.ShouldBeLessThan(5000, $"the first holder came no further: {dying.Calls} calls");
                 await Task.Delay(2);
-                if (look % 4 == 0)
+                if (look % 4 == 0 && !dying.IsBusy)
                 {
                     time.Advance(TimeSpan.FromSeconds(1));
                 }
@@ -76,14 +77,15 @@ public sealed class BatchCrashTests
             blobs.AddRange(dying.BlobsWritten);
         }
 
-        await using var last = new BatchHarness(store, GatewayHarness.Route(upstream), time, limits);
+        var living = new DyingStore(store, int.MaxValue, lands: true);
+        await using var last = new BatchHarness(living, GatewayHarness.Route(upstream), time, limits);
         if (cancelAt >= 0)
         {
             await last.Batches.CancelAsync(BatchHarness.Tenant, batch.Id, CancellationToken.None);
         }
 
         await last.StartAsync();
-        var ended = await last.EndedAsync(batch.Id);
+        var ended = await last.EndedAsync(batch.Id, isBusy: () => living.IsBusy);
         var (output, _) = await last.ShouldBeWholeAsync(ended, ended.Total);
         if (ended.Status == BatchStatus.Completed)
         {

@@ -98,7 +98,7 @@ internal sealed class BatchHarness : IAsyncDisposable
     public async Task<BatchRecord> ReadAsync(string id, string tenant = Tenant) => (await Batches.FindAsync(tenant, id, CancellationToken.None)).ShouldNotBeNull();
 
     /// <summary>Until the batch has ended; time passes where nothing else happens.</summary>
-    public async Task<BatchRecord> EndedAsync(string id, Func<Task>? meanwhile = null, string tenant = Tenant, TimeSpan? step = null)
+    public async Task<BatchRecord> EndedAsync(string id, Func<Task>? meanwhile = null, string tenant = Tenant, TimeSpan? step = null, Func<bool>? isBusy = null)
     {
         for (var look = 1; ; look++)
         {
@@ -110,7 +110,7 @@ internal sealed class BatchHarness : IAsyncDisposable
 
             look.ShouldBeLessThan(6000, $"{id} is {batch.Status}: {batch.Completed} and {batch.Failed} of {batch.Total}");
             await Task.Delay(5);
-            if (look % 4 == 0)
+            if (look % 4 == 0 && isBusy?.Invoke() != true)
             {
                 Time.Advance(step ?? TimeSpan.FromSeconds(1));
             }

@@ -12,8 +12,12 @@ internal sealed class DyingStore(IStateStore inner, int at, bool lands) : IState
 {
     private readonly ConcurrentQueue<string> _blobs = new();
     private int _calls;
+    private int _underWay;
 
     public bool IsDead => Volatile.Read(ref _calls) >= at;
+
+    /// <summary>Whether a call is under way: time that ran on meanwhile would outrun a slow disk, and every claim with it.</summary>
+    public bool IsBusy => Volatile.Read(ref _underWay) > 0;
 
     /// <summary>Calls so far.</summary>
     public int Calls => Volatile.Read(ref _calls);
@@ -96,8 +100,16 @@ internal sealed class DyingStore(IStateStore inner, int at, bool lands) : IState
             throw new StoreUnavailableException("killed");
         }
 
-        var answer = await call();
-        return number < at ? answer : throw new StoreUnavailableException("killed");
+        Interlocked.Increment(ref _underWay);
+        try
+        {
+            var answer = await call();
+            return number < at ? answer : throw new StoreUnavailableException("killed");
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _underWay);
+        }
     }
 
     private sealed class Writer(DyingStore owner, ILogWriter inner) : ILogWriter
