@@ -8,10 +8,14 @@ namespace Weir.Benchmarks;
 
 /// <summary>
 /// A batch of 10,000 lines against a provider that fails one request in ten, while the server is killed with SIGKILL and started again:
-/// what counts is that no line is missing and none stands there twice.
+/// what counts is that no line is missing and none stands there twice, and what those notice who ask the same provider meanwhile.
 /// </summary>
 internal static class BatchBenchmark
 {
+    private const int Concurrency = 32;
+    private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Alone = TimeSpan.FromSeconds(10);
+
     private const string Usage = "weir bench batch [--lines N] [--kills N]: lines in the batch, default 10000; how often the server is killed, default 2";
 
     public static async Task<int> RunAsync(string[] args)
@@ -48,7 +52,7 @@ internal static class BatchBenchmark
         var config = Path.Combine(folder, "weir.json");
         await File.WriteAllTextAsync(config, $$"""
             {
-              "providers": { "sim": { "dialect": "openai", "base_url": "{{simUrl}}v1" } },
+              "providers": { "sim": { "dialect": "openai", "base_url": "{{simUrl}}v1", "limits": { "max_concurrency": {{Concurrency}} } } },
               "routes": { "bench": { "deployments": [ { "provider": "sim", "model": "m" } ] } }
             }
             """);
@@ -57,7 +61,13 @@ internal static class BatchBenchmark
         var server = await StartAsync();
         try
         {
+            using (var warming = new CancellationTokenSource(Alone / 2))
+                await AskAsync(client, warming.Token);
+            using var ends = new CancellationTokenSource(Alone);
+            var alone = await AskAsync(client, ends.Token);
             var batch = await SubmitAsync(client, lines);
+            using var beside = new CancellationTokenSource();
+            var asking = AskAsync(client, beside.Token);
             var id = batch.GetProperty("id").GetString()!;
             var watch = Stopwatch.StartNew();
             for (var kill = 1; kill <= kills; kill++)
@@ -70,6 +80,8 @@ internal static class BatchBenchmark
 
             var ended = await UntilAsync(client, id, HasEnded);
             var seconds = watch.Elapsed.TotalSeconds;
+            await beside.CancelAsync();
+            var meanwhile = await asking;
             var ids = new List<string>();
             foreach (var name in new[] { "output_file_id", "error_file_id" })
             {
@@ -88,6 +100,8 @@ internal static class BatchBenchmark
                 | failed | {ended.GetProperty("request_counts").GetProperty("failed").GetInt32()} |
                 | duplicates | {duplicates} |
                 | missing | {missing} |
+                | others' requests, without the batch | {Describe(alone)} |
+                | others' requests, beside the batch | {Describe(meanwhile)} |
                 """);
             return missing == 0 && duplicates == 0 ? 0 : 1;
         }
@@ -99,6 +113,43 @@ internal static class BatchBenchmark
         Task<GatewayProcess> StartAsync() => GatewayProcess.StartAsync(
             url, "dotnet", GatewayServers.WeirDll(), "up", "--config", config, "--url", $"http://127.0.0.1:{url.Port}", "--data", Path.Combine(folder, "data"));
     }
+
+    // One request after the other's start at an even pace, whatever becomes of them; those that meet the killed server are not answered.
+    private static async Task<List<double>> AskAsync(HttpClient client, CancellationToken ends)
+    {
+        var asked = new List<Task<double?>>();
+        using var timer = new PeriodicTimer(Pace);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(ends))
+                asked.Add(OneAsync());
+        }
+        catch (OperationCanceledException)
+        {
+            // Enough.
+        }
+
+        return [.. (await Task.WhenAll(asked)).OfType<double>().Order()];
+
+        async Task<double?> OneAsync()
+        {
+            var watch = Stopwatch.StartNew();
+            try
+            {
+                using var answer = await client.PostAsJsonAsync("/v1/chat/completions", new { model = "bench", messages = new[] { new { role = "user", content = "hello" } } }, CancellationToken.None);
+                return answer.IsSuccessStatusCode ? watch.Elapsed.TotalMilliseconds : null;
+            }
+            catch (HttpRequestException)
+            {
+                return null;
+            }
+        }
+    }
+
+    private static string Describe(List<double> sorted) =>
+        sorted.Count == 0 ? "none" : $"{sorted.Count}: p50 {At(sorted, 0.5):0.0} ms, p99 {At(sorted, 0.99):0.0} ms";
+
+    private static double At(List<double> sorted, double quantile) => sorted[(int)((sorted.Count - 1) * quantile)];
 
     private static async Task<JsonElement> SubmitAsync(HttpClient client, int lines)
     {

@@ -26,7 +26,8 @@ internal static class GatewayBenchmark
             await using var bare = await GatewayServers.BareAsync(upstream.Url);
             var (weir, key) = await GatewayServers.WeirAsync(folder, upstream.Url);
             await using var _ = weir;
-            var run = new GatewayRun(settings, folder, key, upstream, nginx, bare, weir);
+            await using var portkey = settings.Portkey is null ? null : await GatewayServers.PortkeyAsync(settings.Portkey, upstream.Url);
+            var run = new GatewayRun(settings, folder, key, upstream, nginx, bare, weir, portkey);
             Console.Write(await run.RunAsync(LargeBodies));
             return 0;
         }
@@ -45,15 +46,17 @@ internal static class GatewayBenchmark
 /// <param name="Rounds">Turns of each server.</param>
 /// <param name="Seconds">Length of one turn.</param>
 /// <param name="LoadSeconds">Length of the load before memory is read again.</param>
-internal sealed record GatewaySettings(int Rounds, double Seconds, double LoadSeconds)
+/// <param name="Portkey">A folder with Portkey's gateway, to be measured too; null: it is not.</param>
+internal sealed record GatewaySettings(int Rounds, double Seconds, double LoadSeconds, string? Portkey = null)
 {
     public const string Usage =
         """
-        weir bench gateway [--rounds N] [--seconds N] [--long] [--quick]
+        weir bench gateway [--rounds N] [--seconds N] [--long] [--quick] [--portkey FOLDER]
           --rounds   turns of each server, 5 or more for figures that are published; default 5
           --seconds  length of one turn; default 4
           --long     5 minutes of load before memory is read again, instead of 20 seconds
           --quick    2 rounds of 1 second: whether it runs, not how fast
+          --portkey  measures Portkey's gateway too: FOLDER is where npm has installed @portkey-ai/gateway
         """;
 
     public static GatewaySettings? Parse(string[] args)
@@ -65,10 +68,13 @@ internal sealed record GatewaySettings(int Rounds, double Seconds, double LoadSe
             switch (args[i])
             {
                 case "--quick":
-                    settings = new(2, 1, 2);
+                    settings = settings with { Rounds = 2, Seconds = 1, LoadSeconds = 2 };
                     break;
                 case "--long":
                     settings = settings with { LoadSeconds = 300 };
+                    break;
+                case "--portkey" when i + 1 < args.Length:
+                    settings = settings with { Portkey = args[++i] };
                     break;
                 case "--rounds" when value > 0:
                     settings = settings with { Rounds = value };

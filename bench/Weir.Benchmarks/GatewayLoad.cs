@@ -8,20 +8,23 @@ namespace Weir.Benchmarks;
 internal sealed record GatewayLoad(long Requests, double Seconds, double P50, double P99)
 {
     /// <summary>Posts chat requests over keep-alive connections for a time.</summary>
-    /// <param name="target">The server's address.</param>
+    /// <param name="server">Where they go.</param>
     /// <param name="key">Sent as a bearer.</param>
     /// <param name="folder">Where the script is written.</param>
     /// <param name="connections">Connections, each with one request at a time.</param>
     /// <param name="seconds">For how long.</param>
     /// <param name="bodyBytes">About the size of each body.</param>
     /// <exception cref="InvalidOperationException">Anything but 2xx came back, or a connection failed: such a run measures nothing.</exception>
-    public static async Task<GatewayLoad> RunAsync(Uri target, string key, string folder, int connections, double seconds, int bodyBytes = 400)
+    public static async Task<GatewayLoad> RunAsync(GatewayProcess server, string key, string folder, int connections, double seconds, int bodyBytes = 400)
     {
+        var target = server.Url;
+        var more = string.Concat((server.Headers ?? new Dictionary<string, string>()).Select(header => $"wrk.headers[\"{header.Key}\"] = \"{header.Value}\"\n"));
         var script = Path.Combine(folder, "post.lua");
         await File.WriteAllTextAsync(script, $$"""
             wrk.method = "POST"
             wrk.headers["Content-Type"] = "application/json"
             wrk.headers["Authorization"] = "Bearer {{key}}"
+            {{more}}
             wrk.body = '{"model":"bench","messages":[{"role":"system","content":"You are terse."},{"role":"user","content":"' .. string.rep("weir ", {{(bodyBytes - 110) / 5}}) .. '"}],"temperature":0.7}'
             done = function(summary, latency, requests)
               local e = summary.errors

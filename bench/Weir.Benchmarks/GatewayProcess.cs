@@ -26,12 +26,22 @@ internal sealed class GatewayProcess : IAsyncDisposable
 
     public required Uri Url { get; init; }
 
+    /// <summary>What it wants to be told with each request; null: nothing.</summary>
+    public IReadOnlyDictionary<string, string>? Headers { get; init; }
+
     /// <summary>Starts a server and waits until its port answers.</summary>
-    public static async Task<GatewayProcess> StartAsync(Uri url, string file, params string[] arguments)
+    public static Task<GatewayProcess> StartAsync(Uri url, string file, params string[] arguments) => StartAsync(url, headers: null, file, arguments);
+
+    /// <summary>The same, of one that wants headers with each request.</summary>
+    public static async Task<GatewayProcess> StartAsync(Uri url, IReadOnlyDictionary<string, string>? headers, string file, params string[] arguments)
     {
         var start = new ProcessStartInfo(file, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["DOTNET_TieredPGO"] = "1";
-        var server = new GatewayProcess(Process.Start(start) ?? throw new InvalidOperationException($"{file} did not start.")) { Url = url };
+        var server = new GatewayProcess(Process.Start(start) ?? throw new InvalidOperationException($"{file} did not start.")) 
+        {
+            Url = url,
+            Headers = headers,
+        };
         for (var attempt = 0; attempt < 300; attempt++)
         {
             if (server._process.HasExited)

@@ -4,11 +4,12 @@ namespace Weir.Benchmarks;
 
 /// <summary>The measurements of one run, in turns so that the machine's moods meet everyone.</summary>
 internal sealed class GatewayRun(
-    GatewaySettings settings, string folder, string key, GatewayProcess upstream, GatewayProcess nginx, GatewayProcess bare, GatewayProcess weir)
+    GatewaySettings settings, string folder, string key, GatewayProcess upstream, GatewayProcess nginx, GatewayProcess bare, GatewayProcess weir, GatewayProcess? portkey)
 {
     private const int Connections = 32;
 
-    private readonly (string Name, GatewayProcess Server)[] _gateways = [("nginx `proxy_pass`", nginx), ("bare Kestrel", bare), ("Weir", weir)];
+    private readonly (string Name, GatewayProcess Server)[] _gateways = 
+        [("nginx `proxy_pass`", nginx), ("bare Kestrel", bare), ("Weir", weir), .. portkey is null ? [] : new[] { ("Portkey", portkey) }];
     private readonly HttpClient _client = new();
 
     public async Task<string> RunAsync(int[] largeBodies)
@@ -89,7 +90,7 @@ internal sealed class GatewayRun(
     {
         try
         {
-            return await GatewayLoad.RunAsync(server.Url, key, folder, connections, seconds, bodyBytes);
+            return await GatewayLoad.RunAsync(server, key, folder, connections, seconds, bodyBytes);
         }
         catch (InvalidOperationException failed)
         {

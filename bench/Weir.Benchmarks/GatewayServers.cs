@@ -27,6 +27,15 @@ internal static class GatewayServers
         return GatewayProcess.StartAsync(url, "dotnet", Path.Combine(AppContext.BaseDirectory, "Weir.Benchmarks.dll"), GatewayBare.Command, url.ToString(), upstream.ToString());
     }
 
+    /// <summary>Portkey's gateway, from a folder in which npm has installed it.</summary>
+    public static Task<GatewayProcess> PortkeyAsync(string folder, Uri upstream)
+    {
+        var url = new Uri($"http://127.0.0.1:{GatewayProcess.FreePort()}");
+        var headers = new Dictionary<string, string> { ["x-portkey-provider"] = "openai", ["x-portkey-custom-host"] = $"{upstream}v1" };
+        var script = Path.Combine(folder, "node_modules/@portkey-ai/gateway/build/start-server.js");
+        return GatewayProcess.StartAsync(url, headers, "node", script, $"--port={url.Port}", "--headless");
+    }
+
     /// <summary>A simulated provider that paces every answer.</summary>
     public static Task<GatewayProcess> SimulatedAsync(int tokensPerSecond, int tokens)
     {

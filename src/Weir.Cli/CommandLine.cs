@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 
 namespace Weir.Cli;
 
@@ -27,11 +28,13 @@ internal static class CommandLine
         }
 
         foreach (var error in parsed.Errors) await configuration.Error.WriteLineAsync($"weir: {error.Message}");
-        var command = parsed.CommandResult.Command;
-        var name = command == root ? "weir" : $"weir {command.Name}";
-        await configuration.Error.WriteLineAsync($"Try '{name} --help'.");
+        await configuration.Error.WriteLineAsync($"Try '{NameOf(parsed.CommandResult)} --help'.");
         return ExitCode.Usage;
     }
+
+    // With the commands that it stands in: weir bench load.
+    private static string NameOf(CommandResult command) =>
+        command.Parent is CommandResult parent ? $"{NameOf(parent)} {command.Command.Name}" : "weir";
 
     // What no command foresaw is still told to a person, not to the author.
     private static async Task<int> InvokeAsync(ParseResult parsed, InvocationConfiguration configuration)

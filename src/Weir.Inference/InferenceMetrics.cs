@@ -101,7 +101,7 @@ public sealed class InferenceMetrics : IDisposable
         }
 
         var model = new KeyValuePair<string, object?>("gen_ai.request.model", label);
-        var operation = new KeyValuePair<string, object?>("gen_ai.operation.name", request.Operation.Name);
+        var operation = new KeyValuePair<string, object?>("gen_ai.operation.name", request.Operation.Convention);
         if (whole)
         {
             _duration.Record(took.TotalSeconds, model, operation);
@@ -149,7 +149,7 @@ public sealed class InferenceMetrics : IDisposable
     private static TagList TagsOf(DeploymentModel target, InferenceRequest request, string model, string? tokens)
     {
         var tags = default(TagList);
-        tags.Add("gen_ai.operation.name", request.Operation.Name);
+        tags.Add("gen_ai.operation.name", request.Operation.Convention);
         tags.Add("gen_ai.provider.name", target.Provider.TelemetryName);
         tags.Add("gen_ai.request.model", model);
         tags.Add("server.address", target.Provider.Host);

@@ -62,7 +62,7 @@ public sealed class InferencePipeline
             report.Route = route?.Name;
             report.IsConfigured = route?.IsConfigured ?? false;
             captured = route is null ? null : _capture.Tap(route.Name, request, answer);
-            error ??= await TravelAsync(route!, request, captured ?? answer, report, started, clientGone).ConfigureAwait(false);
+            error ??= await TravelAsync(route!, request, captured ?? answer, answer, report, started, clientGone).ConfigureAwait(false);
             report.Error = error is { Code: "model_not_found" } && route is { IsConfigured: false }
                 ? await _directory.HintAsync(error, route, request.MayUse, clientGone).ConfigureAwait(false)
                 : error;
@@ -91,15 +91,15 @@ public sealed class InferencePipeline
     }
 
     private ValueTask<InferenceError?> TravelAsync(
-        RouteModel route, InferenceRequest request, IAnswer answer, InferenceReport report, long started, CancellationToken clientGone) =>
+        RouteModel route, InferenceRequest request, IAnswer answer, IAnswer client, InferenceReport report, long started, CancellationToken clientGone) =>
         request.Head.Stream && !route.Heartbeat.IsOff
-            ? TravelBeatingAsync(route, request, answer, report, started, clientGone)
+            ? TravelBeatingAsync(route, request, answer, client, report, started, clientGone)
             : ServeAsync(route, request, answer, report, started, clientGone);
 
     private async ValueTask<InferenceError?> TravelBeatingAsync(
-        RouteModel route, InferenceRequest request, IAnswer answer, InferenceReport report, long started, CancellationToken clientGone)
+        RouteModel route, InferenceRequest request, IAnswer answer, IAnswer client, InferenceReport report, long started, CancellationToken clientGone)
     {
-        using var beating = new HeartbeatAnswer(answer, request.Operation, route.Heartbeat.Every, _services.Time, clientGone);
+        using var beating = new HeartbeatAnswer(answer, client, request.Operation, route.Heartbeat.Every, _services.Time, clientGone);
         InferenceError? error = null, left = null;
         try
         {

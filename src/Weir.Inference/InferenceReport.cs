@@ -17,7 +17,7 @@ public sealed class InferenceReport
     /// The route as counters name it: what a client made up and no provider answered is counted under its provider alone, so that
     /// clients cannot make counters without end.
     /// </summary>
-    public string Label => Route is null ? "unknown" : IsConfigured || Status is >= 200 and < 300 ? Route : Provider + "/*";
+    public string Label => Route is null ? "unknown" : IsConfigured || Status is >= 200 and < 300 ? Route : (Provider ?? Route.Split('/', 2)[0]) + "/*";
 
     /// <summary>The route stands in the configuration, as opposed to being implied by provider/model.</summary>
     public bool IsConfigured { get; internal set; }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Weir.Inference.Measuring;
 using Weir.Inference.Attempts;
+using Weir.Inference.Relay;
 using Weir.Inference.Requests;
 using Weir.Inference.Routing;
 
@@ -21,10 +22,10 @@ public static class InferenceTracing
             return null;
         }
 
-        var activity = Source.StartActivity($"{request.Operation.Name} {target.Model}", ActivityKind.Client);
+        var activity = Source.StartActivity($"{request.Operation.Convention} {target.Model}", ActivityKind.Client);
         if (activity is { IsAllDataRequested: true })
         {
-            activity.SetTag("gen_ai.operation.name", request.Operation.Name);
+            activity.SetTag("gen_ai.operation.name", request.Operation.Convention);
             activity.SetTag("gen_ai.provider.name", target.Provider.TelemetryName);
             activity.SetTag("gen_ai.request.model", target.Model);
             activity.SetTag("server.address", target.Provider.Host);
@@ -57,7 +58,7 @@ public static class InferenceTracing
     }
 
     /// <summary>Says what an answered attempt has come to; its owner ends the span.</summary>
-    internal static void Answered(Activity? activity, InferenceReport report, TimeSpan firstEvent, bool isStream)
+    internal static void Answered(Activity? activity, InferenceReport report, UpstreamAnswer upstream)
     {
         if (activity is not { IsAllDataRequested: true })
         {
@@ -66,9 +67,17 @@ public static class InferenceTracing
 
         activity.SetTag("http.response.status_code", report.Status);
         Describe(activity, report);
-        if (isStream)
+        if (upstream.IsStream)
         {
-            activity.SetTag("gen_ai.response.time_to_first_chunk", firstEvent.TotalSeconds);
+            activity.SetTag("gen_ai.response.time_to_first_chunk", upstream.FirstEvent.TotalSeconds);
+        }
+
+        if (!upstream.IsPacked)
+        {
+            // Of a stream this is its beginning: it names the model, and not how it will end.
+            var head = upstream.Head.Span;
+            activity.SetTag("gen_ai.response.model", AnswerFacts.ModelOf(head));
+            activity.SetTag("gen_ai.response.finish_reasons", AnswerFacts.FinishReasonsOf(head));
         }
 
         if (report.FailedBy is { } kind)
@@ -86,7 +95,7 @@ public static class InferenceTracing
             return;
         }
 
-        activity.SetTag("gen_ai.operation.name", request.Operation.Name);
+        activity.SetTag("gen_ai.operation.name", request.Operation.Convention);
         activity.SetTag("gen_ai.request.model", report.Label);
         activity.SetTag("weir.deployment", report.Deployment);
         activity.SetTag("weir.attempts", report.Attempts);

@@ -14,7 +14,10 @@ namespace Weir.Inference;
 
 /// <summary>What every journey uses.</summary>
 internal sealed record JourneyServices(
-    DeploymentPicker Picker, RetryPolicy Retries, ResponseDirectory Responses, InferenceMetrics Metrics, TimeProvider Time, ILogger<InferencePipeline> Logger);
+    DeploymentPicker Picker, RetryPolicy Retries, ResponseDirectory Responses, InferenceMetrics Metrics, TimeProvider Time, ILogger<InferencePipeline> Logger)
+{
+    public AttemptClocks Clocks { get; } = new(Time);
+}
 
 /// <summary>
 /// One request on its way through a route: a deployment, admission, an attempt; again elsewhere or later as the class of a failure
@@ -30,6 +33,9 @@ internal sealed partial class Journey(
 
     // The request as the last deployment that was chosen takes it; null where that is what the client sent.
     private TranslatedRequest? _translated;
+
+    // What a failure that ended the journey leaves to be said; null: the client has left, or has been answered.
+    private InferenceError? _final;
 
     // Queueing, waits and attempts all count against it.
     private TimeSpan Remaining => (request.Timeout ?? route.Timeout) - services.Time.GetElapsedTime(started);
@@ -47,11 +53,7 @@ internal sealed partial class Journey(
                     return Exhausted.Explain(route, _trail, Remaining);
                 }
 
-                if (again.Wait > TimeSpan.Zero)
-                {
-                    await Task.Delay(again.Wait, services.Time, clientGone).ConfigureAwait(false);
-                }
-
+                await WaitAsync(again.Wait).ConfigureAwait(false);
                 report.At(target);
                 switch (Express(target, out var inexpressible))
                 {
@@ -85,13 +87,11 @@ internal sealed partial class Journey(
                     continue;
                 }
 
-                using var clock = new AttemptClock(services.Time, Remaining, clientGone);
-                var outcome = await AttemptAsync(target, clock).ConfigureAwait(false);
+                using var clock = services.Clocks.Start(Remaining, clientGone);
+                var outcome = Came(target, clock, await SendAsync(target, clock).ConfigureAwait(false));
                 if (outcome.Failure is { } missing && TurnsOutWithoutResponses(target, missing, clock))
                 {
-                    outcome = Express(target, out inexpressible) == Rendition.Translated
-                        ? await AttemptAsync(target, clock).ConfigureAwait(false)
-                        : new AttemptOutcome(new Failure(FailureClass.Inexpressible, inexpressible!.Message) { Status = missing.Status, Error = inexpressible });
+                    outcome = await AskForChatAsync(target, clock, missing.Status).ConfigureAwait(false);
                 }
 
                 if (outcome.Answer is { } upstream)
@@ -102,15 +102,13 @@ internal sealed partial class Journey(
                     return null;
                 }
 
-                var failure = outcome.Failure!;
-                target.State.Failed(failure, pass, permit, isRepeat: again.Deployment >= 0);
-                var (isFinal, error) = await ConcludeAsync(target, failure).ConfigureAwait(false);
-                if (isFinal)
+                target.State.Failed(outcome.Failure!, pass, permit, isRepeat: again.Deployment >= 0);
+                if (await ConcludeAsync(target, outcome.Failure!).ConfigureAwait(false))
                 {
-                    return error;
+                    return _final;
                 }
 
-                Note(target, failure);
+                Note(target, outcome.Failure!);
             }
         }
         finally
@@ -169,6 +167,13 @@ internal sealed partial class Journey(
         return !clock.Token.IsCancellationRequested;
     }
 
+    private async ValueTask<AttemptOutcome> AskForChatAsync(DeploymentModel target, AttemptClock clock, int status) =>
+        Express(target, out var inexpressible) == Rendition.Translated
+            ? Came(target, clock, await SendAsync(target, clock).ConfigureAwait(false))
+            : new AttemptOutcome(new Failure(FailureClass.Inexpressible, inexpressible!.Message) { Status = status, Error = inexpressible });
+
+    private ValueTask WaitAsync(TimeSpan wait) => wait > TimeSpan.Zero ? new(Task.Delay(wait, services.Time, clientGone)) : default;
+
     private async ValueTask EstimateAsync()
     {
         report.Status = 200;
@@ -189,14 +194,18 @@ internal sealed partial class Journey(
     // A deployment that speaks the client's dialect may have been chosen after one that does not.
     private TranslatedRequest? Asked(DeploymentModel target) => _translated?.Target == target.Name ? _translated : null;
 
-    private async ValueTask<AttemptOutcome> AttemptAsync(DeploymentModel target, AttemptClock clock)
+    private ValueTask<AttemptOutcome> SendAsync(DeploymentModel target, AttemptClock clock)
     {
         _trail.Attempts++;
         report.Attempts++;
         target.State.Provider.Budget.CountRequest();
         target.State.Sent();
         _span = InferenceTracing.StartAttempt(target, request, _trail.Attempts, report.Queued);
-        var outcome = await Attempt.SendAsync(target, request, clock, services.Time, Asked(target)).ConfigureAwait(false);
+        return Attempt.SendAsync(target, request, clock, services.Time, Asked(target));
+    }
+
+    private AttemptOutcome Came(DeploymentModel target, AttemptClock clock, AttemptOutcome outcome)
+    {
         if (route.Balance == Balance.Latency)
         {
             Measure(target, outcome, clock);
@@ -223,17 +232,18 @@ internal sealed partial class Journey(
         }
     }
 
-    // Whether a failure ends the journey, and with which error of ours; none where the client has left or has been answered.
-    private async ValueTask<(bool IsFinal, InferenceError? Error)> ConcludeAsync(DeploymentModel target, Failure failure)
+    // Whether a failure ends the journey.
+    private async ValueTask<bool> ConcludeAsync(DeploymentModel target, Failure failure)
     {
         report.UpstreamId = failure.UpstreamId ?? report.UpstreamId;
         switch (failure.Class)
         {
             case FailureClass.Cancelled:
                 report.ClientLeft();
-                return (true, null);
+                return true;
             case FailureClass.Deadline:
-                return (true, Exhausted.Deadline(failure.Message));
+                _final = Exhausted.Deadline(failure.Message);
+                return true;
         }
 
         if (request.Pin is { } pin)
@@ -241,15 +251,23 @@ internal sealed partial class Journey(
             switch (ResponseDirectory.AbsenceOf(failure, pin))
             {
                 case Absence.Api:
-                    return (true, ResponseDirectory.Unsupported(target, request));
+                    _final = ResponseDirectory.Unsupported(target, request);
+                    return true;
                 case Absence.Response:
-                    return (true, await PassOnAsync(target, ResponseDirectory.Rename(failure, pin)).ConfigureAwait(false));
+                    _final = await PassOnAsync(target, ResponseDirectory.Rename(failure, pin)).ConfigureAwait(false);
+                    return true;
             }
 
             failure = failure.Class == FailureClass.Client ? ResponseDirectory.Rename(failure, pin) : failure;
         }
 
-        return failure.Class == FailureClass.Client ? (true, await PassOnAsync(target, failure).ConfigureAwait(false)) : (false, null);
+        if (failure.Class != FailureClass.Client)
+        {
+            return false;
+        }
+
+        _final = await PassOnAsync(target, failure).ConfigureAwait(false);
+        return true;
     }
 
     // The provider's answer is the client's; where there is nothing of it to pass on, we say what it was.
@@ -334,7 +352,7 @@ internal sealed partial class Journey(
         }
 
         services.Metrics.Answered(target, request, report, end, upstream.IsStream ? upstream.FirstEvent : null, clock.Elapsed);
-        InferenceTracing.Answered(_span, report, upstream.FirstEvent, upstream.IsStream);
+        InferenceTracing.Answered(_span, report, upstream);
     }
 
     [LoggerMessage(EventId = 211, EventName = "AttemptFailed", Level = LogLevel.Information, Message = "Attempt {Attempt} at {Deployment} failed: {Class} (status {Status})")]

@@ -66,6 +66,17 @@ public sealed class CheckTests : IDisposable
         code.ShouldBe(0, output);
     }
 
+    [Fact]
+    public async Task ExampleToStartFrom_IsGoodAsSoonAsItsKeysAreSet()
+    {
+        var text = File.ReadAllText(Artifacts.Example("weir.json")).Replace("${OPENAI_API_KEY}", "sk-1", StringComparison.Ordinal).Replace("${ANTHROPIC_API_KEY}", "sk-2", StringComparison.Ordinal);
+
+        var (code, output) = await CheckAsync(text);
+
+        code.ShouldBe(0, output);
+        output.ShouldNotContain("warning");
+    }
+
     private Task<(int Code, string Output)> CheckAsync(string text) => RunAsync("check", "--config", _scratch.Write("weir.json", text));
 
     private Task<(int Code, string Output)> RunAsync(params string[] arguments) =>

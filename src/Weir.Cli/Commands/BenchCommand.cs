@@ -18,7 +18,7 @@ internal static class BenchCommand
 
     private static Command Load()
     {
-        var url = new Option<string>("--url") { Description = "The server, with /v1 at its end", DefaultValueFactory = _ => "http://127.0.0.1:7800/v1" };
+        var url = new Option<string>("--url") { Description = "The server; without a path /v1 is meant", DefaultValueFactory = _ => "http://127.0.0.1:7800/v1" };
         var model = new Option<string>("--model") { Description = "The model to ask for", Required = true };
         var rate = Positive("--rate", "Requests a second on average, at random", 10);
         var duration = Time("--duration", "How long requests arrive", TimeSpan.FromSeconds(30));
@@ -51,7 +51,7 @@ internal static class BenchCommand
         command.SetAction((parsed, stop) => RunAsync(
             new LoadPlan
             {
-                BaseUrl = new Uri(parsed.GetValue(url)!),
+                BaseUrl = WithPath(new Uri(parsed.GetValue(url)!)),
                 Model = parsed.GetValue(model)!,
                 Key = parsed.GetValue(key) ?? Environment.GetEnvironmentVariable(KeyVariable),
                 Rate = parsed.GetValue(rate),
@@ -120,6 +120,8 @@ internal static class BenchCommand
     // Null: not given, or no number, which is told without us.
     private static double? FigureOf(OptionResult result) =>
         result.Tokens is [var token, ..] && double.TryParse(token.Value, NumberStyles.Float, CultureInfo.InvariantCulture, out var figure) ? figure : null;
+
+    private static Uri WithPath(Uri url) => url.AbsolutePath == "/" ? new Uri(url, "/v1") : url;
 
     private static bool IsHttp(string? text) => Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https";
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using Weir.Flow.Breaking;
 using Weir.Inference.Status;
 using Weir.Server.Configuration;
 using Weir.Server.Endpoints;
@@ -86,7 +87,8 @@ internal static class ProviderCommands
             {
                 var answer = deployment.Recent.Answer is { } latency ? string.Create(CultureInfo.InvariantCulture, $", p50 {latency.P50Ms:0} ms, p95 {latency.P95Ms:0} ms") : "";
                 var success = deployment.Recent.Success is { } share ? string.Create(CultureInfo.InvariantCulture, $", {share:P1} answered") : "";
-                output.WriteLine($"  {deployment.Name,-32} {deployment.Why ?? "in use",-12} {deployment.InFlight}/{deployment.Limit} under way, {deployment.Queued} waiting{success}{answer}");
+                var name = provider.Keys.Count > 1 ? $"{deployment.Name} (key {deployment.Key})" : deployment.Name;
+                output.WriteLine($"  {name,-32} {deployment.Why ?? (deployment.Breaker.State == BreakerState.HalfOpen ? "half open" : "in use"),-12} {deployment.InFlight}/{deployment.Limit} under way, {deployment.Queued} waiting{success}{answer}");
             }
         }
     }

@@ -43,6 +43,9 @@ internal sealed record LoadReport
 
     public string? Bottleneck { get; init; }
 
+    /// <summary>What the first request that failed was told, at most 300 characters; null where none failed.</summary>
+    public string? FirstFailure { get; init; }
+
     public required IReadOnlyList<string> Breaches { get; init; }
 
     public static LoadReport Of(LoadResult result) => new()
@@ -63,6 +66,7 @@ internal sealed record LoadReport
         HeldMs = LoadPercentiles.Of(result.Tally.Held),
         ClientCpu = result.Cpu,
         Bottleneck = LoadVerdict.Bottleneck(result),
+        FirstFailure = result.Tally.FirstFailure,
         Breaches = LoadVerdict.Breaches(result),
     };
 
@@ -78,6 +82,7 @@ internal sealed record LoadReport
         Row(output, "held here", HeldMs);
         output.WriteLine($"  client         {LoadVerdict.Percent(Math.Round(ClientCpu, 3))} of this machine's processors");
         output.WriteLine($"  bottleneck     {Bottleneck ?? "none that shows from here"}");
+        if (FirstFailure is { } failure) output.WriteLine($"  first failure  {failure}");
         foreach (var breach in Breaches) output.WriteLine($"  BREACHED       {breach}");
     }
 

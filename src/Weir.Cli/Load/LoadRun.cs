@@ -14,6 +14,7 @@ internal sealed class LoadRun(LoadPlan plan, HttpClient http, TimeProvider time,
     private readonly SemaphoreSlim _slots = new(plan.Concurrency);
     private readonly TaskCompletionSource _idle = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _inFlight;
+    private int _mostInFlight;
     private int _pending = 1;
 
     public LoadTally Tally { get; } = new();
@@ -54,7 +55,10 @@ internal sealed class LoadRun(LoadPlan plan, HttpClient http, TimeProvider time,
         Finished();
         await _idle.Task;
         var took = time.GetElapsedTime(started);
-        return new LoadResult(plan, Tally, took, (Environment.CpuUsage.TotalTime - cpu) / took / Environment.ProcessorCount);
+        return new LoadResult(plan, Tally, took, (Environment.CpuUsage.TotalTime - cpu) / took / Environment.ProcessorCount)
+        {
+            MostInFlight = _mostInFlight,
+        };
     }
 
     public void Dispose() => _slots.Dispose();
@@ -74,7 +78,7 @@ internal sealed class LoadRun(LoadPlan plan, HttpClient http, TimeProvider time,
         {
             await _slots.WaitAsync(stop);
             entered = true;
-            Interlocked.Increment(ref _inFlight);
+            InterlockedMax(ref _mostInFlight, Interlocked.Increment(ref _inFlight));
             var sample = await _request.SendAsync(arrived, stop);
             Tally.Add(sample, isLate);
         }
@@ -98,6 +102,12 @@ internal sealed class LoadRun(LoadPlan plan, HttpClient http, TimeProvider time,
         }
     }
 
+    private static void InterlockedMax(ref int most, int value)
+    {
+        for (var seen = Volatile.Read(ref most); seen < value; seen = Volatile.Read(ref most))
+            Interlocked.CompareExchange(ref most, value, seen);
+    }
+
     private void Finished()
     {
         if (Interlocked.Decrement(ref _pending) == 0) _idle.TrySetResult();
@@ -111,6 +121,9 @@ internal sealed class LoadRun(LoadPlan plan, HttpClient http, TimeProvider time,
 /// <param name="Cpu">The share of this machine's processors that this process used, 0 to 1.</param>
 internal sealed record LoadResult(LoadPlan Plan, LoadTally Tally, TimeSpan Took, double Cpu)
 {
+    /// <summary>The most that were sent and not answered at one moment.</summary>
+    public int MostInFlight { get; init; }
+
     /// <summary>What the thresholds bind: the first token of a stream, else the whole answer.</summary>
     public LatencyHistogram Judged => Plan.Stream ? Tally.FirstToken : Tally.Latency;
 

@@ -11,6 +11,9 @@ namespace Weir.Cli.Load;
 internal readonly record struct LoadSample(
     string Outcome, int Status, TimeSpan Latency, TimeSpan? FirstToken, TimeSpan Held, TimeSpan? Queued, long Tokens)
 {
+    /// <summary>What went wrong, in the server's words or the network's; null where nothing did, or nothing was said.</summary>
+    public string? Failure { get; init; }
+
     public bool IsGood => Outcome == "2xx";
 }
 
@@ -42,6 +45,9 @@ internal sealed class LoadTally
 
     public long Tokens { get; private set; }
 
+    /// <summary>What the first request that failed was told; null where none was.</summary>
+    public string? FirstFailure { get; private set; }
+
     public IReadOnlyDictionary<string, long> Outcomes
     {
         get
@@ -62,7 +68,11 @@ internal sealed class LoadTally
             Throttled += sample.Status == 429 ? 1 : 0;
             Held.Add(sample.Held);
             if (sample.Queued is { } queued) Queued.Add(queued);
-            if (!sample.IsGood) return;
+            if (!sample.IsGood)
+            {
+                FirstFailure ??= sample.Failure;
+                return;
+            }
 
             Good++;
             Latency.Add(sample.Latency);

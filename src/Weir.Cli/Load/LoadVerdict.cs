@@ -35,7 +35,12 @@ internal static class LoadVerdict
         if (tally.Throttled * 100 >= tally.Finished) return $"the server's rate limits: {Percent((double)tally.Throttled / tally.Finished)} of the answers are 429";
         var latency = tally.Latency.Percentile(0.5);
         if (tally.Held.Percentile(0.95) is var held && held > TimeSpan.FromMilliseconds(50) && held > latency / 4)
-            return $"--concurrency: the 95th percentile waited {Span(held)} for one of {result.Plan.Concurrency} connections";
+        {
+            return result.MostInFlight >= result.Plan.Concurrency
+                ? $"--concurrency: the 95th percentile waited {Span(held)} for one of {result.Plan.Concurrency} connections"
+                : $"this machine: the 95th percentile was sent {Span(held)} late though connections were free, so its latencies are partly its own";
+        }
+
         if (tally.Queued.Count > 0 && tally.Queued.Percentile(0.95) is var queued && queued > TimeSpan.FromMilliseconds(50) && queued > latency / 4)
             return $"the gateway's queue: the 95th percentile waited {Span(queued)} for room at a provider";
         var (early, late) = (tally.Early.Percentile(0.5), tally.Late.Percentile(0.5));

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Unicode;
 using Weir.Inference.Dialects;
 using Weir.Inference.Providers;
 using Weir.Inference.Relay;
@@ -58,6 +59,7 @@ internal static class Attempt
             }
 
             clock.Disarm();
+            clock.IsSent = message.Content is null or SplicedContent { IsSent: true };
             // The bound may have run out just after the first bytes came: a token that is cancelled would end the relay at once.
             clock.Token.ThrowIfCancellationRequested();
             answer.FirstEvent = clock.Elapsed;
@@ -153,7 +155,7 @@ internal static class Attempt
         }
 
         var head = answer.Head.Span;
-        if (!answer.IsStream && FirstEvent.IsErrorData(head.TrimStart(" \t\r\n"u8)))
+        if (!answer.IsStream && FirstEvent.IsErrorData(head))
         {
             return Refused(deployment, answer.IsWhole ? head.ToArray() : [], answer, time);
         }
@@ -190,6 +192,11 @@ internal static class Attempt
         var output = answer.Translated = new PooledWriter(null, LargestTranslated * 4L);
         try
         {
+            if (!Utf8.IsValid(answer.Head.Span))
+            {
+                throw new InvalidDataException("The answer is not UTF-8.");
+            }
+
             translated.BeginAnswer(time.GetUtcNow()).Body(answer.Head, output);
             return null;
         }

@@ -2,30 +2,28 @@ namespace Weir.Inference.Attempts;
 
 /// <summary>
 /// The one clock of an attempt: at any moment a single bound is armed, the nearest of the phase's own, the attempt's total and
-/// the request's deadline. It also ends when the client leaves.
+/// the request's deadline. It also ends when the client leaves. One that nothing can hold any more serves another attempt.
 /// </summary>
 internal sealed class AttemptClock : IDisposable
 {
     private readonly TimeProvider _time;
     private readonly CancellationTokenSource _source;
-    private readonly CancellationTokenRegistration _client;
-    private readonly CancellationToken _clientGone;
-    private readonly long _started;
-    private readonly TimeSpan _deadline;
-    private TimeSpan _total = Timeout.InfiniteTimeSpan;
+    private readonly AttemptClocks _pool;
+    private CancellationTokenRegistration _client;
+    private CancellationToken _clientGone;
+    private long _started;
+    private TimeSpan _deadline;
+    private TimeSpan _total;
     private Bound _armed;
+    private bool _isFree = true;
 
     /// <param name="time">The source of time.</param>
-    /// <param name="deadline">What is left of the request's deadline.</param>
-    /// <param name="clientGone">Cancelled when the client leaves.</param>
-    public AttemptClock(TimeProvider time, TimeSpan deadline, CancellationToken clientGone)
+    /// <param name="pool">Where it goes when its attempt is over.</param>
+    public AttemptClock(TimeProvider time, AttemptClocks pool)
     {
         _time = time;
-        _deadline = deadline;
-        _clientGone = clientGone;
-        _started = time.GetTimestamp();
+        _pool = pool;
         _source = new CancellationTokenSource(Timeout.InfiniteTimeSpan, time);
-        _client = clientGone.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), _source);
     }
 
     private enum Bound
@@ -38,6 +36,22 @@ internal sealed class AttemptClock : IDisposable
     public CancellationToken Token => _source.Token;
 
     public TimeSpan Elapsed => _time.GetElapsedTime(_started);
+
+    /// <summary>The request has been sent whole: nothing holds <see cref="Token"/> beyond the attempt.</summary>
+    public bool IsSent { get; set; }
+
+    /// <summary>Begins an attempt.</summary>
+    /// <param name="deadline">What is left of the request's deadline.</param>
+    /// <param name="clientGone">Cancelled when the client leaves.</param>
+    public void Begin(TimeSpan deadline, CancellationToken clientGone)
+    {
+        (_isFree, IsSent, _armed) = (false, false, Bound.None);
+        _deadline = deadline;
+        _total = Timeout.InfiniteTimeSpan;
+        _started = _time.GetTimestamp();
+        _clientGone = clientGone;
+        _client = clientGone.UnsafeRegister(static source => ((CancellationTokenSource)source!).Cancel(), _source);
+    }
 
     /// <summary>Bounds everything from here to the end of the attempt.</summary>
     public void SetTotal(TimeSpan total) => _total = total;
@@ -73,8 +87,26 @@ internal sealed class AttemptClock : IDisposable
 
     public void Dispose()
     {
+        if (_isFree)
+        {
+            return;
+        }
+
+        _isFree = true;
+        // Waits for a cancellation under way.
         _client.Dispose();
-        // What is still being sent for an attempt that is over ends here.
+        if (IsSent && _source.TryReset())
+        {
+            _pool.Return(this);
+            return;
+        }
+
+        Discard();
+    }
+
+    /// <summary>What is still being sent for an attempt that is over ends here.</summary>
+    public void Discard()
+    {
         _source.Cancel();
         _source.Dispose();
     }

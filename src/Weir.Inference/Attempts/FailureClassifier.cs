@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
+using System.Text.Json;
+using System.Text.Unicode;
 using Weir.Inference.Providers;
 
 namespace Weir.Inference.Attempts;
@@ -34,9 +36,32 @@ internal static class FailureClassifier
         {
             Status = status,
             RetryAfter = headers is null ? null : RetryAfter(headers, time),
-            Body = passOn && !Reveals(body.Span, provider, key) ? body : default,
+            Body = passOn && IsJson(body.Span) && !Reveals(body.Span, provider, key) ? body : default,
             ContentType = passOn ? contentType : null,
         };
+    }
+
+    // What is none, such as a proxy's page, clients cannot read: they are told of it in their own shape.
+    private static bool IsJson(ReadOnlySpan<byte> body)
+    {
+        if (!Utf8.IsValid(body) || body.TrimStart(" \t\r\n"u8) is not [(byte)'{' or (byte)'[', ..])
+        {
+            return false;
+        }
+
+        try
+        {
+            var reader = new Utf8JsonReader(body);
+            while (reader.Read())
+            {
+            }
+
+            return true;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
     }
 
     // Some providers repeat what was sent to them.
@@ -108,7 +133,8 @@ internal static class FailureClassifier
         }
 
         var header = headers.RetryAfter;
-        var wait = header?.Delta ?? (header?.Date is { } date ? date - time.GetUtcNow() : null);
+        // A moment is one of the provider's clock, which may differ from ours by hours.
+        var wait = header?.Delta ?? (header?.Date is { } date ? date - (headers.Date ?? time.GetUtcNow()) : null);
         // Where the provider does not say when to come back, it may say when its limits are full again.
         wait ??= RateHeaders.Read(headers, time.GetUtcNow()).WaitFor(1);
         return wait is { } span && span >= TimeSpan.Zero && span < LongestRetryAfter ? span : null;

@@ -14,7 +14,7 @@ internal static class RateHeaders
     private const int Kinds = 4;
 
     /// <param name="headers">Of the answer.</param>
-    /// <param name="now">The time that absolute resets are measured from.</param>
+    /// <param name="now">The time here. A reset that is a moment is measured from the provider's own clock where it tells it.</param>
     public static RateReading Read(HttpResponseHeaders headers, DateTimeOffset now)
     {
         Span<Draft> drafts = stackalloc Draft[Kinds];
@@ -24,11 +24,11 @@ internal static class RateHeaders
             var name = header.Key.AsSpan();
             if (name.StartsWith(OpenAI, StringComparison.OrdinalIgnoreCase))
             {
-                any |= Note(name[OpenAI.Length..], header.Value.ToString(), now, drafts);
+                any |= Note(name[OpenAI.Length..], header.Value.ToString(), headers, now, drafts);
             }
             else if (name.StartsWith(Anthropic, StringComparison.OrdinalIgnoreCase))
             {
-                any |= Note(name[Anthropic.Length..], header.Value.ToString(), now, drafts);
+                any |= Note(name[Anthropic.Length..], header.Value.ToString(), headers, now, drafts);
             }
         }
 
@@ -47,7 +47,7 @@ internal static class RateHeaders
     }
 
     // "remaining-tokens" and "tokens-remaining" are the same.
-    private static bool Note(ReadOnlySpan<char> name, string value, DateTimeOffset now, Span<Draft> drafts)
+    private static bool Note(ReadOnlySpan<char> name, string value, HttpResponseHeaders headers, DateTimeOffset now, Span<Draft> drafts)
     {
         if (Split(name, "remaining", out var kind))
         {
@@ -59,7 +59,7 @@ internal static class RateHeaders
             return kind >= 0 && Count(value, out drafts[kind].Limit) && (drafts[kind].HasLimit = true);
         }
 
-        if (Split(name, "reset", out kind) && kind >= 0 && ResetText.Read(value, now) is { } reset)
+        if (Split(name, "reset", out kind) && kind >= 0 && ResetText.Read(value, ResetText.IsMoment(value) ? headers.Date ?? now : now) is { } reset)
         {
             (drafts[kind].Reset, drafts[kind].HasReset) = (reset, true);
             return true;

@@ -9,9 +9,17 @@ internal static class ResetText
     // Below the first a number is a span in seconds, below the second a Unix time in seconds, else one in milliseconds.
     private const double LeastUnixSeconds = 1e9;
     private const double LeastUnixMilliseconds = 1e11;
+    private const int UnixDigits = 10;
     private const double LongestSeconds = 366.0 * 24 * 3600;
 
     private static readonly SearchValues<char> Digits = SearchValues.Create("0123456789.");
+
+    /// <summary>Whether it is a point in time, and not a span.</summary>
+    public static bool IsMoment(ReadOnlySpan<char> text)
+    {
+        var other = text.Trim().IndexOfAnyExceptInRange('0', '9');
+        return text.Contains('T') || (other < 0 ? text.Trim().Length : other) >= UnixDigits;
+    }
 
     /// <returns>From <paramref name="now"/> on, at least zero; null where it cannot be read, or is more than a year.</returns>
     public static TimeSpan? Read(ReadOnlySpan<char> text, DateTimeOffset now)

@@ -9,11 +9,13 @@ public sealed class BatchFiles
     private const int MostTries = 20;
     private readonly BatchDocuments _documents;
     private readonly Discards _discards;
+    private readonly BlobDrafts _drafts;
 
-    internal BatchFiles(BatchDocuments documents, Discards discards, BatchLimits limits)
+    internal BatchFiles(BatchDocuments documents, Discards discards, BlobDrafts drafts, BatchLimits limits)
     {
         _documents = documents;
         _discards = discards;
+        _drafts = drafts;
         Limits = limits;
     }
 
@@ -43,12 +45,13 @@ public sealed class BatchFiles
 
     /// <returns>The blob, durable: it belongs to nobody until <see cref="AddAsync"/> or <see cref="DropAsync"/>.</returns>
     /// <exception cref="StoreUnavailableException">The store is away, or full.</exception>
-    public ValueTask<string> StoreAsync(Stream content, CancellationToken cancellationToken) => Store.Blobs.WriteAsync(content, cancellationToken);
+    public ValueTask<string> StoreAsync(Stream content, CancellationToken cancellationToken) => _drafts.WriteAsync(content, cancellationToken);
 
     /// <summary>Removes a blob that no file came of.</summary>
-    public ValueTask DropAsync(string blob) => Store.Blobs.RemoveAsync(blob);
+    public ValueTask DropAsync(string blob) => _drafts.DropAsync(blob);
 
     /// <summary>Makes a file of a blob.</summary>
+    /// <exception cref="StoreUnavailableException">The store is away, or gave the blob up, since it was made longer ago than <see cref="BatchLimits.DraftsKept"/>.</exception>
     /// <param name="file">Its id and time of making are given here.</param>
     /// <param name="lifetime">Null: it is kept until it is deleted.</param>
     /// <param name="cancellationToken">Ends the wait for the store.</param>
@@ -66,7 +69,8 @@ public sealed class BatchFiles
             Purpose = file.Purpose,
             ExpiresAt = now + lifetime,
         };
-        return await _documents.CommitAsync([BatchDocuments.Put(record, 0)], cancellationToken).ConfigureAwait(false)
+        return await _documents.CommitAsync(
+            [BatchDocuments.Put(record, 0), await _documents.KeepAsync(file.Blob, cancellationToken).ConfigureAwait(false)], cancellationToken).ConfigureAwait(false)
             ? record
             : throw new StoreUnavailableException("The state store refused the new file.");
     }

@@ -43,8 +43,9 @@ public sealed record BatchLimits
     public int AnswerBytes { get; init; } = 8 << 20;
 
     /// <summary>
-    /// How often a line is sent that the provider fails, though it answered others of the batch since this one was begun; then what it said
-    /// last is the line's result. Default 16, which takes about an hour. Where nothing was answered since, only the batch's end bounds it.
+    /// How often a line is sent that the provider answers with a 500 or with something that is no answer, though it has answered other lines for
+    /// the same model since this one was begun; then what it said last is the line's result. Default 16, which takes about an hour. A provider
+    /// that is not there, or that has answered nobody since, is waited for until the batch's window is over.
     /// </summary>
     public int Tries { get; init; } = 16;
 
@@ -59,6 +60,9 @@ public sealed record BatchLimits
 
     /// <summary>How long a batch is shown after its end. Default 30 days.</summary>
     public TimeSpan BatchesKept { get; init; } = TimeSpan.FromDays(30);
+
+    /// <summary>How long an upload may take from its first byte until it is a file; then what there is of it is removed. Default 1 day.</summary>
+    public TimeSpan DraftsKept { get; init; } = TimeSpan.FromDays(1);
 
     /// <summary>How long lines under way may take to end after a batch is cancelled. Default 30 s.</summary>
     public TimeSpan CancelGrace { get; init; } = TimeSpan.FromSeconds(30);

@@ -18,12 +18,13 @@ public static class BatchRegistration
         services.TryAddSingleton(new BatchLimits());
         services.AddSingleton<BatchDocuments>();
         services.AddSingleton<Discards>();
+        services.AddSingleton<BlobDrafts>();
         services.AddSingleton<BatchMetrics>();
         services.AddSingleton<LineSender>();
         services.AddSingleton<BatchRunner>();
         services.AddSingleton<BatchScheduler>();
         services.AddSingleton(provider => new BatchFiles(
-            provider.GetRequiredService<BatchDocuments>(), provider.GetRequiredService<Discards>(), provider.GetRequiredService<BatchLimits>()));
+            provider.GetRequiredService<BatchDocuments>(), provider.GetRequiredService<Discards>(), provider.GetRequiredService<BlobDrafts>(), provider.GetRequiredService<BatchLimits>()));
         services.AddSingleton(provider => new BatchStore(provider.GetRequiredService<BatchDocuments>(), provider.GetRequiredService<BatchLimits>()));
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<BatchScheduler>());
         return services;

@@ -143,7 +143,7 @@ public sealed class BatchStore
         }
 
         var metadata = wanted.Metadata;
-        return metadata is not null && (metadata.Count > 16 || metadata.Any(pair => pair.Key.Length > 64 || pair.Value.Length > 512))
+        return metadata is not null && (metadata.Count > 16 || metadata.Any(pair => pair.Key.Length > 64 || pair.Value is not { Length: <= 512 }))
             ? InferenceError.Malformed("\"metadata\" takes at most 16 entries, of keys up to 64 characters and values up to 512.", "metadata")
             : null;
     }

@@ -20,20 +20,24 @@ internal sealed partial class Discards(BatchDocuments documents, ILogger<Discard
             return false;
         }
 
-        await TryRemoveAsync(discard).ConfigureAwait(false);
+        await TryRemoveAsync(discard.Sort, discard.Name).ConfigureAwait(false);
         return true;
     }
 
     /// <summary>Removes now what is written down to be removed; what fails is done by a later sweep.</summary>
-    public async ValueTask TryRemoveAsync(DiscardRecord discard)
+    public async ValueTask TryRemoveAsync(string sort, string name)
     {
         try
         {
-            await RemoveAsync(discard, CancellationToken.None).ConfigureAwait(false);
+            var key = BatchDocuments.DiscardKey(sort, name);
+            if (await documents.ReadAsync(key, BatchJson.Default.DiscardRecord, CancellationToken.None).ConfigureAwait(false) is { } discard)
+            {
+                await RemoveAsync(discard, CancellationToken.None).ConfigureAwait(false);
+            }
         }
         catch (Exception fault) when (fault is StoreUnavailableException or IOException or UnauthorizedAccessException)
         {
-            LogNotRemoved(discard.Sort, discard.Name, fault.Message);
+            LogNotRemoved(sort, name, fault.Message);
         }
     }
 
@@ -50,25 +54,35 @@ internal sealed partial class Discards(BatchDocuments documents, ILogger<Discard
 
         await foreach (var discard in documents.ListAsync(BatchDocuments.DiscardPrefix, BatchJson.Default.DiscardRecord, cancellationToken).ConfigureAwait(false))
         {
-            await RemoveAsync(discard.Value, cancellationToken).ConfigureAwait(false);
+            if (!(discard.Value.NotBefore > now))
+            {
+                await RemoveAsync(discard, cancellationToken).ConfigureAwait(false);
+            }
         }
     }
 
-    private async ValueTask RemoveAsync(DiscardRecord discard, CancellationToken cancellationToken)
+    private async ValueTask RemoveAsync(Stored<DiscardRecord> discard, CancellationToken cancellationToken)
     {
-        if (discard.Sort == DiscardRecord.Log)
+        var (sort, name, notBefore) = discard.Value;
+        // A draft is first given up for good: whoever would keep it at this moment wins, or finds that it is too late.
+        if (notBefore is not null
+            && !await documents.CommitAsync([BatchDocuments.Discard(discard.Value with { NotBefore = null }, discard.Version)], cancellationToken).ConfigureAwait(false))
         {
-            await documents.Store.Logs.RemoveAsync(discard.Name, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        if (sort == DiscardRecord.Log)
+        {
+            await documents.Store.Logs.RemoveAsync(name, cancellationToken).ConfigureAwait(false);
         }
         else
         {
-            await documents.Store.Blobs.RemoveAsync(discard.Name, cancellationToken).ConfigureAwait(false);
+            await documents.Store.Blobs.RemoveAsync(name, cancellationToken).ConfigureAwait(false);
         }
 
-        var key = BatchDocuments.Discard(discard).Key;
-        if (await documents.ReadAsync(key, BatchJson.Default.DiscardRecord, cancellationToken).ConfigureAwait(false) is { } stored)
+        if (await documents.ReadAsync(discard.Key, BatchJson.Default.DiscardRecord, cancellationToken).ConfigureAwait(false) is { } stored)
         {
-            await documents.CommitAsync([new Write(key, stored.Version, null)], cancellationToken).ConfigureAwait(false);
+            await documents.CommitAsync([new Write(stored.Key, stored.Version, null)], cancellationToken).ConfigureAwait(false);
         }
     }
 

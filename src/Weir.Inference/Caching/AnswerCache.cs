@@ -42,7 +42,9 @@ internal sealed class AnswerCache(LocalAnswers local, SharedAnswers shared, Cach
         var kept = local.Find(key);
         if (kept is null && await shared.FindAsync(key, abandoned).ConfigureAwait(false) is var (found, left))
         {
-            local.Keep(key, kept = found, left);
+            // Whoever kept it may have another clock.
+            var ttl = local.Settings.Ttl;
+            local.Keep(key, kept = found, left < ttl ? left : ttl);
         }
 
         if (kept is null)

@@ -15,14 +15,14 @@ internal sealed class ChainedTranslation(ITranslation first, ITranslation second
 
     public InferenceError? TranslateRequest(ReadOnlyMemory<byte> body, TranslationTarget target, IBufferWriter<byte> output)
     {
-        var between = new ArrayBufferWriter<byte>(body.Length);
+        using var between = new PooledWriter(budget: null, TranslatedRequest.BoundOf(body.Length));
         if (first.TranslateRequest(body, target, between) is { } error)
         {
             return error;
         }
 
         var onward = target.Again();
-        if (second.TranslateRequest(between.WrittenMemory, onward, output) is { } refused)
+        if (second.TranslateRequest(between.Written, onward, output) is { } refused)
         {
             return refused.Param is { } field && fieldOf(field) is var name && name != field
                 ? refused with { Param = name, Message = refused.Message.Replace($"'{field}'", $"'{name}'", StringComparison.Ordinal) }
@@ -46,14 +46,13 @@ internal sealed class ChainedTranslation(ITranslation first, ITranslation second
 
     private sealed class ChainedAnswer(AnswerTranslator inner, AnswerTranslator outer) : AnswerTranslator, IEventSink
     {
-        private readonly ArrayBufferWriter<byte> _event = new();
         private IEventSink? _client;
 
         public override void Body(ReadOnlyMemory<byte> body, IBufferWriter<byte> output)
         {
-            var between = new ArrayBufferWriter<byte>(body.Length);
+            using var between = new PooledWriter(budget: null, TranslatedRequest.BoundOf(body.Length));
             inner.Body(body, between);
-            outer.Body(between.WrittenMemory, output);
+            outer.Body(between.Written, output);
         }
 
         public override void Event(ReadOnlySpan<byte> name, ReadOnlyMemory<byte> data, IEventSink output)
@@ -74,9 +73,9 @@ internal sealed class ChainedTranslation(ITranslation first, ITranslation second
             // The terminator in between says nothing that End does not.
             if (!data.SequenceEqual("[DONE]"u8))
             {
-                _event.ResetWrittenCount();
-                _event.Write(data);
-                outer.Event(name, _event.WrittenMemory, _client!);
+                using var held = new PooledWriter(budget: null, data.Length);
+                held.Write(data);
+                outer.Event(name, held.Written, _client!);
             }
         }
     }

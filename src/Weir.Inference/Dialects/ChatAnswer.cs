@@ -17,7 +17,7 @@ internal sealed class ChatAnswer(AnswerContext context) : AnswerTranslator
     {
         using var document = JsonDocument.Parse(body, DialectJson.Reading);
         var message = document.RootElement;
-        if (DialectJson.Find(message, "content"u8) is not { ValueKind: JsonValueKind.Array } blocks)
+        if (message.Find("content"u8) is not { ValueKind: JsonValueKind.Array } blocks)
         {
             throw new InvalidDataException("The answer has no content.");
         }
@@ -37,10 +37,10 @@ internal sealed class ChatAnswer(AnswerContext context) : AnswerTranslator
         json.WriteNull("refusal"u8);
         json.WriteEndObject();
         json.WriteNull("logprobs"u8);
-        json.WriteString("finish_reason"u8, FinishReason(DialectJson.TextOf(message, "stop_reason"u8)));
+        json.WriteString("finish_reason"u8, FinishReason(message.TextOf("stop_reason"u8)));
         json.WriteEndObject();
         json.WriteEndArray();
-        if (DialectJson.Find(message, "usage"u8) is { } usage)
+        if (message.Find("usage"u8) is { } usage)
         {
             ChatUsage.Write(json, ChatUsage.Read(usage));
         }
@@ -57,7 +57,7 @@ internal sealed class ChatAnswer(AnswerContext context) : AnswerTranslator
     public override void End(IEventSink output) => _stream.End(output);
 
     /// <summary>The message's own id, which Anthropic's support asks for, behind the prefix that clients expect.</summary>
-    public static string IdOf(JsonElement message) => "chatcmpl-" + (DialectJson.TextOf(message, "id"u8) ?? "unknown");
+    public static string IdOf(JsonElement message) => "chatcmpl-" + (message.TextOf("id"u8) ?? "unknown");
 
     /// <summary>Why an answer ended, in the chat API's words.</summary>
     public static string FinishReason(string? stop) => stop switch

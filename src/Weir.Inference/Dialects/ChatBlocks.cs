@@ -16,23 +16,23 @@ internal static class ChatBlocks
     }
 
     /// <summary>Whether a block has what Anthropic takes back.</summary>
-    public static bool IsSigned(JsonElement block) => DialectJson.TextOf(block, "type"u8) switch
+    public static bool IsSigned(JsonElement block) => block.TypeOf() switch
     {
-        "thinking" => DialectJson.FindText(block, "signature"u8) is { } signature && !DialectJson.Inner(signature).IsEmpty,
-        "redacted_thinking" => DialectJson.FindText(block, "data"u8) is not null,
+        "thinking" => block.FindText("signature"u8) is { } signature && !DialectJson.Inner(signature).IsEmpty && !signature.ValueEquals(ThinkingSignature.None),
+        "redacted_thinking" => block.FindText("data"u8) is not null,
         _ => false,
     };
 
     private static void Texts(Utf8JsonWriter json, JsonElement blocks)
     {
-        var text = new JsonPieces(LargestText);
-        var reasoning = new JsonPieces(LargestText);
+        var text = new JsonText(LargestText);
+        var reasoning = new JsonText(LargestText);
         var calls = false;
         foreach (var block in blocks.EnumerateArray())
         {
-            var type = DialectJson.TextOf(block, "type"u8);
+            var type = block.TypeOf();
             calls |= type == "tool_use";
-            if (DialectJson.FindText(block, type == "thinking" ? "thinking"u8 : "text"u8) is { } piece)
+            if (block.FindText(type == "thinking" ? "thinking"u8 : "text"u8) is { } piece)
             {
                 (type == "thinking" ? reasoning : text).Add(piece);
             }
@@ -71,7 +71,7 @@ internal static class ChatBlocks
                 json.WriteStartArray("thinking_blocks"u8);
             }
 
-            DialectJson.Copy(json, block);
+            json.Copy(block);
         }
 
         if (any)
@@ -85,12 +85,12 @@ internal static class ChatBlocks
         var any = false;
         foreach (var block in blocks.EnumerateArray())
         {
-            if (DialectJson.TextOf(block, "type"u8) != "tool_use")
+            if (block.TypeOf() != "tool_use")
             {
                 continue;
             }
 
-            if (DialectJson.FindText(block, "id"u8) is not { } id || DialectJson.FindText(block, "name"u8) is not { } name)
+            if (block.FindText("id"u8) is not { } id || block.FindText("name"u8) is not { } name)
             {
                 throw new InvalidDataException("A call of a tool has no id or no name.");
             }
@@ -102,11 +102,11 @@ internal static class ChatBlocks
             }
 
             json.WriteStartObject();
-            DialectJson.Copy(json, "id"u8, id);
+            json.Copy("id"u8, id);
             json.WriteString("type"u8, "function"u8);
             json.WriteStartObject("function"u8);
-            DialectJson.Copy(json, "name"u8, name);
-            json.WriteString("arguments"u8, DialectJson.Find(block, "input"u8) is { } input ? JsonMarshal.GetRawUtf8Value(input) : "{}"u8);
+            json.Copy("name"u8, name);
+            json.WriteString("arguments"u8, block.Find("input"u8) is { } input ? JsonMarshal.GetRawUtf8Value(input) : "{}"u8);
             json.WriteEndObject();
             json.WriteEndObject();
         }

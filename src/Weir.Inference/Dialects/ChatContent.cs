@@ -15,22 +15,25 @@ internal enum ChatParts
 
 /// <summary>
 /// The content of a message as blocks. Text of blanks alone is left out, since Anthropic refuses it; <c>cache_control</c> passes, and one on the
-/// message goes to its last part. How closely an image is to be looked at (<c>detail</c>) is OpenAI's to know, and is left out as well.
+/// message goes to its last part. How closely an image is to be looked at (<c>detail</c>) is OpenAI's to know, and is left out and told.
 /// </summary>
 internal sealed class ChatContent(Utf8JsonWriter json, TranslationFaults faults)
 {
+    /// <summary>What is written begins the answer, which Anthropic refuses where that ends with a blank.</summary>
+    public bool TrimsEnd { get; set; }
+
     /// <param name="message">The message.</param>
     /// <param name="path">Where it stands, for messages to people.</param>
     /// <param name="allowed">What its role may say.</param>
     /// <param name="open">Called before each block.</param>
     public void Write(JsonElement message, string path, ChatParts allowed, Action open)
     {
-        if (DialectJson.Find(message, "content"u8) is not { } content)
+        if (message.Find("content"u8) is not { } content)
         {
             return;
         }
 
-        var cache = DialectJson.Find(message, "cache_control"u8);
+        var cache = message.Find("cache_control"u8);
         if (content.ValueKind == JsonValueKind.String)
         {
             Text(content, cache, open);
@@ -58,7 +61,7 @@ internal sealed class ChatContent(Utf8JsonWriter json, TranslationFaults faults)
         var last = content.GetArrayLength() - 1;
         foreach (var part in content.EnumerateArray())
         {
-            var own = DialectJson.Find(part, "cache_control"u8) ?? (at == last ? cache : null);
+            var own = part.Find("cache_control"u8) ?? (at == last ? cache : null);
             Part(part, $"{path}[{at++}]", allowed, own, open);
         }
     }
@@ -73,24 +76,37 @@ internal sealed class ChatContent(Utf8JsonWriter json, TranslationFaults faults)
         open();
         json.WriteStartObject();
         json.WriteString("type"u8, "text"u8);
-        DialectJson.Copy(json, "text"u8, text);
+        if (TrimsEnd && text.GetString() is { Length: > 0 } ending && char.IsWhiteSpace(ending[^1]))
+        {
+            json.WriteString("text"u8, ending.TrimEnd());
+        }
+        else
+        {
+            json.Copy("text"u8, text);
+        }
+
         End(cache);
     }
 
     private void Part(JsonElement part, string path, ChatParts allowed, JsonElement? cache, Action open)
     {
-        switch (DialectJson.TextOf(part, "type"u8))
+        switch (part.TypeOf())
         {
-            case "text" when DialectJson.FindText(part, "text"u8) is { } text:
+            case "text" when part.FindText("text"u8) is { } text:
                 Text(text, cache, open);
                 break;
-            case "refusal" when DialectJson.FindText(part, "refusal"u8) is { } refusal:
+            case "refusal" when part.FindText("refusal"u8) is { } refusal:
                 Text(refusal, cache, open);
                 break;
-            case "image_url" when (allowed & ChatParts.Media) != 0 && DialectJson.Find(part, "image_url"u8) is { } image:
-                Source("image", image.ValueKind == JsonValueKind.String ? image : DialectJson.FindText(image, "url"u8), path + ".image_url.url", title: null, cache, open);
+            case "image_url" when (allowed & ChatParts.Media) != 0 && part.Find("image_url"u8) is { } image:
+                if (image.TextOf("detail"u8) is not (null or "auto"))
+                {
+                    faults.Dropped("messages[].content[].image_url.detail");
+                }
+
+                Source("image", image.ValueKind == JsonValueKind.String ? image : image.FindText("url"u8), path + ".image_url.url", title: null, cache, open);
                 break;
-            case "file" when (allowed & ChatParts.Media) != 0 && DialectJson.Find(part, "file"u8) is { } file:
+            case "file" when (allowed & ChatParts.Media) != 0 && part.Find("file"u8) is { } file:
                 File(file, path + ".file", cache, open);
                 break;
             case "input_audio":
@@ -113,11 +129,11 @@ internal sealed class ChatContent(Utf8JsonWriter json, TranslationFaults faults)
 
     private void File(JsonElement file, string path, JsonElement? cache, Action open)
     {
-        if (DialectJson.FindText(file, "file_data"u8) is { } data)
+        if (file.FindText("file_data"u8) is { } data)
         {
-            Source("document", data, path + ".file_data", DialectJson.FindText(file, "filename"u8), cache, open);
+            Source("document", data, path + ".file_data", file.FindText("filename"u8), cache, open);
         }
-        else if (DialectJson.Find(file, "file_id"u8) is not null)
+        else if (file.Find("file_id"u8) is not null)
         {
             faults.Cannot(path + ".file_id", "the file lies at OpenAI; send it as file_data.");
         }
@@ -170,7 +186,7 @@ internal sealed class ChatContent(Utf8JsonWriter json, TranslationFaults faults)
         json.WriteEndObject();
         if (title is { } name)
         {
-            DialectJson.Copy(json, "title"u8, name);
+            json.Copy("title"u8, name);
         }
 
         End(cache);
@@ -195,7 +211,7 @@ internal sealed class ChatContent(Utf8JsonWriter json, TranslationFaults faults)
     {
         if (cache is { } control)
         {
-            DialectJson.Copy(json, "cache_control"u8, control);
+            json.Copy("cache_control"u8, control);
         }
 
         json.WriteEndObject();

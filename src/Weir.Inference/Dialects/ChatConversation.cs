@@ -26,13 +26,27 @@ internal sealed class ChatConversation
         System(messages);
         _json.WriteStartArray("messages"u8);
         var at = 0;
+        var last = LastTurn(messages);
         foreach (var message in messages.EnumerateArray())
         {
+            _content.TrimsEnd = at == last && message.TextOf("role"u8) == "assistant";
             Turn(message, $"messages[{at++}]");
         }
 
         Close();
         _json.WriteEndArray();
+    }
+
+    // Instructions are no turns.
+    private static int LastTurn(JsonElement messages)
+    {
+        var last = messages.GetArrayLength() - 1;
+        while (last >= 0 && messages[last].TextOf("role"u8) is "system" or "developer")
+        {
+            last--;
+        }
+
+        return last;
     }
 
     private void System(JsonElement messages)
@@ -41,7 +55,7 @@ internal sealed class ChatConversation
         foreach (var message in messages.EnumerateArray())
         {
             var path = $"messages[{at++}]";
-            if (DialectJson.TextOf(message, "role"u8) is "system" or "developer")
+            if (message.TextOf("role"u8) is "system" or "developer")
             {
                 NoName(message, path);
                 _content.Write(message, path, ChatParts.Text, OpenSystem);
@@ -56,7 +70,7 @@ internal sealed class ChatConversation
 
     private void Turn(JsonElement message, string path)
     {
-        switch (DialectJson.TextOf(message, "role"u8))
+        switch (message.TextOf("role"u8))
         {
             case "system" or "developer":
                 break;
@@ -84,22 +98,22 @@ internal sealed class ChatConversation
         NoName(message, path);
         Thinking(message);
         _content.Write(message, path, ChatParts.Text, OpenAssistant);
-        if (DialectJson.Find(message, "content"u8) is null && DialectJson.FindText(message, "refusal"u8) is { } refusal)
+        if (message.Find("content"u8) is null && message.FindText("refusal"u8) is { } refusal)
         {
             _content.Text(refusal, cache: null, OpenAssistant);
         }
 
-        if (DialectJson.Find(message, "audio"u8) is not null)
+        if (message.Find("audio"u8) is not null)
         {
             _faults.Cannot(path + ".audio", "Anthropic knows nothing of an answer that was spoken.");
         }
 
-        if (DialectJson.Find(message, "function_call"u8) is not null)
+        if (message.Find("function_call"u8) is not null)
         {
             _faults.Cannot(path + ".function_call", "use tool_calls, which replaces it.");
         }
 
-        if (DialectJson.Find(message, "tool_calls"u8) is not { ValueKind: JsonValueKind.Array } calls)
+        if (message.Find("tool_calls"u8) is not { ValueKind: JsonValueKind.Array } calls)
         {
             return;
         }
@@ -114,7 +128,7 @@ internal sealed class ChatConversation
     // Blocks that Anthropic has signed: it takes them back only as they were, and before anything else of the turn.
     private void Thinking(JsonElement message)
     {
-        if (DialectJson.Find(message, "thinking_blocks"u8) is not { ValueKind: JsonValueKind.Array } blocks)
+        if (message.Find("thinking_blocks"u8) is not { ValueKind: JsonValueKind.Array } blocks)
         {
             return;
         }
@@ -124,21 +138,21 @@ internal sealed class ChatConversation
             if (ChatBlocks.IsSigned(block))
             {
                 OpenAssistant();
-                DialectJson.Copy(_json, block);
+                _json.Copy(block);
             }
         }
     }
 
     private void ToolCall(JsonElement call, string path)
     {
-        if (DialectJson.TextOf(call, "type"u8) is not (null or "function"))
+        if (call.TypeOf() is not (null or "function"))
         {
             _faults.Cannot(path, "Anthropic's tools take JSON alone.");
             return;
         }
 
-        var function = DialectJson.Find(call, "function"u8);
-        if (function is not { } called || DialectJson.FindText(called, "name"u8) is not { } name || DialectJson.FindText(call, "id"u8) is not { } id)
+        var function = call.Find("function"u8);
+        if (function is not { } called || called.FindText("name"u8) is not { } name || call.FindText("id"u8) is not { } id)
         {
             _faults.Malformed(path, "an object with an id and a function that has a name");
             return;
@@ -147,13 +161,13 @@ internal sealed class ChatConversation
         OpenAssistant();
         _json.WriteStartObject();
         _json.WriteString("type"u8, "tool_use"u8);
-        DialectJson.Copy(_json, "id"u8, id);
-        DialectJson.Copy(_json, "name"u8, name);
+        _json.Copy("id"u8, id);
+        _json.Copy("name"u8, name);
         _json.WritePropertyName("input"u8);
         Arguments(called, path);
-        if (DialectJson.Find(call, "cache_control"u8) is { } cache)
+        if (call.Find("cache_control"u8) is { } cache)
         {
-            DialectJson.Copy(_json, "cache_control"u8, cache);
+            _json.Copy("cache_control"u8, cache);
         }
 
         _json.WriteEndObject();
@@ -162,7 +176,7 @@ internal sealed class ChatConversation
     // The chat API keeps them as a text that holds JSON.
     private void Arguments(JsonElement function, string path)
     {
-        var text = DialectJson.TextOf(function, "arguments"u8);
+        var text = function.TextOf("arguments"u8);
         if (string.IsNullOrWhiteSpace(text))
         {
             _json.WriteRawValue("{}"u8, skipInputValidation: true);
@@ -174,7 +188,7 @@ internal sealed class ChatConversation
             using var parsed = JsonDocument.Parse(text, DialectJson.Reading);
             if (parsed.RootElement.ValueKind == JsonValueKind.Object)
             {
-                DialectJson.Copy(_json, parsed.RootElement);
+                _json.Copy(parsed.RootElement);
                 return;
             }
         }
@@ -189,7 +203,7 @@ internal sealed class ChatConversation
 
     private void ToolResult(JsonElement message, string path)
     {
-        if (DialectJson.FindText(message, "tool_call_id"u8) is not { } id)
+        if (message.FindText("tool_call_id"u8) is not { } id)
         {
             _faults.Malformed(path + ".tool_call_id", "the id of the call that it answers");
             return;
@@ -198,11 +212,11 @@ internal sealed class ChatConversation
         OpenUser();
         _json.WriteStartObject();
         _json.WriteString("type"u8, "tool_result"u8);
-        DialectJson.Copy(_json, "tool_use_id"u8, id);
-        var content = DialectJson.Find(message, "content"u8);
+        _json.Copy("tool_use_id"u8, id);
+        var content = message.Find("content"u8);
         if (content is { ValueKind: JsonValueKind.String } text)
         {
-            DialectJson.Copy(_json, "content"u8, text);
+            _json.Copy("content"u8, text);
         }
         else if (content is { } parts)
         {
@@ -221,9 +235,9 @@ internal sealed class ChatConversation
             }
         }
 
-        if (DialectJson.Find(message, "cache_control"u8) is { } cache)
+        if (message.Find("cache_control"u8) is { } cache)
         {
-            DialectJson.Copy(_json, "cache_control"u8, cache);
+            _json.Copy("cache_control"u8, cache);
         }
 
         _json.WriteEndObject();
@@ -231,7 +245,7 @@ internal sealed class ChatConversation
 
     private void NoName(JsonElement message, string path)
     {
-        if (DialectJson.Find(message, "name"u8) is not null)
+        if (message.Find("name"u8) is not null)
         {
             _faults.Cannot(path + ".name", "Anthropic's turns have no names; write it into the text.");
         }

@@ -38,10 +38,12 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
 
         var tools = new ChatTools(body, json, faults);
         tools.Write();
-        var thinks = new ChatThinking(body, json, faults).Write(most, tools.IsForced);
-        Sampling(thinks);
+        var model = new ClaudeModel(target.Model);
+        var thinking = new ChatThinking(body, model, json, faults);
+        var thinks = thinking.Write(most, tools.IsForced);
+        Sampling(thinks, model.HasFixedSampling);
         Stop();
-        Output();
+        Output(thinking.Effort);
         User();
         ServiceTier();
         foreach (var name in Anthropics)
@@ -49,7 +51,7 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
             if (body.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null)
             {
                 json.WritePropertyName(name);
-                DialectJson.Copy(json, value);
+                json.Copy(value);
             }
         }
 
@@ -57,14 +59,16 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
         json.WriteEndObject();
     }
 
-    private JsonElement? Find(ReadOnlySpan<byte> name) => DialectJson.Find(body, name);
+    private JsonElement? Find(ReadOnlySpan<byte> name) => body.Find(name);
 
     private long MaxTokens()
     {
         var name = Find("max_completion_tokens"u8) is null ? "max_tokens" : "max_completion_tokens";
         if (!body.TryGetProperty(name, out var value) || value.ValueKind == JsonValueKind.Null)
         {
-            return target.MaxOutput;
+            // A budget of thinking counts within, and Anthropic refuses one that leaves nothing for the answer.
+            var budget = Find("thinking"u8)?.CountOf("budget_tokens"u8) ?? 0;
+            return budget < target.MaxOutput ? target.MaxOutput : budget + target.MaxOutput;
         }
 
         if (value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var most) && most > 0)
@@ -76,7 +80,7 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
         return target.MaxOutput;
     }
 
-    private void Sampling(bool thinks)
+    private void Sampling(bool thinks, bool isFixed)
     {
         if (Find("temperature"u8) is { } temperature)
         {
@@ -88,13 +92,17 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
             {
                 faults.Cannot("temperature", "Anthropic takes 0 to 1, and what is over 1 has no counterpart.");
             }
+            else if (isFixed && heat < 1)
+            {
+                faults.Cannot("temperature", "this model takes none but 1.");
+            }
             else if (thinks && heat < 1)
             {
                 faults.Cannot("temperature", "while it thinks, Anthropic takes 1 alone.");
             }
             else
             {
-                DialectJson.Copy(json, "temperature"u8, temperature);
+                json.Copy("temperature"u8, temperature);
             }
         }
 
@@ -104,13 +112,17 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
             {
                 faults.Malformed("top_p", "a number");
             }
+            else if (isFixed && p < 1)
+            {
+                faults.Cannot("top_p", "this model takes none but 1.");
+            }
             else if (thinks && p < 0.95)
             {
                 faults.Cannot("top_p", "while it thinks, Anthropic takes 0.95 to 1.");
             }
             else
             {
-                DialectJson.Copy(json, "top_p"u8, share);
+                json.Copy("top_p"u8, share);
             }
         }
     }
@@ -156,22 +168,22 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
         }
         else
         {
-            DialectJson.Copy(json, text);
+            json.Copy(text);
         }
     }
 
     // Anthropic's structured outputs always hold to the schema: strict says nothing more, and the schema's name is a label.
-    private void Output()
+    private void Output(string? effort)
     {
         var own = Find("output_config"u8);
         JsonElement? schema = null;
         if (Find("response_format"u8) is { } format)
         {
-            switch (DialectJson.TextOf(format, "type"u8))
+            switch (format.TypeOf())
             {
                 case "text":
                     break;
-                case "json_schema" when DialectJson.Find(format, "json_schema"u8) is { } named && DialectJson.Find(named, "schema"u8) is { ValueKind: JsonValueKind.Object } found:
+                case "json_schema" when format.Find("json_schema"u8) is { } named && named.Find("schema"u8) is { ValueKind: JsonValueKind.Object } found:
                     schema = found;
                     break;
                 case "json_schema":
@@ -186,7 +198,7 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
             }
         }
 
-        if (own is null && schema is null)
+        if (own is null && schema is null && effort is null)
         {
             return;
         }
@@ -196,19 +208,24 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
         {
             foreach (var field in config.EnumerateObject())
             {
-                if (schema is null || !field.NameEquals("format"u8))
+                if ((schema is null || !field.NameEquals("format"u8)) && (effort is null || !field.NameEquals("effort"u8)))
                 {
                     json.WritePropertyName(field.Name);
-                    DialectJson.Copy(json, field.Value);
+                    json.Copy(field.Value);
                 }
             }
+        }
+
+        if (effort is not null)
+        {
+            json.WriteString("effort"u8, effort);
         }
 
         if (schema is { } wanted)
         {
             json.WriteStartObject("format"u8);
             json.WriteString("type"u8, "json_schema"u8);
-            DialectJson.Copy(json, "schema"u8, wanted);
+            json.Copy("schema"u8, wanted);
             json.WriteEndObject();
         }
 
@@ -230,19 +247,19 @@ internal sealed class ChatRequest(JsonElement body, TranslationTarget target, Ut
             }
         }
 
-        var user = DialectJson.FindText(body, "user"u8) ?? DialectJson.FindText(body, "safety_identifier"u8)
-            ?? (metadata is { } own ? DialectJson.FindText(own, "user_id"u8) : null);
+        var user = body.FindText("user"u8) ?? body.FindText("safety_identifier"u8)
+            ?? (metadata is { } own ? own.FindText("user_id"u8) : null);
         if (user is { } named)
         {
             json.WriteStartObject("metadata"u8);
-            DialectJson.Copy(json, "user_id"u8, named);
+            json.Copy("user_id"u8, named);
             json.WriteEndObject();
         }
     }
 
     private void ServiceTier()
     {
-        switch (DialectJson.TextOf(body, "service_tier"u8))
+        switch (body.TextOf("service_tier"u8))
         {
             case null or "auto":
                 break;

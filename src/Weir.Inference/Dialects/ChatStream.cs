@@ -23,10 +23,10 @@ internal sealed class ChatStream(AnswerContext context)
 
     public void Event(JsonElement data, IEventSink output)
     {
-        switch (DialectJson.TextOf(data, "type"u8))
+        switch (data.TypeOf())
         {
             case "message_start":
-                if (DialectJson.Find(data, "message"u8) is { } message)
+                if (data.Find("message"u8) is { } message)
                 {
                     _id = ChatAnswer.IdOf(message);
                     Count(message);
@@ -41,16 +41,16 @@ internal sealed class ChatStream(AnswerContext context)
                 Delta(data, output);
                 break;
             case "content_block_stop":
-                if (_blocks.Remove(DialectJson.CountOf(data, "index"u8), out var block))
+                if (_blocks.Remove(data.CountOf("index"u8), out var block))
                 {
                     Stop(block, output);
                 }
 
                 break;
             case "message_delta":
-                if (DialectJson.Find(data, "delta"u8) is { } delta)
+                if (data.Find("delta"u8) is { } delta)
                 {
-                    _stop = DialectJson.TextOf(delta, "stop_reason"u8) ?? _stop;
+                    _stop = delta.TextOf("stop_reason"u8) ?? _stop;
                 }
 
                 Count(data);
@@ -87,7 +87,7 @@ internal sealed class ChatStream(AnswerContext context)
 
     private void Count(JsonElement of)
     {
-        if (DialectJson.Find(of, "usage"u8) is { } usage)
+        if (of.Find("usage"u8) is { } usage)
         {
             _usage = TokenUsage.Latest(_usage, ChatUsage.Read(usage));
         }
@@ -110,7 +110,7 @@ internal sealed class ChatStream(AnswerContext context)
     private void Start(JsonElement data, IEventSink output)
     {
         Begin(output);
-        if (DialectJson.Find(data, "content_block"u8) is not { ValueKind: JsonValueKind.Object } content)
+        if (data.Find("content_block"u8) is not { ValueKind: JsonValueKind.Object } content)
         {
             throw new InvalidDataException("A block of the stream begins without being told what it is.");
         }
@@ -120,8 +120,8 @@ internal sealed class ChatStream(AnswerContext context)
             throw new InvalidDataException("Too many blocks of the stream are open at once.");
         }
 
-        var block = new ChatStreamBlock(DialectJson.TextOf(content, "type"u8) ?? "");
-        _blocks[DialectJson.CountOf(data, "index"u8)] = block;
+        var block = new ChatStreamBlock(content.TypeOf() ?? "");
+        _blocks[data.CountOf("index"u8)] = block;
         switch (block.Type)
         {
             case "tool_use":
@@ -130,7 +130,7 @@ internal sealed class ChatStream(AnswerContext context)
                 Call(block.Call, content, output);
                 break;
             case "thinking":
-                block.Thinking = new JsonPieces(LargestThinking);
+                block.Thinking = new JsonText(LargestThinking);
                 Think(block, content, output);
                 Sign(block, content);
                 break;
@@ -138,30 +138,30 @@ internal sealed class ChatStream(AnswerContext context)
                 block.Keep(content);
                 break;
             default:
-                Say("content"u8, DialectJson.FindText(content, "text"u8), output);
+                Say("content"u8, content.FindText("text"u8), output);
                 break;
         }
     }
 
     private void Delta(JsonElement data, IEventSink output)
     {
-        if (DialectJson.Find(data, "delta"u8) is not { } delta)
+        if (data.Find("delta"u8) is not { } delta)
         {
             return;
         }
 
-        _blocks.TryGetValue(DialectJson.CountOf(data, "index"u8), out var block);
-        switch (DialectJson.TextOf(delta, "type"u8))
+        _blocks.TryGetValue(data.CountOf("index"u8), out var block);
+        switch (delta.TypeOf())
         {
             case "text_delta":
-                Say("content"u8, DialectJson.FindText(delta, "text"u8), output);
+                Say("content"u8, delta.FindText("text"u8), output);
                 break;
             case "input_json_delta" when block is { Type: "tool_use" }:
-                if (DialectJson.FindText(delta, "partial_json"u8) is { } piece && !DialectJson.Inner(piece).IsEmpty)
+                if (delta.FindText("partial_json"u8) is { } piece && !DialectJson.Inner(piece).IsEmpty)
                 {
                     block.HasArguments = true;
                     var json = OpenCall(block.Call);
-                    DialectJson.Copy(json, "arguments"u8, piece);
+                    json.Copy("arguments"u8, piece);
                     SendCall(json, output);
                 }
 
@@ -196,7 +196,7 @@ internal sealed class ChatStream(AnswerContext context)
 
     private void Call(int call, JsonElement content, IEventSink output)
     {
-        if (DialectJson.FindText(content, "id"u8) is not { } id || DialectJson.FindText(content, "name"u8) is not { } name)
+        if (content.FindText("id"u8) is not { } id || content.FindText("name"u8) is not { } name)
         {
             throw new InvalidDataException("A call of a tool has no id or no name.");
         }
@@ -205,10 +205,10 @@ internal sealed class ChatStream(AnswerContext context)
         json.WriteStartArray("tool_calls"u8);
         json.WriteStartObject();
         json.WriteNumber("index"u8, call);
-        DialectJson.Copy(json, "id"u8, id);
+        json.Copy("id"u8, id);
         json.WriteString("type"u8, "function"u8);
         json.WriteStartObject("function"u8);
-        DialectJson.Copy(json, "name"u8, name);
+        json.Copy("name"u8, name);
         json.WriteString("arguments"u8, ""u8);
         SendCall(json, output);
     }
@@ -233,7 +233,7 @@ internal sealed class ChatStream(AnswerContext context)
 
     private void Think(ChatStreamBlock block, JsonElement from, IEventSink output)
     {
-        if (DialectJson.FindText(from, "thinking"u8) is { } piece && !DialectJson.Inner(piece).IsEmpty)
+        if (from.FindText("thinking"u8) is { } piece && !DialectJson.Inner(piece).IsEmpty)
         {
             block.Thinking!.Add(piece);
             Say("reasoning_content"u8, piece, output);
@@ -242,9 +242,9 @@ internal sealed class ChatStream(AnswerContext context)
 
     private static void Sign(ChatStreamBlock block, JsonElement from)
     {
-        if (DialectJson.FindText(from, "signature"u8) is { } piece && !DialectJson.Inner(piece).IsEmpty)
+        if (from.FindText("signature"u8) is { } piece && !DialectJson.Inner(piece).IsEmpty)
         {
-            (block.Signature ??= new JsonPieces(LargestThinking)).Add(piece);
+            (block.Signature ??= new JsonText(LargestThinking)).Add(piece);
         }
     }
 
@@ -254,7 +254,7 @@ internal sealed class ChatStream(AnswerContext context)
         {
             Begin(output);
             var json = Open();
-            DialectJson.Copy(json, field, piece);
+            json.Copy(field, piece);
             Send(json, null, output);
         }
     }

@@ -15,13 +15,13 @@ internal sealed class ChatStreamBlock(string type)
     public bool HasArguments { get; set; }
 
     /// <summary>Null where the block is no thinking.</summary>
-    public JsonPieces? Thinking { get; set; }
+    public JsonText? Thinking { get; set; }
 
     /// <summary>Null while it is not signed.</summary>
-    public JsonPieces? Signature { get; set; }
+    public JsonText? Signature { get; set; }
 
     /// <summary>What a call was given at its beginning; null where that is nothing.</summary>
-    public JsonElement? Input => _kept is { } call ? DialectJson.Find(call, "input"u8) : null;
+    public JsonElement? Input => _kept is { } call ? call.Find("input"u8) : null;
 
     /// <summary>Whether the block is one that Anthropic takes back.</summary>
     public bool IsSigned => Thinking is not null ? Signature is not null : Type == "redacted_thinking" && _kept is { } block && ChatBlocks.IsSigned(block);
@@ -37,7 +37,7 @@ internal sealed class ChatStreamBlock(string type)
         {
             // Field by field: between them the provider may have broken its lines, which an event cannot hold.
             json.WriteString("type"u8, "redacted_thinking"u8);
-            DialectJson.Copy(json, "data"u8, DialectJson.FindText(_kept!.Value, "data"u8)!.Value);
+            json.Copy("data"u8, _kept!.Value.FindText("data"u8)!.Value);
             json.WriteEndObject();
             return;
         }

@@ -5,12 +5,14 @@ namespace Weir.Inference.Dialects;
 /// <summary>Tools and the choice among them.</summary>
 internal sealed class ChatTools(JsonElement body, Utf8JsonWriter json, TranslationFaults faults)
 {
+    private bool _isOpen;
+
     /// <summary>Whether the model has to call a tool.</summary>
     public bool IsForced { get; private set; }
 
     public void Write()
     {
-        if (DialectJson.Find(body, "tools"u8) is not { } tools)
+        if (body.Find("tools"u8) is not { } tools)
         {
             return;
         }
@@ -21,28 +23,36 @@ internal sealed class ChatTools(JsonElement body, Utf8JsonWriter json, Translati
             return;
         }
 
-        if (tools.GetArrayLength() == 0)
-        {
-            return;
-        }
-
-        json.WriteStartArray("tools"u8);
         var at = 0;
         foreach (var tool in tools.EnumerateArray())
         {
             Tool(tool, $"tools[{at++}]");
         }
 
-        json.WriteEndArray();
-        Choice();
+        if (_isOpen)
+        {
+            json.WriteEndArray();
+            Choice();
+        }
+    }
+
+    // An empty list is none; Anthropic takes no choice without one.
+    private void Open()
+    {
+        if (!_isOpen)
+        {
+            _isOpen = true;
+            json.WriteStartArray("tools"u8);
+        }
     }
 
     private void Tool(JsonElement tool, string path)
     {
-        var type = DialectJson.TextOf(tool, "type"u8);
+        var type = tool.TypeOf();
         if (type is not null && type != "function" && IsAnthropics(type))
         {
-            DialectJson.Copy(json, tool);
+            Open();
+            json.Copy(tool);
             return;
         }
 
@@ -52,23 +62,24 @@ internal sealed class ChatTools(JsonElement body, Utf8JsonWriter json, Translati
             return;
         }
 
-        if (DialectJson.Find(tool, "function"u8) is not { ValueKind: JsonValueKind.Object } function || DialectJson.FindText(function, "name"u8) is not { } name)
+        if (tool.Find("function"u8) is not { ValueKind: JsonValueKind.Object } function || function.FindText("name"u8) is not { } name)
         {
             faults.Malformed(path + ".function", "an object with a name");
             return;
         }
 
+        Open();
         json.WriteStartObject();
-        DialectJson.Copy(json, "name"u8, name);
-        if (DialectJson.FindText(function, "description"u8) is { } description)
+        json.Copy("name"u8, name);
+        if (function.FindText("description"u8) is { } description)
         {
-            DialectJson.Copy(json, "description"u8, description);
+            json.Copy("description"u8, description);
         }
 
         json.WritePropertyName("input_schema"u8);
-        if (DialectJson.Find(function, "parameters"u8) is { } parameters)
+        if (function.Find("parameters"u8) is { } parameters)
         {
-            DialectJson.Copy(json, parameters);
+            json.Copy(parameters);
         }
         else
         {
@@ -76,14 +87,14 @@ internal sealed class ChatTools(JsonElement body, Utf8JsonWriter json, Translati
             json.WriteRawValue("""{"type":"object","properties":{}}"""u8, skipInputValidation: true);
         }
 
-        if (DialectJson.Find(function, "strict"u8) is { ValueKind: JsonValueKind.True })
+        if (function.Find("strict"u8) is { ValueKind: JsonValueKind.True })
         {
             json.WriteBoolean("strict"u8, true);
         }
 
-        if ((DialectJson.Find(tool, "cache_control"u8) ?? DialectJson.Find(function, "cache_control"u8)) is { } cache)
+        if ((tool.Find("cache_control"u8) ?? function.Find("cache_control"u8)) is { } cache)
         {
-            DialectJson.Copy(json, "cache_control"u8, cache);
+            json.Copy("cache_control"u8, cache);
         }
 
         json.WriteEndObject();
@@ -91,8 +102,8 @@ internal sealed class ChatTools(JsonElement body, Utf8JsonWriter json, Translati
 
     private void Choice()
     {
-        var given = DialectJson.Find(body, "tool_choice"u8);
-        var isSerial = DialectJson.Find(body, "parallel_tool_calls"u8) is { ValueKind: JsonValueKind.False };
+        var given = body.Find("tool_choice"u8);
+        var isSerial = body.Find("parallel_tool_calls"u8) is { ValueKind: JsonValueKind.False };
         if (given is null && !isSerial)
         {
             return;
@@ -108,12 +119,12 @@ internal sealed class ChatTools(JsonElement body, Utf8JsonWriter json, Translati
         {
             type = choice.GetString() switch { "auto" => "auto", "none" => "none", "required" => "any", _ => null };
         }
-        else if (DialectJson.TextOf(choice, "type"u8) == "function" && DialectJson.Find(choice, "function"u8) is { } function)
+        else if (choice.TypeOf() == "function" && choice.Find("function"u8) is { } function)
         {
-            name = DialectJson.FindText(function, "name"u8);
+            name = function.FindText("name"u8);
             type = name is null ? null : "tool";
         }
-        else if (DialectJson.TextOf(choice, "type"u8) is "allowed_tools" or "custom")
+        else if (choice.TypeOf() is "allowed_tools" or "custom")
         {
             faults.Cannot("tool_choice", "Anthropic lets one tool be named, any, or none.");
             return;
@@ -130,7 +141,7 @@ internal sealed class ChatTools(JsonElement body, Utf8JsonWriter json, Translati
         json.WriteString("type"u8, type);
         if (name is { } only)
         {
-            DialectJson.Copy(json, "name"u8, only);
+            json.Copy("name"u8, only);
         }
 
         if (isSerial && type != "none")

@@ -26,9 +26,9 @@ internal static class ChatUsage
     /// <summary>Reads Anthropic's, which counts what its cache had beside the input.</summary>
     public static TokenUsage Read(JsonElement usage)
     {
-        var cached = DialectJson.CountOf(usage, "cache_read_input_tokens"u8);
-        var written = DialectJson.CountOf(usage, "cache_creation_input_tokens"u8);
-        return new TokenUsage(DialectJson.CountOf(usage, "input_tokens"u8) + cached + written, DialectJson.CountOf(usage, "output_tokens"u8))
+        var cached = usage.CountOf("cache_read_input_tokens"u8);
+        var written = usage.CountOf("cache_creation_input_tokens"u8);
+        return new TokenUsage(usage.CountOf("input_tokens"u8) + cached + written, usage.CountOf("output_tokens"u8))
         {
             CachedInput = cached,
             CacheWrite = written,

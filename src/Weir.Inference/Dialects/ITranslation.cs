@@ -49,6 +49,15 @@ internal sealed record TranslationTarget(string Deployment, string Model, int Ma
     /// <summary>Notes that a field has been left out.</summary>
     public void Drop(string field) => (_dropped ??= []).Add(field);
 
+    /// <summary>Notes that a hint has been left out, once, however many there are of its kind.</summary>
+    public void Hint(string kind)
+    {
+        if (_dropped?.Contains(kind) != true)
+        {
+            Drop(kind);
+        }
+    }
+
     /// <summary>Notes that a field has been left out, or says why the request is refused for it.</summary>
     /// <returns>Null: left out. Else the 422 to answer with.</returns>
     public InferenceError? Cannot(string field, string why)

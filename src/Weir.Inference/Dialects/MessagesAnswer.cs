@@ -11,14 +11,15 @@ internal sealed class MessagesAnswer(AnswerContext context) : AnswerTranslator
     private MessagesStream? _stream;
     private MessagesUsage _usage;
     private string? _finish;
+    private string? _sequence;
     private bool _refuses;
 
     public override void Body(ReadOnlyMemory<byte> body, IBufferWriter<byte> output)
     {
-        using var document = JsonDocument.Parse(body, MessagesOverChat.Reading);
+        using var document = JsonDocument.Parse(body, DialectJson.Reading);
         try
         {
-            using var json = new Utf8JsonWriter(output, MessagesOverChat.Writing);
+            using var json = new Utf8JsonWriter(output, DialectJson.Writing);
             WriteBody(json, document.RootElement);
         }
         catch (InvalidOperationException fault)
@@ -31,7 +32,7 @@ internal sealed class MessagesAnswer(AnswerContext context) : AnswerTranslator
     {
         if (data.Span.SequenceEqual("[DONE]"u8))
             return;
-        using var document = JsonDocument.Parse(data, MessagesOverChat.Reading);
+        using var document = JsonDocument.Parse(data, DialectJson.Reading);
         try
         {
             Chunk(document.RootElement, output);
@@ -46,22 +47,14 @@ internal sealed class MessagesAnswer(AnswerContext context) : AnswerTranslator
     {
         var stream = Start(default, output);
         stream.Finish();
-        _events!.MessageDelta(MessagesStop.Reason(_finish, stream.HasCalls, _refuses), _usage);
+        _events!.MessageDelta(MessagesStop.Reason(_finish, stream.HasCalls, _refuses, _sequence is not null), _sequence, _usage);
         _events.MessageStop();
-    }
-
-    internal static void WriteHead(Utf8JsonWriter json, string id, string model)
-    {
-        json.WriteString("id"u8, id);
-        json.WriteString("type"u8, "message"u8);
-        json.WriteString("role"u8, "assistant"u8);
-        json.WriteString("model"u8, model);
     }
 
     /// <summary>The provider's id under Anthropic's prefix; one of our own where it gave none.</summary>
     private static string IdOf(JsonElement answer)
     {
-        var id = MessagesOverChat.TextOf(answer, "id"u8);
+        var id = answer.TextOf("id"u8) ?? "";
         if (id.StartsWith("chatcmpl-", StringComparison.Ordinal))
             id = id["chatcmpl-".Length..];
         return "msg_" + (id.Length > 0 ? id : Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12)));
@@ -84,17 +77,17 @@ internal sealed class MessagesAnswer(AnswerContext context) : AnswerTranslator
 
     private void WriteBody(Utf8JsonWriter json, JsonElement answer)
     {
-        if (Choice(answer) is not { } choice || MessagesOverChat.Find(choice, "message"u8) is not { ValueKind: JsonValueKind.Object } message)
+        if (Choice(answer) is not { } choice || choice.Find("message"u8) is not { ValueKind: JsonValueKind.Object } message)
             throw new InvalidDataException("The provider's answer has no message.");
 
         var id = IdOf(answer);
         json.WriteStartObject();
-        WriteHead(json, id, context.Model);
+        MessagesShapes.Head(json, id, context.Model);
         json.WriteStartArray("content"u8);
         var calls = MessagesContent.Write(json, message, id, RestoreName, out var refuses);
         json.WriteEndArray();
-        json.WriteString("stop_reason"u8, MessagesStop.Reason(MessagesOverChat.TextOf(choice, "finish_reason"u8), calls > 0, refuses));
-        json.WriteNull("stop_sequence"u8);
+        var sequence = StopSequence(choice);
+        MessagesShapes.Stop(json, MessagesStop.Reason(choice.TextOf("finish_reason"u8), calls > 0, refuses, sequence is not null), sequence);
         (MessagesUsage.Find(answer) ?? default).Write(json);
         json.WriteEndObject();
     }
@@ -109,10 +102,14 @@ internal sealed class MessagesAnswer(AnswerContext context) : AnswerTranslator
             return;
 
         var stream = Start(chunk, output);
-        if (MessagesOverChat.TextOf(choice, "finish_reason"u8) is { Length: > 0 } finish)
+        if (choice.TextOf("finish_reason"u8) is { Length: > 0 } finish)
+        {
             _finish = finish;
+            _sequence = StopSequence(choice);
+        }
+
         // A server that does not stream after all sends a whole message.
-        if ((MessagesOverChat.Find(choice, "delta"u8) ?? MessagesOverChat.Find(choice, "message"u8)) is { ValueKind: JsonValueKind.Object } delta)
+        if ((choice.Find("delta"u8) ?? choice.Find("message"u8)) is { ValueKind: JsonValueKind.Object } delta)
             _refuses |= MessagesContent.Feed(stream, delta);
     }
 
@@ -129,6 +126,18 @@ internal sealed class MessagesAnswer(AnswerContext context) : AnswerTranslator
 
         _events!.To(output);
         return _stream;
+    }
+
+    /// <summary>
+    /// The stop sequence that ended the answer, where the provider tells it: vLLM as <c>stop_reason</c>, SGLang as <c>matched_stop</c>. Both
+    /// may hold other things, so that only what the client asked for counts.
+    /// </summary>
+    private string? StopSequence(JsonElement choice)
+    {
+        if ((choice.TextOf("stop_reason"u8) ?? choice.TextOf("matched_stop"u8)) is not { Length: > 0 } told)
+            return null;
+        using var request = JsonDocument.Parse(context.Request, DialectJson.Reading);
+        return request.RootElement.Items("stop_sequences"u8).Any(sequence => sequence.ValueKind == JsonValueKind.String && sequence.ValueEquals(told)) ? told : null;
     }
 
     private string RestoreName(string name) => MessagesToolNames.Restore(name, context.Request);

@@ -121,7 +121,7 @@ internal sealed class MessagesArguments
     {
         try
         {
-            using var document = JsonDocument.Parse(text, MessagesOverChat.Reading);
+            using var document = JsonDocument.Parse(text, DialectJson.Reading);
             return document.RootElement.ValueKind == JsonValueKind.Object;
         }
         catch (JsonException)

@@ -1,6 +1,4 @@
-using System.Runtime.InteropServices;
 using System.Text.Json;
-using static Weir.Inference.Dialects.MessagesOverChat;
 
 namespace Weir.Inference.Dialects;
 
@@ -11,11 +9,11 @@ internal static class MessagesContent
     /// <returns>How many tools it calls.</returns>
     public static int Write(Utf8JsonWriter json, JsonElement message, string answerId, Func<string, string> restoreName, out bool refuses)
     {
-        var signed = Find(message, "thinking_blocks"u8) is { ValueKind: JsonValueKind.Array } blocks ? WriteThinking(json, blocks) : 0;
+        var signed = message.Find("thinking_blocks"u8) is { ValueKind: JsonValueKind.Array } blocks ? WriteThinking(json, blocks) : 0;
         if (signed == 0 && Reasoning(message) is { } reasoning)
             WriteThinking(json, reasoning);
 
-        if (Find(message, "content"u8) is { } content)
+        if (message.Find("content"u8) is { } content)
         {
             foreach (var (kind, text) in Texts(content))
             {
@@ -28,12 +26,12 @@ internal static class MessagesContent
 
         refuses = Text(message, "refusal"u8) is { } refusal && WriteText(json, refusal);
         var calls = 0;
-        if (Find(message, "tool_calls"u8) is { ValueKind: JsonValueKind.Array } several)
+        if (message.Find("tool_calls"u8) is { ValueKind: JsonValueKind.Array } several)
         {
             foreach (var call in several.EnumerateArray())
-                WriteCall(json, call, Find(call, "function"u8) ?? default, $"toolu_{answerId}_{calls++}", restoreName);
+                WriteCall(json, call, call.Find("function"u8) ?? default, $"toolu_{answerId}_{calls++}", restoreName);
         }
-        else if (Find(message, "function_call"u8) is { ValueKind: JsonValueKind.Object } function)
+        else if (message.Find("function_call"u8) is { ValueKind: JsonValueKind.Object } function)
         {
             WriteCall(json, default, function, $"toolu_{answerId}_{calls++}", restoreName);
         }
@@ -47,33 +45,33 @@ internal static class MessagesContent
     {
         var reasoning = Reasoning(delta);
         if (reasoning is { } thought)
-            stream.Thinking(MessagesText.Inner(thought));
-        if (Find(delta, "thinking_blocks"u8) is { ValueKind: JsonValueKind.Array } blocks)
+            stream.Thinking(DialectJson.Inner(thought));
+        if (delta.Find("thinking_blocks"u8) is { ValueKind: JsonValueKind.Array } blocks)
         {
             foreach (var block in blocks.EnumerateArray())
                 FeedThinking(stream, block, isSaid: reasoning is not null);
         }
 
-        if (Find(delta, "content"u8) is { } content)
+        if (delta.Find("content"u8) is { } content)
         {
             foreach (var (kind, text) in Texts(content))
             {
                 if (kind == MessagesBlockKind.Thinking)
-                    stream.Thinking(MessagesText.Inner(text));
+                    stream.Thinking(DialectJson.Inner(text));
                 else
-                    stream.Text(MessagesText.Inner(text));
+                    stream.Text(DialectJson.Inner(text));
             }
         }
 
         var refusal = Text(delta, "refusal"u8);
         if (refusal is { } refused)
-            stream.Text(MessagesText.Inner(refused));
-        if (Find(delta, "tool_calls"u8) is { ValueKind: JsonValueKind.Array } calls)
+            stream.Text(DialectJson.Inner(refused));
+        if (delta.Find("tool_calls"u8) is { ValueKind: JsonValueKind.Array } calls)
         {
             foreach (var call in calls.EnumerateArray())
                 stream.Call(call);
         }
-        else if (Find(delta, "function_call"u8) is { ValueKind: JsonValueKind.Object } function)
+        else if (delta.Find("function_call"u8) is { ValueKind: JsonValueKind.Object } function)
         {
             stream.FunctionCall(function);
         }
@@ -82,7 +80,7 @@ internal static class MessagesContent
     }
 
     private static JsonElement? Text(JsonElement from, ReadOnlySpan<byte> name) =>
-        Find(from, name) is { ValueKind: JsonValueKind.String } text && !MessagesText.Inner(text).IsEmpty ? text : null;
+        from.Find(name) is { ValueKind: JsonValueKind.String } text && !DialectJson.Inner(text).IsEmpty ? text : null;
 
     /// <summary><c>reasoning_content</c> is DeepSeek's, vLLM's and SGLang's name, <c>reasoning</c> Groq's, OpenRouter's and Ollama's; some give both.</summary>
     private static JsonElement? Reasoning(JsonElement from) => Text(from, "reasoning_content"u8) ?? Text(from, "reasoning"u8);
@@ -90,7 +88,7 @@ internal static class MessagesContent
     /// <summary>A content is a string, or parts of text; Mistral's parts may be thinking.</summary>
     private static IEnumerable<(MessagesBlockKind Kind, JsonElement Text)> Texts(JsonElement content)
     {
-        if (content.ValueKind == JsonValueKind.String && !MessagesText.Inner(content).IsEmpty)
+        if (content.ValueKind == JsonValueKind.String && !DialectJson.Inner(content).IsEmpty)
             yield return (MessagesBlockKind.Text, content);
         if (content.ValueKind != JsonValueKind.Array)
             yield break;
@@ -100,7 +98,7 @@ internal static class MessagesContent
                 continue;
             if (Text(part, "text"u8) is { } text)
                 yield return (MessagesBlockKind.Text, text);
-            if (Find(part, "thinking"u8) is not { ValueKind: JsonValueKind.Array } thoughts)
+            if (part.Find("thinking"u8) is not { ValueKind: JsonValueKind.Array } thoughts)
                 continue;
             foreach (var thought in thoughts.EnumerateArray())
             {
@@ -112,15 +110,15 @@ internal static class MessagesContent
 
     private static void FeedThinking(MessagesStream stream, JsonElement block, bool isSaid)
     {
-        switch (TypeOf(block))
+        switch (block.TypeOf())
         {
             case "redacted_thinking":
-                stream.Redacted(TextOf(block, "data"u8));
+                stream.Redacted(block.TextOf("data"u8) ?? "");
                 break;
             case "thinking":
-                var text = Text(block, "thinking"u8) is { } thinking ? MessagesText.Inner(thinking) : [];
+                var text = Text(block, "thinking"u8) is { } thinking ? DialectJson.Inner(thinking) : [];
                 if (Text(block, "signature"u8) is { } signature)
-                    stream.Sign(text, MessagesText.Inner(signature));
+                    stream.Sign(text, DialectJson.Inner(signature));
                 else if (!isSaid && !text.IsEmpty)
                     stream.Thinking(text);
                 break;
@@ -133,8 +131,8 @@ internal static class MessagesContent
         {
             json.WriteStartObject();
             json.WriteString("type"u8, "thinking"u8);
-            MessagesText.Copy(json, "thinking"u8, blocks);
-            json.WriteString("signature"u8, ""u8);
+            json.Copy("thinking"u8, blocks);
+            json.WriteString("signature"u8, ThinkingSignature.None);
             json.WriteEndObject();
             return 1;
         }
@@ -142,9 +140,14 @@ internal static class MessagesContent
         var written = 0;
         foreach (var block in blocks.EnumerateArray())
         {
-            if (TypeOf(block) is not ("thinking" or "redacted_thinking"))
+            if (block.TypeOf() is not ("thinking" or "redacted_thinking"))
                 continue;
-            json.WriteRawValue(JsonMarshal.GetRawUtf8Value(block), skipInputValidation: true);
+            if (ChatBlocks.IsSigned(block))
+                json.Copy(block);
+            else if (block.FindText("thinking"u8) is { } thought)
+                WriteThinking(json, thought);
+            else
+                continue;
             written++;
         }
 
@@ -153,25 +156,21 @@ internal static class MessagesContent
 
     private static bool WriteText(Utf8JsonWriter json, JsonElement text)
     {
-        json.WriteStartObject();
-        json.WriteString("type"u8, "text"u8);
-        MessagesText.Copy(json, "text"u8, text);
+        MessagesShapes.Text(json);
+        json.Copy("text"u8, text);
         json.WriteEndObject();
         return true;
     }
 
     private static void WriteCall(Utf8JsonWriter json, JsonElement call, JsonElement function, string otherwise, Func<string, string> restoreName)
     {
-        var name = TextOf(function, "name"u8);
+        var name = function.TextOf("name"u8) ?? "";
         if (name.Length == 0)
             throw new InvalidDataException("The provider's answer calls a tool without naming it.");
-        var id = TextOf(call, "id"u8);
-        json.WriteStartObject();
-        json.WriteString("type"u8, "tool_use"u8);
-        json.WriteString("id"u8, id.Length > 0 ? id : otherwise);
-        json.WriteString("name"u8, restoreName(name));
+        var id = call.TextOf("id"u8) ?? "";
+        MessagesShapes.Call(json, id.Length > 0 ? id : otherwise, restoreName(name));
         json.WritePropertyName("input"u8);
-        json.WriteRawValue(MessagesArguments.Whole(TextOf(function, "arguments"u8)), skipInputValidation: true);
+        json.WriteRawValue(MessagesArguments.Whole(DialectJson.ArgumentsOf(function)), skipInputValidation: true);
         json.WriteEndObject();
     }
 }

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using static Weir.Inference.Dialects.MessagesOverChat;
 
 namespace Weir.Inference.Dialects;
 
@@ -8,9 +7,9 @@ namespace Weir.Inference.Dialects;
 /// The turns. What Anthropic has in one turn of the user is several messages of a chat: the results of tools, each a message of its own
 /// directly after the assistant's, then everything else.
 /// </summary>
-internal sealed class MessagesConversation(Utf8JsonWriter json, MessagesFaults faults, MessagesFlavour flavour)
+internal sealed class MessagesConversation(Utf8JsonWriter json, TranslationFaults faults, MessagesFlavour flavour)
 {
-    private readonly MessagesText _text = new();
+    private readonly JsonText _text = new();
     private readonly MessagesUserContent _content = new(json, faults, flavour);
 
     /// <summary>Instructions, at the beginning or between turns.</summary>
@@ -42,17 +41,17 @@ internal sealed class MessagesConversation(Utf8JsonWriter json, MessagesFaults f
                     Assistant(all[at], at++);
                     break;
                 case "system":
-                    System(Find(all[at], "content"u8) ?? default, $"messages.{at++}.content");
+                    System(all[at].Find("content"u8) ?? default, $"messages[{at++}].content");
                     break;
                 default:
-                    faults.Malformed($"messages.{at++}", "an object with a role, which is user, assistant or system");
+                    faults.Malformed($"messages[{at++}]", "an object with a role, which is user, assistant or system");
                     break;
             }
         }
     }
 
     private static string? RoleOf(JsonElement message) =>
-        message.ValueKind == JsonValueKind.Object && Find(message, "role"u8) is { ValueKind: JsonValueKind.String } role ? role.GetString() : null;
+        message.ValueKind == JsonValueKind.Object && message.Find("role"u8) is { ValueKind: JsonValueKind.String } role ? role.GetString() : null;
 
     private void User(Span<JsonElement> messages, int first)
     {
@@ -61,8 +60,8 @@ internal sealed class MessagesConversation(Utf8JsonWriter json, MessagesFaults f
         for (var i = 0; i < messages.Length; i++)
         {
             (moved[i], rest[i]) = ([], []);
-            var field = $"messages.{first + i}.content";
-            if (Find(messages[i], "content"u8) is not { } content)
+            var field = $"messages[{first + i}].content";
+            if (messages[i].Find("content"u8) is not { } content)
             {
                 faults.Malformed(field, "a string or an array of blocks");
                 continue;
@@ -72,7 +71,7 @@ internal sealed class MessagesConversation(Utf8JsonWriter json, MessagesFaults f
                 continue;
             foreach (var (block, place) in Blocks(content, field))
             {
-                if (TypeOf(block) == "tool_result")
+                if (block.TypeOf() == "tool_result")
                     ToolResult(block, place, moved[i]);
                 else
                     rest[i].Add((block, place));
@@ -81,14 +80,14 @@ internal sealed class MessagesConversation(Utf8JsonWriter json, MessagesFaults f
 
         for (var i = 0; i < messages.Length; i++)
         {
-            var blocks = Find(messages[i], "content"u8);
+            var blocks = messages[i].Find("content"u8);
             // What was nothing but the results of tools has been said.
             if (blocks is { ValueKind: JsonValueKind.Array } array && array.GetArrayLength() > 0 && moved[i].Count + rest[i].Count == 0)
                 continue;
             json.WriteStartObject();
             json.WriteString("role"u8, "user"u8);
             if (blocks is { ValueKind: JsonValueKind.String } text)
-                MessagesText.Copy(json, "content"u8, text);
+                json.Copy("content"u8, text);
             else
                 _content.Write([.. moved[i], .. rest[i]]);
             json.WriteEndObject();
@@ -98,7 +97,7 @@ internal sealed class MessagesConversation(Utf8JsonWriter json, MessagesFaults f
     // What a tool's message cannot hold is moved into the message after it.
     private void ToolResult(JsonElement result, string field, List<(JsonElement Block, string Field)> moved)
     {
-        if (Find(result, "tool_use_id"u8) is not { ValueKind: JsonValueKind.String } id)
+        if (result.Find("tool_use_id"u8) is not { ValueKind: JsonValueKind.String } id)
         {
             faults.Malformed(field + ".tool_use_id", "a string");
             return;
@@ -106,20 +105,20 @@ internal sealed class MessagesConversation(Utf8JsonWriter json, MessagesFaults f
 
         json.WriteStartObject();
         json.WriteString("role"u8, "tool"u8);
-        MessagesText.Copy(json, "tool_call_id"u8, id);
+        json.Copy("tool_call_id"u8, id);
         _text.Begin();
         // A chat has no other way to say so.
-        var failed = Find(result, "is_error"u8) is { ValueKind: JsonValueKind.True };
+        var failed = result.Find("is_error"u8) is { ValueKind: JsonValueKind.True };
         if (failed)
             _text.Add("Error: "u8);
         var empty = true;
-        if (Find(result, "content"u8) is { } content)
+        if (result.Find("content"u8) is { } content)
         {
             foreach (var (block, place) in Blocks(content, field + ".content"))
             {
                 if (block.ValueKind == JsonValueKind.String)
                 {
-                    _text.Add(MessagesText.Inner(block));
+                    _text.Add(DialectJson.Inner(block));
                 }
                 else if (!_content.AddAsText(_text, block, place, continues: !empty))
                 {
@@ -135,20 +134,20 @@ internal sealed class MessagesConversation(Utf8JsonWriter json, MessagesFaults f
             _text.Add("(The result of this tool is in the next message.)"u8);
         json.WritePropertyName("content"u8);
         _text.WriteTo(json);
-        if (flavour.TakesMore && Find(result, "cache_control"u8) is { } mark)
-            MessagesText.Copy(json, "cache_control"u8, mark);
+        if (_content.Mark(result) is { } mark)
+            json.Copy("cache_control"u8, mark);
         json.WriteEndObject();
     }
 
     private void Assistant(JsonElement message, int index)
     {
-        var field = $"messages.{index}.content";
+        var field = $"messages[{index}].content";
         List<(JsonElement Block, string Field)> texts = [], calls = [], thinking = [];
-        if (Find(message, "content"u8) is { } content)
+        if (message.Find("content"u8) is { } content)
         {
             foreach (var (block, place) in Blocks(content, field))
             {
-                switch (block.ValueKind == JsonValueKind.String ? "text" : TypeOf(block))
+                switch (block.ValueKind == JsonValueKind.String ? "text" : block.TypeOf())
                 {
                     case "text":
                         texts.Add((block, place));
@@ -183,6 +182,8 @@ internal sealed class MessagesConversation(Utf8JsonWriter json, MessagesFaults f
         // Elsewhere the thinking of earlier turns is no input, as it is none of most models.
         if (thinking.Count > 0 && flavour.TakesMore)
             Thinking(thinking);
+        else if (thinking.Count > 0)
+            faults.Dropped("messages[].content[].thinking");
         if (calls.Count > 0)
             Calls(calls);
         json.WriteEndObject();
@@ -193,10 +194,10 @@ internal sealed class MessagesConversation(Utf8JsonWriter json, MessagesFaults f
         _text.Begin();
         foreach (var (block, field) in blocks)
         {
-            if (TypeOf(block) != "thinking")
+            if (block.TypeOf() != "thinking")
                 continue;
-            if (Find(block, "thinking"u8) is { ValueKind: JsonValueKind.String } thought)
-                _text.Separate().Add(MessagesText.Inner(thought));
+            if (block.Find("thinking"u8) is { ValueKind: JsonValueKind.String } thought)
+                _text.Separate().Add(DialectJson.Inner(thought));
             else
                 faults.Malformed(field + ".thinking", "a string");
         }
@@ -207,9 +208,13 @@ internal sealed class MessagesConversation(Utf8JsonWriter json, MessagesFaults f
             _text.WriteTo(json);
         }
 
+        // Another gateway may stand there, with a provider behind it that refuses what it has not signed.
+        var signed = blocks.FindAll(block => ChatBlocks.IsSigned(block.Block));
+        if (signed.Count == 0)
+            return;
         json.WriteStartArray("thinking_blocks"u8);
-        foreach (var (block, _) in blocks)
-            json.WriteRawValue(JsonMarshal.GetRawUtf8Value(block), skipInputValidation: true);
+        foreach (var (block, _) in signed)
+            json.Copy(block);
         json.WriteEndArray();
     }
 
@@ -218,17 +223,17 @@ internal sealed class MessagesConversation(Utf8JsonWriter json, MessagesFaults f
         json.WriteStartArray("tool_calls"u8);
         foreach (var (call, field) in calls)
         {
-            if (Find(call, "id"u8) is not { ValueKind: JsonValueKind.String } id || Find(call, "name"u8) is not { ValueKind: JsonValueKind.String } name)
+            if (call.Find("id"u8) is not { ValueKind: JsonValueKind.String } id || call.Find("name"u8) is not { ValueKind: JsonValueKind.String } name)
             {
                 faults.Malformed(field, "a tool_use with an id and a name");
                 continue;
             }
 
-            var input = Find(call, "input"u8);
+            var input = call.Find("input"u8);
             if (input is { ValueKind: not JsonValueKind.Object })
                 faults.Malformed(field + ".input", "an object");
             json.WriteStartObject();
-            MessagesText.Copy(json, "id"u8, id);
+            json.Copy("id"u8, id);
             json.WriteString("type"u8, "function"u8);
             json.WriteStartObject("function"u8);
             json.WriteString("name"u8, MessagesToolNames.Shorten(name.GetString()!));
@@ -253,9 +258,9 @@ internal sealed class MessagesConversation(Utf8JsonWriter json, MessagesFaults f
             foreach (var block in content.EnumerateArray())
             {
                 if (block.ValueKind == JsonValueKind.Object)
-                    blocks.Add((block, $"{field}.{blocks.Count}"));
+                    blocks.Add((block, $"{field}[{blocks.Count}]"));
                 else
-                    faults.Malformed($"{field}.{blocks.Count}", "an object with a type");
+                    faults.Malformed($"{field}[{blocks.Count}]", "an object with a type");
             }
         }
         else
@@ -269,7 +274,7 @@ internal sealed class MessagesConversation(Utf8JsonWriter json, MessagesFaults f
     /// <summary>One string, which every server takes; parts only where a mark for the cache stands on one of them.</summary>
     private void Texts(List<(JsonElement Block, string Field)> blocks, string field, ReadOnlySpan<byte> between)
     {
-        if (flavour.TakesMore && blocks.Exists(block => block.Block.ValueKind == JsonValueKind.Object && Find(block.Block, "cache_control"u8) is not null))
+        if (blocks.Exists(block => _content.Mark(block.Block) is not null))
         {
             json.WriteStartArray();
             foreach (var (block, place) in blocks)
@@ -286,9 +291,9 @@ internal sealed class MessagesConversation(Utf8JsonWriter json, MessagesFaults f
                 _text.Add(between);
             first = false;
             if (block.ValueKind == JsonValueKind.String)
-                _text.Add(MessagesText.Inner(block));
-            else if (TypeOf(block) == "text" && Find(block, "text"u8) is { ValueKind: JsonValueKind.String } text)
-                _text.Add(MessagesText.Inner(text));
+                _text.Add(DialectJson.Inner(block));
+            else if (block.TypeOf() == "text" && block.Find("text"u8) is { ValueKind: JsonValueKind.String } text)
+                _text.Add(DialectJson.Inner(text));
             else
                 faults.Malformed(place, "a block of text");
         }

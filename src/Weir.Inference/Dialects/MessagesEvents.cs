@@ -17,11 +17,10 @@ internal sealed class MessagesEvents
     {
         var json = Begin("message_start"u8);
         json.WriteStartObject("message"u8);
-        MessagesAnswer.WriteHead(json, id, model);
+        MessagesShapes.Head(json, id, model);
         json.WriteStartArray("content"u8);
         json.WriteEndArray();
-        json.WriteNull("stop_reason"u8);
-        json.WriteNull("stop_sequence"u8);
+        MessagesShapes.Stop(json, reason: null, sequence: null);
         usage.Write(json);
         json.WriteEndObject();
         End(json, "message_start"u8);
@@ -31,26 +30,26 @@ internal sealed class MessagesEvents
     {
         var json = Begin("content_block_start"u8);
         json.WriteNumber("index"u8, index);
-        json.WriteStartObject("content_block"u8);
+        json.WritePropertyName("content_block"u8);
         switch (block.Kind)
         {
             case MessagesBlockKind.Text:
-                json.WriteString("type"u8, "text"u8);
+                MessagesShapes.Text(json);
                 json.WriteString("text"u8, ""u8);
                 break;
             case MessagesBlockKind.Thinking:
+                json.WriteStartObject();
                 json.WriteString("type"u8, "thinking"u8);
                 json.WriteString("thinking"u8, ""u8);
                 json.WriteString("signature"u8, ""u8);
                 break;
             case MessagesBlockKind.RedactedThinking:
+                json.WriteStartObject();
                 json.WriteString("type"u8, "redacted_thinking"u8);
                 json.WriteString("data"u8, block.Data);
                 break;
             case MessagesBlockKind.ToolUse:
-                json.WriteString("type"u8, "tool_use"u8);
-                json.WriteString("id"u8, block.Id);
-                json.WriteString("name"u8, block.Name);
+                MessagesShapes.Call(json, block.Id, block.Name);
                 json.WriteStartObject("input"u8);
                 json.WriteEndObject();
                 break;
@@ -75,12 +74,12 @@ internal sealed class MessagesEvents
         End(json, "content_block_stop"u8);
     }
 
-    public void MessageDelta(string stopReason, in MessagesUsage usage)
+    public void MessageDelta(string stopReason, string? stopSequence, in MessagesUsage usage)
     {
         var json = Begin("message_delta"u8);
         json.WriteStartObject("delta"u8);
-        json.WriteString("stop_reason"u8, stopReason);
-        json.WriteNull("stop_sequence"u8);
+        json.WriteNull("container"u8);
+        MessagesShapes.Stop(json, stopReason, stopSequence);
         json.WriteEndObject();
         usage.Write(json);
         End(json, "message_delta"u8);
@@ -109,7 +108,7 @@ internal sealed class MessagesEvents
     private Utf8JsonWriter Begin(ReadOnlySpan<byte> type)
     {
         _data.ResetWrittenCount();
-        var json = new Utf8JsonWriter(_data, MessagesOverChat.Writing);
+        var json = new Utf8JsonWriter(_data, DialectJson.Writing);
         json.WriteStartObject();
         json.WriteString("type"u8, type);
         return json;

@@ -1,10 +1,9 @@
 using System.Text.Json;
-using static Weir.Inference.Dialects.MessagesOverChat;
 
 namespace Weir.Inference.Dialects;
 
 /// <summary>Everything of a request that is neither its turns nor its tools.</summary>
-internal sealed class MessagesSettings(Utf8JsonWriter json, MessagesFaults faults, MessagesFlavour flavour)
+internal sealed class MessagesSettings(Utf8JsonWriter json, TranslationFaults faults, MessagesFlavour flavour)
 {
     /// <summary>
     /// Budgets of thinking under these many tokens become low and medium effort, larger ones high. They part the range that Anthropic
@@ -42,8 +41,8 @@ internal sealed class MessagesSettings(Utf8JsonWriter json, MessagesFaults fault
                     stream = value.ValueKind == JsonValueKind.True;
                     break;
                 case "metadata":
-                    if (value.ValueKind == JsonValueKind.Object && Find(value, "user_id"u8) is { ValueKind: JsonValueKind.String } user)
-                        MessagesText.Copy(json, "user"u8, user);
+                    if (value.ValueKind == JsonValueKind.Object && value.Find("user_id"u8) is { ValueKind: JsonValueKind.String } user)
+                        json.Copy("user"u8, user);
                     break;
                 case "thinking":
                     thinking = value;
@@ -62,7 +61,9 @@ internal sealed class MessagesSettings(Utf8JsonWriter json, MessagesFaults fault
                 case "cache_control":
                     // A hint: without it the answer is the same.
                     if (flavour.TakesMore)
-                        MessagesText.Copy(json, "cache_control"u8, value);
+                        json.Copy("cache_control"u8, value);
+                    else
+                        faults.Dropped("cache_control");
                     break;
                 case "mcp_servers" when value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == 0:
                     break;
@@ -103,7 +104,7 @@ internal sealed class MessagesSettings(Utf8JsonWriter json, MessagesFaults fault
         if (sequences.ValueKind != JsonValueKind.Array)
             faults.Malformed("stop_sequences", "an array of strings");
         else if (sequences.GetArrayLength() > 0)
-            MessagesText.Copy(json, "stop"u8, sequences);
+            json.Copy("stop"u8, sequences);
     }
 
     /// <summary>Only OpenAI sells priority beside the standard tier; elsewhere there is nothing to opt out of.</summary>
@@ -139,12 +140,12 @@ internal sealed class MessagesSettings(Utf8JsonWriter json, MessagesFaults fault
         string? effort = null;
         if (thinking is { } given)
         {
-            switch (TypeOf(given))
+            switch (given.TypeOf())
             {
                 case "disabled":
                     return;
                 case "enabled":
-                    effort = Find(given, "budget_tokens"u8) is { ValueKind: JsonValueKind.Number } budget && budget.TryGetInt64(out var tokens)
+                    effort = given.Find("budget_tokens"u8) is { ValueKind: JsonValueKind.Number } budget && budget.TryGetInt64(out var tokens)
                         ? tokens < MediumBudget ? "low" : tokens < HighBudget ? "medium" : "high"
                         : null;
                     if (effort is null)
@@ -161,7 +162,7 @@ internal sealed class MessagesSettings(Utf8JsonWriter json, MessagesFaults fault
             }
         }
 
-        if (config is { ValueKind: JsonValueKind.Object } output && Find(output, "effort"u8) is { } level)
+        if (config is { ValueKind: JsonValueKind.Object } output && output.Find("effort"u8) is { } level)
         {
             if (level.ValueKind == JsonValueKind.String)
                 effort = level.GetString();
@@ -175,7 +176,7 @@ internal sealed class MessagesSettings(Utf8JsonWriter json, MessagesFaults fault
 
     private void Format(JsonElement format, string field)
     {
-        if (TypeOf(format) != "json_schema" || Find(format, "schema"u8) is not { ValueKind: JsonValueKind.Object } schema)
+        if (format.TypeOf() != "json_schema" || format.Find("schema"u8) is not { ValueKind: JsonValueKind.Object } schema)
         {
             faults.Malformed(field, "an object of type json_schema with a schema");
             return;
@@ -186,7 +187,7 @@ internal sealed class MessagesSettings(Utf8JsonWriter json, MessagesFaults fault
         json.WriteStartObject("json_schema"u8);
         json.WriteString("name"u8, "answer"u8);
         json.WriteBoolean("strict"u8, MessagesSchema.IsStrict(schema));
-        MessagesText.Copy(json, "schema"u8, schema);
+        json.Copy("schema"u8, schema);
         json.WriteEndObject();
         json.WriteEndObject();
     }

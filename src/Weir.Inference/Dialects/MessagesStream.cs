@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using static Weir.Inference.Dialects.MessagesOverChat;
 
 namespace Weir.Inference.Dialects;
 
@@ -50,11 +49,11 @@ internal sealed class MessagesStream(MessagesEvents events, string answerId, Fun
     public void Call(JsonElement piece)
     {
         var function = piece.TryGetProperty("function"u8, out var given) && given.ValueKind == JsonValueKind.Object ? given : default;
-        Call(piece, TextOf(function, "name"u8), TextOf(function, "arguments"u8));
+        Call(piece, function.TextOf("name"u8) ?? "", DialectJson.ArgumentsOf(function));
     }
 
     /// <summary>The one call of an answer in the shape before there were several.</summary>
-    public void FunctionCall(JsonElement function) => Call(default, TextOf(function, "name"u8), TextOf(function, "arguments"u8));
+    public void FunctionCall(JsonElement function) => Call(default, function.TextOf("name"u8) ?? "", DialectJson.ArgumentsOf(function));
 
     public void Finish()
     {
@@ -80,7 +79,7 @@ internal sealed class MessagesStream(MessagesEvents events, string answerId, Fun
     {
         int? index = piece.ValueKind == JsonValueKind.Object && piece.TryGetProperty("index"u8, out var place)
             && place.ValueKind == JsonValueKind.Number && place.TryGetInt32(out var number) ? number : null;
-        var id = TextOf(piece, "id"u8);
+        var id = piece.TextOf("id"u8) ?? "";
         var block = Known(index, id, name);
         if (block?.Arguments.IsComplete == true && id.Length == 0 && name.Length > 0 && arguments.Length > 0)
             block = null;
@@ -185,8 +184,8 @@ internal sealed class MessagesStream(MessagesEvents events, string answerId, Fun
     {
         var block = _waiting.Dequeue();
         block.IsOpen = false;
-        if (block.Signature is { } signature)
-            events.SignatureDelta(_index, signature);
+        if (block.Kind == MessagesBlockKind.Thinking)
+            events.SignatureDelta(_index, block.Signature ?? ThinkingSignature.None);
         events.BlockStop(_index++);
     }
 

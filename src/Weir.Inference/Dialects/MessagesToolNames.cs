@@ -22,7 +22,7 @@ internal static class MessagesToolNames
     {
         if (name.Length != Longest)
             return name;
-        using var body = JsonDocument.Parse(request, MessagesOverChat.Reading);
+        using var body = JsonDocument.Parse(request, DialectJson.Reading);
         if (!body.RootElement.TryGetProperty("tools"u8, out var tools) || tools.ValueKind != JsonValueKind.Array)
             return name;
         foreach (var tool in tools.EnumerateArray())

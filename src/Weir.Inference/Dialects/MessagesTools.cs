@@ -1,10 +1,9 @@
 using System.Text.Json;
-using static Weir.Inference.Dialects.MessagesOverChat;
 
 namespace Weir.Inference.Dialects;
 
 /// <summary>The tools that a request offers, and which of them the model is to use.</summary>
-internal sealed class MessagesTools(Utf8JsonWriter json, MessagesFaults faults, MessagesFlavour flavour)
+internal sealed class MessagesTools(Utf8JsonWriter json, TranslationFaults faults, MessagesFlavour flavour)
 {
     public void Write(JsonElement? tools, JsonElement? choice)
     {
@@ -20,7 +19,7 @@ internal sealed class MessagesTools(Utf8JsonWriter json, MessagesFaults faults, 
         var index = 0;
         foreach (var tool in given.EnumerateArray())
         {
-            if (CanOffer(tool, $"tools.{index++}"))
+            if (CanOffer(tool, $"tools[{index++}]"))
             {
                 // An empty list is refused by some servers, so that it begins with its first tool.
                 if (offered++ == 0)
@@ -38,19 +37,19 @@ internal sealed class MessagesTools(Utf8JsonWriter json, MessagesFaults faults, 
 
     private bool CanOffer(JsonElement tool, string field)
     {
-        if (tool.ValueKind != JsonValueKind.Object || Find(tool, "name"u8) is not { ValueKind: JsonValueKind.String })
+        if (tool.ValueKind != JsonValueKind.Object || tool.Find("name"u8) is not { ValueKind: JsonValueKind.String })
         {
             faults.Malformed(field, "an object with a name");
             return false;
         }
 
-        if (TypeOf(tool) is { } type and not "custom")
+        if (tool.TypeOf() is { } type and not "custom")
         {
             faults.Cannot(field, $"a tool of type '{type}' is one of Anthropic's own.");
             return false;
         }
 
-        if (Find(tool, "input_schema"u8) is not { ValueKind: JsonValueKind.Object })
+        if (tool.Find("input_schema"u8) is not { ValueKind: JsonValueKind.Object })
         {
             faults.Malformed(field + ".input_schema", "a JSON schema");
             return false;
@@ -82,21 +81,27 @@ internal sealed class MessagesTools(Utf8JsonWriter json, MessagesFaults faults, 
         json.WriteStartObject();
         json.WriteString("type"u8, "function"u8);
         json.WriteStartObject("function"u8);
-        json.WriteString("name"u8, MessagesToolNames.Shorten(Find(tool, "name"u8)!.Value.GetString()!));
-        if (Find(tool, "description"u8) is { } description)
-            MessagesText.Copy(json, "description"u8, description);
-        MessagesText.Copy(json, "parameters"u8, Find(tool, "input_schema"u8)!.Value);
-        if (Find(tool, "strict"u8) is { } strict)
-            MessagesText.Copy(json, "strict"u8, strict);
+        json.WriteString("name"u8, MessagesToolNames.Shorten(tool.Find("name"u8)!.Value.GetString()!));
+        if (tool.Find("description"u8) is { } description)
+            json.Copy("description"u8, description);
+        json.Copy("parameters"u8, tool.Find("input_schema"u8)!.Value);
+        if (tool.Find("strict"u8) is { } strict)
+            json.Copy("strict"u8, strict);
         json.WriteEndObject();
-        if (flavour.TakesMore && Find(tool, "cache_control"u8) is { } mark)
-            MessagesText.Copy(json, "cache_control"u8, mark);
+        if (tool.Find("cache_control"u8) is { } mark)
+        {
+            if (flavour.TakesMore)
+                json.Copy("cache_control"u8, mark);
+            else
+                faults.Dropped("cache_control");
+        }
+
         json.WriteEndObject();
     }
 
     private void Choice(JsonElement choice)
     {
-        switch (TypeOf(choice))
+        switch (choice.TypeOf())
         {
             case "auto":
                 json.WriteString("tool_choice"u8, "auto"u8);
@@ -107,7 +112,7 @@ internal sealed class MessagesTools(Utf8JsonWriter json, MessagesFaults faults, 
             case "none":
                 json.WriteString("tool_choice"u8, "none"u8);
                 break;
-            case "tool" when Find(choice, "name"u8) is { ValueKind: JsonValueKind.String } name:
+            case "tool" when choice.Find("name"u8) is { ValueKind: JsonValueKind.String } name:
                 json.WriteStartObject("tool_choice"u8);
                 json.WriteString("type"u8, "function"u8);
                 json.WriteStartObject("function"u8);
@@ -120,7 +125,7 @@ internal sealed class MessagesTools(Utf8JsonWriter json, MessagesFaults faults, 
                 break;
         }
 
-        if (choice.ValueKind == JsonValueKind.Object && Find(choice, "disable_parallel_tool_use"u8) is { ValueKind: JsonValueKind.True })
+        if (choice.ValueKind == JsonValueKind.Object && choice.Find("disable_parallel_tool_use"u8) is { ValueKind: JsonValueKind.True })
             json.WriteBoolean("parallel_tool_calls"u8, false);
     }
 }

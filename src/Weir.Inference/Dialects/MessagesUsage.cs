@@ -9,14 +9,9 @@ namespace Weir.Inference.Dialects;
 internal readonly record struct MessagesUsage(long Input, long CacheRead, long CacheWrite, long Output, long Thinking)
 {
     /// <summary>Finds the usage of an answer or of a chunk; null where it has none.</summary>
-    public static MessagesUsage? Find(JsonElement answer)
-    {
-        if (answer.TryGetProperty("usage"u8, out var usage) && usage.ValueKind == JsonValueKind.Object)
-            return Read(usage);
-        // Groq's place for it in streams.
-        return answer.TryGetProperty("x_groq"u8, out var groq) && groq.ValueKind == JsonValueKind.Object
-            && groq.TryGetProperty("usage"u8, out usage) && usage.ValueKind == JsonValueKind.Object ? Read(usage) : null;
-    }
+    public static MessagesUsage? Find(JsonElement answer) =>
+        // In streams, Groq has a place of its own for it.
+        (answer.Find("usage"u8) ?? answer.Find("x_groq"u8)?.Find("usage"u8)) is { ValueKind: JsonValueKind.Object } usage ? Read(usage) : null;
 
     public void Write(Utf8JsonWriter json)
     {
@@ -25,38 +20,37 @@ internal readonly record struct MessagesUsage(long Input, long CacheRead, long C
         json.WriteNumber("cache_creation_input_tokens"u8, CacheWrite);
         json.WriteNumber("cache_read_input_tokens"u8, CacheRead);
         json.WriteNumber("output_tokens"u8, Output);
+        json.WritePropertyName("output_tokens_details"u8);
         if (Thinking > 0)
         {
-            json.WriteStartObject("output_tokens_details"u8);
+            json.WriteStartObject();
             json.WriteNumber("thinking_tokens"u8, Thinking);
             json.WriteEndObject();
         }
+        else
+        {
+            json.WriteNullValue();
+        }
 
+        json.WriteNull("cache_creation"u8);
+        json.WriteNull("inference_geo"u8);
+        json.WriteNull("server_tool_use"u8);
+        json.WriteNull("service_tier"u8);
+        json.WriteNull("speed"u8);
         json.WriteEndObject();
     }
 
     private static MessagesUsage Read(JsonElement usage)
     {
-        var prompt = Count(usage, "prompt_tokens"u8);
-        var (read, written) = (0L, 0L);
-        if (usage.TryGetProperty("prompt_tokens_details"u8, out var details) && details.ValueKind == JsonValueKind.Object)
-        {
-            read = Count(details, "cached_tokens"u8);
-            // OpenRouter's name.
-            written = Count(details, "cache_write_tokens"u8);
-        }
-
-        // DeepSeek's name; then those of gateways that keep Anthropic's figures, which count within the prompt too.
-        read = Math.Max(read, Math.Max(Count(usage, "prompt_cache_hit_tokens"u8), Count(usage, "cache_read_input_tokens"u8)));
-        written = Math.Max(written, Count(usage, "cache_creation_input_tokens"u8));
+        var prompt = usage.CountOf("prompt_tokens"u8);
+        var details = usage.Find("prompt_tokens_details"u8) ?? default;
+        // DeepSeek's name, and that of gateways that keep Anthropic's figures, which count within the prompt too.
+        var read = Math.Max(details.CountOf("cached_tokens"u8), Math.Max(usage.CountOf("prompt_cache_hit_tokens"u8), usage.CountOf("cache_read_input_tokens"u8)));
+        // OpenRouter's name, and theirs again.
+        var written = Math.Max(details.CountOf("cache_write_tokens"u8), usage.CountOf("cache_creation_input_tokens"u8));
         read = Math.Min(read, prompt);
         written = Math.Min(written, prompt - read);
-        var thinking = usage.TryGetProperty("completion_tokens_details"u8, out details) && details.ValueKind == JsonValueKind.Object
-            ? Count(details, "reasoning_tokens"u8)
-            : 0;
-        return new(prompt - read - written, read, written, Count(usage, "completion_tokens"u8), thinking);
+        var thinking = usage.Find("completion_tokens_details"u8)?.CountOf("reasoning_tokens"u8) ?? 0;
+        return new(prompt - read - written, read, written, usage.CountOf("completion_tokens"u8), thinking);
     }
-
-    private static long Count(JsonElement from, ReadOnlySpan<byte> name) =>
-        from.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt64(out var count) ? Math.Max(0, count) : 0;
 }

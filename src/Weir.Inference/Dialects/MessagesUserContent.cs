@@ -1,21 +1,20 @@
 using System.Text.Json;
-using static Weir.Inference.Dialects.MessagesOverChat;
 
 namespace Weir.Inference.Dialects;
 
 /// <summary>Text, images and documents that a user or a tool gives.</summary>
-internal sealed class MessagesUserContent(Utf8JsonWriter json, MessagesFaults faults, MessagesFlavour flavour)
+internal sealed class MessagesUserContent(Utf8JsonWriter json, TranslationFaults faults, MessagesFlavour flavour)
 {
-    private readonly MessagesText _text = new();
+    private readonly JsonText _text = new();
 
     /// <summary>The content of one message: a string where that says it all, else parts.</summary>
     public void Write(List<(JsonElement Block, string Field)> blocks)
     {
         json.WritePropertyName("content"u8);
-        if (blocks is [var (block, field)] && TypeOf(block) == "text" && !(flavour.TakesMore && Find(block, "cache_control"u8) is not null))
+        if (blocks is [var (block, field)] && block.TypeOf() == "text" && Mark(block) is null)
         {
-            if (Find(block, "text"u8) is { ValueKind: JsonValueKind.String } text)
-                _text.Begin().Add(MessagesText.Inner(text)).WriteTo(json);
+            if (block.Find("text"u8) is { ValueKind: JsonValueKind.String } text)
+                _text.Begin().Add(DialectJson.Inner(text)).WriteTo(json);
             else
                 faults.Malformed(field + ".text", "a string");
             return;
@@ -39,32 +38,32 @@ internal sealed class MessagesUserContent(Utf8JsonWriter json, MessagesFaults fa
             return true;
         }
 
-        return TypeOf(block) == "image" ? Image(block, field) : TypeOf(block) == "document" && File(block, field);
+        return block.TypeOf() == "image" ? Image(block, field) : block.TypeOf() == "document" && File(block, field);
     }
 
     /// <summary>
     /// Adds what is text, of whatever type, apart from what it continues; false for an image or a file, and for what has been left out.
     /// </summary>
-    public bool AddAsText(MessagesText text, JsonElement block, string field, bool continues)
+    public bool AddAsText(JsonText text, JsonElement block, string field, bool continues)
     {
-        var type = TypeOf(block);
+        var type = block.TypeOf();
         switch (type)
         {
-            case "text" when Find(block, "text"u8) is { ValueKind: JsonValueKind.String } content:
-                (continues ? text.Separate() : text).Add(MessagesText.Inner(content));
+            case "text" when block.Find("text"u8) is { ValueKind: JsonValueKind.String } content:
+                (continues ? text.Separate() : text).Add(DialectJson.Inner(content));
                 return true;
             case "search_result":
                 Citations(block, field);
                 if (continues)
                     text.Separate();
                 Titled(text, block, "title"u8, "source"u8);
-                return AddAll(text, Find(block, "content"u8) ?? default, field + ".content");
-            case "document" when Find(block, "source"u8) is { ValueKind: JsonValueKind.Object } source && TypeOf(source) is "text" or "content":
+                return AddAll(text, block.Find("content"u8) ?? default, field + ".content");
+            case "document" when block.Find("source"u8) is { ValueKind: JsonValueKind.Object } source && source.TypeOf() is "text" or "content":
                 Citations(block, field);
                 if (continues)
                     text.Separate();
                 Titled(text, block, "title"u8, "context"u8);
-                var inner = Find(source, TypeOf(source) == "text" ? "data"u8 : "content"u8) ?? default;
+                var inner = source.Find(source.TypeOf() == "text" ? "data"u8 : "content"u8) ?? default;
                 return AddAll(text, inner, field + ".source");
             case "image" or "document":
                 return false;
@@ -77,29 +76,29 @@ internal sealed class MessagesUserContent(Utf8JsonWriter json, MessagesFaults fa
         }
     }
 
-    private static void Titled(MessagesText text, JsonElement block, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
+    private static void Titled(JsonText text, JsonElement block, ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
     {
-        if (Find(block, first) is { ValueKind: JsonValueKind.String } title)
-            text.Add(MessagesText.Inner(title)).Add("""\n"""u8);
-        if (Find(block, second) is { ValueKind: JsonValueKind.String } more)
-            text.Add(MessagesText.Inner(more)).Add("""\n"""u8);
+        if (block.Find(first) is { ValueKind: JsonValueKind.String } title)
+            text.Add(DialectJson.Inner(title)).Add("""\n"""u8);
+        if (block.Find(second) is { ValueKind: JsonValueKind.String } more)
+            text.Add(DialectJson.Inner(more)).Add("""\n"""u8);
     }
 
-    private bool AddAll(MessagesText text, JsonElement content, string field)
+    private bool AddAll(JsonText text, JsonElement content, string field)
     {
         if (content.ValueKind == JsonValueKind.String)
         {
-            text.Add(MessagesText.Inner(content));
+            text.Add(DialectJson.Inner(content));
         }
         else if (content.ValueKind == JsonValueKind.Array)
         {
             var index = 0;
             foreach (var block in content.EnumerateArray())
             {
-                if (TypeOf(block) == "text" && Find(block, "text"u8) is { ValueKind: JsonValueKind.String } inner)
-                    (index > 0 ? text.Separate() : text).Add(MessagesText.Inner(inner));
+                if (block.TypeOf() == "text" && block.Find("text"u8) is { ValueKind: JsonValueKind.String } inner)
+                    (index > 0 ? text.Separate() : text).Add(DialectJson.Inner(inner));
                 else
-                    faults.Cannot($"{field}.{index}", "only text can stand inside a text of a chat.");
+                    faults.Cannot($"{field}[{index}]", "only text can stand inside a text of a chat.");
                 index++;
             }
         }
@@ -129,7 +128,7 @@ internal sealed class MessagesUserContent(Utf8JsonWriter json, MessagesFaults fa
     private bool File(JsonElement block, string field)
     {
         Citations(block, field);
-        if (Find(block, "source"u8) is { } source && TypeOf(source) == "url")
+        if (block.Find("source"u8) is { } source && source.TypeOf() == "url")
         {
             faults.Cannot(field + ".source", "a chat takes a file by its content, not by its address.");
             return false;
@@ -140,8 +139,8 @@ internal sealed class MessagesUserContent(Utf8JsonWriter json, MessagesFaults fa
         json.WriteStartObject();
         json.WriteString("type"u8, "file"u8);
         json.WriteStartObject("file"u8);
-        if (Find(block, "title"u8) is { ValueKind: JsonValueKind.String } title)
-            MessagesText.Copy(json, "filename"u8, title);
+        if (block.Find("title"u8) is { ValueKind: JsonValueKind.String } title)
+            json.Copy("filename"u8, title);
         else
             json.WriteString("filename"u8, "document.pdf"u8);
         json.WritePropertyName("file_data"u8);
@@ -153,23 +152,23 @@ internal sealed class MessagesUserContent(Utf8JsonWriter json, MessagesFaults fa
     }
 
     /// <summary>Where the content of a block is: an address, or the content itself as a data URL.</summary>
-    private bool TryAddress(JsonElement block, string field, out MessagesText address)
+    private bool TryAddress(JsonElement block, string field, out JsonText address)
     {
         address = _text.Begin();
         field += ".source";
-        if (Find(block, "source"u8) is not { ValueKind: JsonValueKind.Object } source)
+        if (block.Find("source"u8) is not { ValueKind: JsonValueKind.Object } source)
         {
             faults.Malformed(field, "an object");
             return false;
         }
 
-        switch (TypeOf(source))
+        switch (source.TypeOf())
         {
-            case "base64" when Find(source, "data"u8) is { ValueKind: JsonValueKind.String } data && Find(source, "media_type"u8) is { ValueKind: JsonValueKind.String } type:
-                address.Add("data:"u8).Add(MessagesText.Inner(type)).Add(";base64,"u8).Add(MessagesText.Inner(data));
+            case "base64" when source.Find("data"u8) is { ValueKind: JsonValueKind.String } data && source.Find("media_type"u8) is { ValueKind: JsonValueKind.String } type:
+                address.Add("data:"u8).Add(DialectJson.Inner(type)).Add(";base64,"u8).Add(DialectJson.Inner(data));
                 return true;
-            case "url" when Find(source, "url"u8) is { ValueKind: JsonValueKind.String } url:
-                address.Add(MessagesText.Inner(url));
+            case "url" when source.Find("url"u8) is { ValueKind: JsonValueKind.String } url:
+                address.Add(DialectJson.Inner(url));
                 return true;
             case "file":
                 faults.Cannot(field + ".file_id", "files that were uploaded to Anthropic are not known there.");
@@ -182,14 +181,22 @@ internal sealed class MessagesUserContent(Utf8JsonWriter json, MessagesFaults fa
 
     private void Citations(JsonElement block, string field)
     {
-        if (Find(block, "citations"u8) is { ValueKind: JsonValueKind.Object } citations && Find(citations, "enabled"u8) is { ValueKind: JsonValueKind.True })
+        if (block.Find("citations"u8) is { ValueKind: JsonValueKind.Object } citations && citations.Find("enabled"u8) is { ValueKind: JsonValueKind.True })
             faults.Cannot(field + ".citations", "answers of a chat cite no documents.");
     }
 
-    private JsonElement? Mark(JsonElement block) =>
-        flavour.TakesMore && block.ValueKind == JsonValueKind.Object ? Find(block, "cache_control"u8) : null;
+    /// <summary>The mark for the cache on a block; null where there is none, or where none is taken.</summary>
+    public JsonElement? Mark(JsonElement block)
+    {
+        if (block.Find("cache_control"u8) is not { } mark)
+            return null;
+        if (flavour.TakesMore)
+            return mark;
+        faults.Dropped("cache_control");
+        return null;
+    }
 
-    private void TextPart(MessagesText text, JsonElement? mark)
+    private void TextPart(JsonText text, JsonElement? mark)
     {
         json.WriteStartObject();
         json.WriteString("type"u8, "text"u8);
@@ -202,6 +209,6 @@ internal sealed class MessagesUserContent(Utf8JsonWriter json, MessagesFaults fa
     private void WriteMark(JsonElement? mark)
     {
         if (mark is { } given)
-            MessagesText.Copy(json, "cache_control"u8, given);
+            json.Copy("cache_control"u8, given);
     }
 }

@@ -36,26 +36,26 @@ internal sealed class ResponsesAnswer : AnswerTranslator
 
     public override void Body(ReadOnlyMemory<byte> body, IBufferWriter<byte> output)
     {
-        using var document = JsonDocument.Parse(body, ResponsesJson.Reading);
+        using var document = JsonDocument.Parse(body, DialectJson.Reading);
         var chat = document.RootElement;
-        if (FirstOf(chat) is not { } choice || choice.Property("message"u8) is not { } message)
+        if (FirstOf(chat) is not { } choice || choice.Find("message"u8) is not { } message)
         {
             throw new InvalidDataException("The answer holds no choice with a message.");
         }
 
         Take(chat, choice, message);
         Finish();
-        using var writer = new Utf8JsonWriter(output, ResponsesJson.Writing);
+        using var writer = new Utf8JsonWriter(output, DialectJson.Writing);
         Response(writer, Status);
     }
 
     public override void Event(ReadOnlySpan<byte> name, ReadOnlyMemory<byte> data, IEventSink output)
     {
-        using var document = JsonDocument.Parse(data, ResponsesJson.Reading);
+        using var document = JsonDocument.Parse(data, DialectJson.Reading);
         var chunk = document.RootElement;
         Begin(output);
         var choice = FirstOf(chunk);
-        Take(chunk, choice, choice?.Property("delta"u8));
+        Take(chunk, choice, choice?.Find("delta"u8));
     }
 
     public override void End(IEventSink output)
@@ -69,7 +69,7 @@ internal sealed class ResponsesAnswer : AnswerTranslator
     {
         foreach (var choice in chat.Items("choices"u8))
         {
-            if (choice.Count("index"u8) == 0)
+            if (choice.CountOf("index"u8) == 0)
             {
                 return choice;
             }
@@ -93,24 +93,24 @@ internal sealed class ResponsesAnswer : AnswerTranslator
     private void Take(JsonElement chat, JsonElement? choice, JsonElement? message)
     {
         Usage(chat);
-        _tier = chat.Text("service_tier"u8) ?? _tier;
+        _tier = chat.TextOf("service_tier"u8) ?? _tier;
         if (message is { } said)
         {
-            _output.Reasoning(said.Text("reasoning_content"u8) ?? said.Text("reasoning"u8) ?? "");
-            foreach (var block in said.Items("thinking_blocks"u8))
+            _output.Reasoning(said.TextOf("reasoning_content"u8) ?? said.TextOf("reasoning"u8) ?? "");
+            foreach (var block in said.Items("thinking_blocks"u8).Where(ChatBlocks.IsSigned))
             {
                 _output.Thinking(block.GetRawText());
             }
 
-            Content(said.Property("content"u8));
-            _output.Text(said.Text("refusal"u8) ?? "", isRefusal: true);
+            Content(said.Find("content"u8));
+            _output.Text(said.TextOf("refusal"u8) ?? "", isRefusal: true);
             foreach (var call in said.Items("tool_calls"u8))
             {
                 Call(call);
             }
         }
 
-        _finish = choice?.Text("finish_reason"u8) ?? _finish;
+        _finish = choice?.TextOf("finish_reason"u8) ?? _finish;
     }
 
     // Mistral's reasoning models answer in parts, of which those of type thinking are lists in turn.
@@ -125,35 +125,29 @@ internal sealed class ResponsesAnswer : AnswerTranslator
         {
             foreach (var thought in part.Items("thinking"u8))
             {
-                _output.Reasoning(thought.Text("text"u8) ?? "");
+                _output.Reasoning(thought.TextOf("text"u8) ?? "");
             }
 
-            _output.Text(part.Text("text"u8) ?? "", isRefusal: false);
+            _output.Text(part.TextOf("text"u8) ?? "", isRefusal: false);
         }
     }
 
     private void Call(JsonElement call)
     {
-        var function = call.Property("function"u8) ?? default;
-        var arguments = function.Property("arguments"u8) switch
-        {
-            { ValueKind: JsonValueKind.String } text => text.GetString()!,
-            { } value => value.GetRawText(),
-            null => "",
-        };
-        _output.Call(call.Count("index"u8), call.Text("id"u8), function.Text("name"u8), arguments);
+        var function = call.Find("function"u8) ?? default;
+        _output.Call(call.CountOf("index"u8), call.TextOf("id"u8), function.TextOf("name"u8), DialectJson.ArgumentsOf(function));
     }
 
     private void Usage(JsonElement chat)
     {
-        if (chat.Property("usage"u8) is not { ValueKind: JsonValueKind.Object } usage)
+        if (chat.Find("usage"u8) is not { ValueKind: JsonValueKind.Object } usage)
         {
             return;
         }
 
-        var cached = usage.Property("prompt_tokens_details"u8)?.Count("cached_tokens"u8) ?? usage.Count("prompt_cache_hit_tokens"u8);
-        var reasoning = usage.Property("completion_tokens_details"u8)?.Count("reasoning_tokens"u8) ?? 0;
-        _usage = (usage.Count("prompt_tokens"u8), cached, usage.Count("completion_tokens"u8), reasoning);
+        var cached = usage.Find("prompt_tokens_details"u8)?.CountOf("cached_tokens"u8) ?? usage.CountOf("prompt_cache_hit_tokens"u8);
+        var reasoning = usage.Find("completion_tokens_details"u8)?.CountOf("reasoning_tokens"u8) ?? 0;
+        _usage = (usage.CountOf("prompt_tokens"u8), cached, usage.CountOf("completion_tokens"u8), reasoning);
     }
 
     private void Finish()

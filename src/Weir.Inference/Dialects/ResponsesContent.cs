@@ -10,7 +10,7 @@ internal sealed class ResponsesContent(TranslationTarget target, Utf8JsonWriter 
     /// <param name="path">For messages to people.</param>
     public InferenceError? Write(JsonElement item, ReadOnlySpan<byte> name, string path)
     {
-        switch (item.Property(name))
+        switch (item.Find(name))
         {
             case { ValueKind: JsonValueKind.String }:
                 writer.Copy(item, name, "content"u8);
@@ -25,7 +25,7 @@ internal sealed class ResponsesContent(TranslationTarget target, Utf8JsonWriter 
     private InferenceError? Parts(JsonElement parts, string path)
     {
         // One text alone is written as servers have always taken it.
-        if (parts.GetArrayLength() == 1 && IsText(parts[0]) && parts[0].Property("cache_control"u8) is null)
+        if (parts.GetArrayLength() == 1 && IsText(parts[0]) && parts[0].Find("cache_control"u8) is null)
         {
             writer.Copy(parts[0], "text"u8, "content"u8);
             return null;
@@ -47,21 +47,21 @@ internal sealed class ResponsesContent(TranslationTarget target, Utf8JsonWriter 
 
     private InferenceError? Part(JsonElement part, string path)
     {
-        switch (part.Text("type"u8))
+        switch (part.TypeOf())
         {
-            case "input_text" or "output_text" or "text" when part.Text("text"u8) is not null:
+            case "input_text" or "output_text" or "text" when part.TextOf("text"u8) is not null:
                 writer.WriteStartObject();
                 writer.WriteString("type"u8, "text"u8);
                 writer.Copy(part, "text"u8);
                 break;
-            case "input_image" when part.Property("image_url"u8) is { ValueKind: JsonValueKind.String }:
+            case "input_image" when part.Find("image_url"u8) is { ValueKind: JsonValueKind.String }:
                 if (Image(part, path) is { } error)
                 {
                     return error;
                 }
 
                 break;
-            case "input_file" when part.Property("file_data"u8) is { ValueKind: JsonValueKind.String }:
+            case "input_file" when part.Find("file_data"u8) is { ValueKind: JsonValueKind.String }:
                 writer.WriteStartObject();
                 writer.WriteString("type"u8, "file"u8);
                 writer.WriteStartObject("file"u8);
@@ -69,14 +69,14 @@ internal sealed class ResponsesContent(TranslationTarget target, Utf8JsonWriter 
                 writer.Copy(part, "file_data"u8);
                 writer.WriteEndObject();
                 break;
-            case "input_audio" when part.Property("input_audio"u8) is { ValueKind: JsonValueKind.Object }:
+            case "input_audio" when part.Find("input_audio"u8) is { ValueKind: JsonValueKind.Object }:
                 writer.WriteStartObject();
                 writer.WriteString("type"u8, "input_audio"u8);
                 writer.Copy(part, "input_audio"u8);
                 break;
-            case "input_image" or "input_file" when part.Property("file_id"u8) is not null:
+            case "input_image" or "input_file" when part.Find("file_id"u8) is not null:
                 return ResponsesRequest.NeedsState(target, path + ".file_id");
-            case "input_file" when part.Property("file_url"u8) is not null:
+            case "input_file" when part.Find("file_url"u8) is not null:
                 return target.Cannot(path + ".file_url", "chat takes a file by its content, not by its address.");
             case { } type when part.ValueKind == JsonValueKind.Object && type is not ("input_text" or "output_text" or "text" or "input_image" or "input_file" or "input_audio"):
                 return target.Cannot(path, $"chat has nothing like a part of type '{type}' here.");
@@ -91,7 +91,7 @@ internal sealed class ResponsesContent(TranslationTarget target, Utf8JsonWriter 
 
     private InferenceError? Image(JsonElement part, string path)
     {
-        var detail = part.Text("detail"u8);
+        var detail = part.TextOf("detail"u8);
         if (detail is "original" && target.Cannot(path + ".detail", "chat knows auto, low and high.") is { } error)
         {
             return error;
@@ -111,5 +111,5 @@ internal sealed class ResponsesContent(TranslationTarget target, Utf8JsonWriter 
     }
 
     private static bool IsText(JsonElement part) =>
-        part.Text("type"u8) is "input_text" or "output_text" or "text" && part.Property("text"u8) is { ValueKind: JsonValueKind.String };
+        part.TypeOf() is "input_text" or "output_text" or "text" && part.Find("text"u8) is { ValueKind: JsonValueKind.String };
 }

@@ -10,7 +10,7 @@ internal sealed class ResponsesEcho
     /// <param name="request">The client's body, well-formed, valid for as long as this is used.</param>
     public ResponsesEcho(ReadOnlyMemory<byte> request)
     {
-        var reader = new Utf8JsonReader(request.Span, new JsonReaderOptions { MaxDepth = ResponsesJson.Reading.MaxDepth });
+        var reader = new Utf8JsonReader(request.Span, new JsonReaderOptions { MaxDepth = DialectJson.Reading.MaxDepth });
         reader.Read();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
@@ -69,8 +69,8 @@ internal sealed class ResponsesEcho
 
     private static bool AsksForSummary(ReadOnlyMemory<byte> reasoning)
     {
-        using var document = JsonDocument.Parse(reasoning, ResponsesJson.Reading);
-        return document.RootElement.Property("summary"u8) is not null || document.RootElement.Property("generate_summary"u8) is not null;
+        using var document = JsonDocument.Parse(reasoning, DialectJson.Reading);
+        return document.RootElement.Find("summary"u8) is not null || document.RootElement.Find("generate_summary"u8) is not null;
     }
 
     // Null for what is not told back, among it whatever is large.

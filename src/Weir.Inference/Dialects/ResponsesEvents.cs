@@ -14,7 +14,7 @@ internal sealed class ResponsesEvents
     private string _type = "";
     private long _number;
 
-    public ResponsesEvents() => _writer = new Utf8JsonWriter(_buffer, ResponsesJson.Writing);
+    public ResponsesEvents() => _writer = new Utf8JsonWriter(_buffer, DialectJson.Writing);
 
     /// <summary>Where events go; null where there are none.</summary>
     public IEventSink? Sink { get; set; }

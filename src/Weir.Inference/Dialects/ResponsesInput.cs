@@ -13,9 +13,9 @@ internal sealed class ResponsesInput(JsonElement body, TranslationTarget target,
 
     public InferenceError? Write()
     {
-        if (body.Property("input"u8) is not { } input)
+        if (body.Find("input"u8) is not { } input)
         {
-            return body.Property("prompt"u8) is null ? InferenceError.Malformed("'input' is missing: a string, or a list of items.", "input") : null;
+            return body.Find("prompt"u8) is null ? InferenceError.Malformed("'input' is missing: a string, or a list of items.", "input") : null;
         }
 
         if (input.ValueKind == JsonValueKind.String)
@@ -53,7 +53,7 @@ internal sealed class ResponsesInput(JsonElement body, TranslationTarget target,
         var results = new Dictionary<string, Queue<(JsonElement, string)>>(StringComparer.Ordinal);
         for (var i = 0; i < items.Length; i++)
         {
-            if (items[i].Text("type"u8) is "function_call_output" && items[i].Text("call_id"u8) is { } call)
+            if (items[i].TypeOf() is "function_call_output" && items[i].TextOf("call_id"u8) is { } call)
             {
                 (results.TryGetValue(call, out var queue) ? queue : results[call] = []).Enqueue((items[i], $"input[{i}]"));
             }
@@ -62,10 +62,10 @@ internal sealed class ResponsesInput(JsonElement body, TranslationTarget target,
         return results;
     }
 
-    private static bool IsOfModel(JsonElement item) => item.Text("type"u8) switch
+    private static bool IsOfModel(JsonElement item) => item.TypeOf() switch
     {
         "reasoning" => true,
-        null or "message" => item.Text("role"u8) is "assistant",
+        null or "message" => item.TextOf("role"u8) is "assistant",
         { } type => type.EndsWith("_call", StringComparison.Ordinal),
     };
 
@@ -76,15 +76,15 @@ internal sealed class ResponsesInput(JsonElement body, TranslationTarget target,
             return InferenceError.Malformed($"'{path}' is no object.", path);
         }
 
-        switch (item.Text("type"u8))
+        switch (item.TypeOf())
         {
             case null or "message":
-                return item.Text("role"u8) is "assistant" ? _turn.Message(item, path) : Message(item, path);
+                return item.TextOf("role"u8) is "assistant" ? _turn.Message(item, path) : Message(item, path);
             case "function_call":
                 return _turn.Call(item, path);
             case "reasoning":
                 return _turn.Reasoning(item, path);
-            case "function_call_output" when item.Text("call_id"u8) is { } call:
+            case "function_call_output" when item.TextOf("call_id"u8) is { } call:
                 // Most have been written behind their call by now; one whose call is nowhere is the provider's to judge.
                 return results[call].TryDequeue(out var result) ? Result(result.Item, call, result.Path) : null;
             case "function_call_output":
@@ -115,7 +115,7 @@ internal sealed class ResponsesInput(JsonElement body, TranslationTarget target,
     private InferenceError? Message(JsonElement item, string path)
     {
         // Servers that have chat alone mostly know no role "developer".
-        var role = item.Text("role"u8) switch
+        var role = item.TextOf("role"u8) switch
         {
             "user" => "user",
             "system" or "developer" => "system",

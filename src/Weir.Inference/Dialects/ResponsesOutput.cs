@@ -14,7 +14,7 @@ internal sealed class ResponsesOutput(string id, bool asSummary, ResponsesEvents
     // As much as a body that is read whole; the last event of a stream repeats all of it.
     private const int MostText = 32 * 1024 * 1024;
 
-    private readonly List<(long Index, string? Id, ResponsesCallItem Item)> _calls = [];
+    private readonly List<Started> _calls = [];
     private ResponsesItem? _open;
     private long _text;
 
@@ -82,15 +82,32 @@ internal sealed class ResponsesOutput(string id, bool asSummary, ResponsesEvents
         }
     }
 
-    /// <summary>A piece of a call. Some servers number every call 0 and some not at all: another id is another call.</summary>
+    /// <summary>
+    /// A piece of a call. Some servers number every call 0 and some not at all: another id is another call. It becomes an item once it has a name.
+    /// </summary>
     public void Call(long index, string? callId, string? name, string arguments)
     {
-        // Without an id, a name begins a call.
-        var begins = string.IsNullOrEmpty(callId) && !string.IsNullOrEmpty(name);
-        var item = (begins ? null : Find(index, callId)) ?? OpenCall(index, callId, name ?? "");
-        if (arguments.Length > 0)
+        var call = Find(index, callId);
+        // Without an id, a name begins a call, unless it is what one has waited for.
+        if (call is null || (string.IsNullOrEmpty(callId) && !string.IsNullOrEmpty(name) && call.Item is not null))
         {
-            Grow(item.Arguments, arguments);
+            _calls.Add(call = new Started(index, callId));
+        }
+
+        if (call.Item is null && !string.IsNullOrEmpty(name))
+        {
+            call.Item = OpenCall(callId ?? call.Id, name);
+            arguments = call.Early.Append(arguments).ToString();
+        }
+
+        Count(arguments.Length);
+        if (call.Item is not { } item)
+        {
+            call.Early.Append(arguments);
+        }
+        else if (arguments.Length > 0)
+        {
+            item.Arguments.Append(arguments);
             if (events.Sink is not null)
             {
                 events.Begin("response.function_call_arguments.delta", item).WriteString("delta"u8, arguments);
@@ -105,9 +122,9 @@ internal sealed class ResponsesOutput(string id, bool asSummary, ResponsesEvents
     {
         var last = isCut ? Items.Count - 1 : -1;
         CloseOpen(last);
-        foreach (var (_, _, item) in _calls)
+        foreach (var call in _calls)
         {
-            CloseCall(item, last);
+            CloseCall(call.Item ?? throw new InvalidDataException("The provider's answer calls a tool without naming it."), last);
         }
     }
 
@@ -141,29 +158,16 @@ internal sealed class ResponsesOutput(string id, bool asSummary, ResponsesEvents
         return Add(new ResponsesMessageItem($"msg_{id}_{Items.Count}", Items.Count));
     }
 
-    private ResponsesCallItem OpenCall(long index, string? callId, string name)
+    private ResponsesCallItem OpenCall(string? callId, string name)
     {
         CloseOpen(-1);
-        var item = new ResponsesCallItem($"fc_{id}_{Items.Count}", Items.Count, string.IsNullOrEmpty(callId) ? $"call_{id}_{Items.Count}" : callId, name);
-        _calls.Add((index, callId, item));
-        Add(item);
+        var item = Add(new ResponsesCallItem($"fc_{id}_{Items.Count}", Items.Count, string.IsNullOrEmpty(callId) ? $"call_{id}_{Items.Count}" : callId, name));
         _open = null;
         return item;
     }
 
-    private ResponsesCallItem? Find(long index, string? callId)
-    {
-        for (var i = _calls.Count - 1; i >= 0; i--)
-        {
-            var (at, known, item) = _calls[i];
-            if (at == index && (string.IsNullOrEmpty(callId) || callId == known))
-            {
-                return item;
-            }
-        }
-
-        return null;
-    }
+    private Started? Find(long index, string? callId) =>
+        _calls.FindLast(call => call.Index == index && (string.IsNullOrEmpty(callId) || callId == call.Id));
 
     private T Add<T>(T item)
         where T : ResponsesItem
@@ -296,5 +300,18 @@ internal sealed class ResponsesOutput(string id, bool asSummary, ResponsesEvents
         {
             throw new InvalidDataException($"The answer is longer than {MostText / 1024 / 1024} MB.");
         }
+    }
+
+    private sealed class Started(long index, string? id)
+    {
+        public long Index => index;
+
+        public string? Id => id;
+
+        /// <summary>Arguments that came before the name.</summary>
+        public StringBuilder Early { get; } = new();
+
+        /// <summary>Null until the call has a name.</summary>
+        public ResponsesCallItem? Item { get; set; }
     }
 }

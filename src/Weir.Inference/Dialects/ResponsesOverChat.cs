@@ -22,8 +22,8 @@ internal sealed class ResponsesOverChat(Func<string>? newId = null) : ITranslati
     {
         try
         {
-            using var document = JsonDocument.Parse(body, ResponsesJson.Reading);
-            using var writer = new Utf8JsonWriter(output, ResponsesJson.Writing);
+            using var document = JsonDocument.Parse(body, DialectJson.Reading);
+            using var writer = new Utf8JsonWriter(output, DialectJson.Writing);
             return new ResponsesRequest(document.RootElement, target, writer).Write();
         }
         catch (InvalidOperationException)

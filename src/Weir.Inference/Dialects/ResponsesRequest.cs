@@ -34,7 +34,7 @@ internal sealed class ResponsesRequest(JsonElement body, TranslationTarget targe
     private InferenceError? Messages()
     {
         writer.WriteStartArray("messages"u8);
-        if (body.Property("instructions"u8) is { } instructions)
+        if (body.Find("instructions"u8) is { } instructions)
         {
             if (instructions.ValueKind != JsonValueKind.String)
             {
@@ -73,7 +73,7 @@ internal sealed class ResponsesRequest(JsonElement body, TranslationTarget targe
                 Copy("user", value);
                 return null;
             case "user":
-                if (body.Property("safety_identifier"u8) is null)
+                if (body.Find("safety_identifier"u8) is null)
                 {
                     Copy(name, value);
                 }
@@ -145,24 +145,24 @@ internal sealed class ResponsesRequest(JsonElement body, TranslationTarget targe
     private InferenceError? Reasoning(JsonElement value)
     {
         writer.Copy(value, "effort"u8, "reasoning_effort"u8);
-        return value.Property("context"u8) is { } context && !Is(context, "auto")
+        return value.Find("context"u8) is { } context && !Is(context, "auto")
             ? target.Cannot("reasoning.context", "chat has nothing like it.")
             : null;
     }
 
     private InferenceError? Text(JsonElement value)
     {
-        if (value.Property("verbosity"u8) is { } verbosity && !Is(verbosity, "medium"))
+        if (value.Find("verbosity"u8) is { } verbosity && !Is(verbosity, "medium"))
         {
             Copy("verbosity", verbosity);
         }
 
-        if (value.Property("format"u8) is not { } format)
+        if (value.Find("format"u8) is not { } format)
         {
             return null;
         }
 
-        switch (format.Text("type"u8))
+        switch (format.TypeOf())
         {
             case "text":
                 return null;

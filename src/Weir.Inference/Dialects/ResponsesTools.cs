@@ -9,7 +9,7 @@ internal sealed class ResponsesTools(JsonElement body, TranslationTarget target,
 
     public InferenceError? Write()
     {
-        var choice = body.Property("tool_choice"u8);
+        var choice = body.Find("tool_choice"u8);
         var (allowed, mode, error) = Allowed(choice);
         error ??= Tools(allowed);
         if (error is not null || _written.Count == 0)
@@ -31,23 +31,23 @@ internal sealed class ResponsesTools(JsonElement body, TranslationTarget target,
     // The allowed ones alone are offered: to a model that is the same.
     private static (HashSet<string>? Names, string? Mode, InferenceError? Error) Allowed(JsonElement? choice)
     {
-        if (choice is not { } wanted || wanted.Text("type"u8) is not "allowed_tools")
+        if (choice is not { } wanted || wanted.TypeOf() is not "allowed_tools")
         {
             return default;
         }
 
         var names = wanted.Items("tools"u8)
-            .Select(tool => tool.Text("type"u8) is "function" ? tool.Text("name"u8) : null)
+            .Select(tool => tool.TypeOf() is "function" ? tool.TextOf("name"u8) : null)
             .OfType<string>()
             .ToHashSet(StringComparer.Ordinal);
         return names.Count == 0
             ? (null, null, InferenceError.Malformed("'tool_choice.tools' names no function.", "tool_choice"))
-            : (names, wanted.Text("mode"u8) ?? "auto", null);
+            : (names, wanted.TextOf("mode"u8) ?? "auto", null);
     }
 
     private InferenceError? Tools(HashSet<string>? allowed)
     {
-        if (body.Property("tools"u8) is not { } tools)
+        if (body.Find("tools"u8) is not { } tools)
         {
             return null;
         }
@@ -61,9 +61,9 @@ internal sealed class ResponsesTools(JsonElement body, TranslationTarget target,
         foreach (var tool in tools.EnumerateArray())
         {
             at++;
-            if (tool.Text("type"u8) is not "function")
+            if (tool.TypeOf() is not "function")
             {
-                var kind = tool.Text("type"u8) is { } type ? $"a tool of type '{type}'" : "a tool without a type";
+                var kind = tool.TypeOf() is { } type ? $"a tool of type '{type}'" : "a tool without a type";
                 if (target.Cannot($"tools[{at}]", $"chat has functions alone, and this is {kind}.") is { } error)
                 {
                     return error;
@@ -72,7 +72,7 @@ internal sealed class ResponsesTools(JsonElement body, TranslationTarget target,
                 continue;
             }
 
-            if (tool.Text("name"u8) is not { Length: > 0 } name)
+            if (tool.TextOf("name"u8) is not { Length: > 0 } name)
             {
                 return InferenceError.Malformed($"'tools[{at}]' has no name: in responses a function's name, description and parameters stand in the tool itself.", $"tools[{at}].name");
             }
@@ -119,7 +119,7 @@ internal sealed class ResponsesTools(JsonElement body, TranslationTarget target,
             return null;
         }
 
-        if (choice.Text("type"u8) is not "function" || choice.Text("name"u8) is not { } name)
+        if (choice.TypeOf() is not "function" || choice.TextOf("name"u8) is not { } name)
         {
             return target.Cannot("tool_choice", "chat has functions alone to choose from.");
         }

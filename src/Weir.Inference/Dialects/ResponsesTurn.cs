@@ -15,13 +15,13 @@ internal sealed class ResponsesTurn(TranslationTarget target, Utf8JsonWriter wri
     public InferenceError? Message(JsonElement item, string path)
     {
         _began = true;
-        if (item.Property("content"u8) is { ValueKind: JsonValueKind.String } text)
+        if (item.Find("content"u8) is { ValueKind: JsonValueKind.String } text)
         {
             _texts.Add((false, text));
             return null;
         }
 
-        if (item.Property("content"u8) is not { ValueKind: JsonValueKind.Array } parts)
+        if (item.Find("content"u8) is not { ValueKind: JsonValueKind.Array } parts)
         {
             return InferenceError.Malformed($"'{path}.content' takes a string or a list of parts.", path + ".content");
         }
@@ -29,13 +29,13 @@ internal sealed class ResponsesTurn(TranslationTarget target, Utf8JsonWriter wri
         var at = 0;
         foreach (var part in parts.EnumerateArray())
         {
-            var type = part.Text("type"u8);
+            var type = part.TypeOf();
             var place = $"{path}.content[{at++}]";
-            if (type is "output_text" or "input_text" or "text" && part.Property("text"u8) is { ValueKind: JsonValueKind.String } said)
+            if (type is "output_text" or "input_text" or "text" && part.Find("text"u8) is { ValueKind: JsonValueKind.String } said)
             {
                 _texts.Add((false, said));
             }
-            else if (type is "refusal" && part.Property("refusal"u8) is { ValueKind: JsonValueKind.String } refused)
+            else if (type is "refusal" && part.Find("refusal"u8) is { ValueKind: JsonValueKind.String } refused)
             {
                 _texts.Add((true, refused));
             }
@@ -54,7 +54,7 @@ internal sealed class ResponsesTurn(TranslationTarget target, Utf8JsonWriter wri
 
     public InferenceError? Call(JsonElement item, string path)
     {
-        if (item.Text("call_id"u8) is not { Length: > 0 } id || item.Text("name"u8) is null || item.Property("arguments"u8) is not { ValueKind: JsonValueKind.String })
+        if (item.TextOf("call_id"u8) is not { Length: > 0 } id || item.TextOf("name"u8) is null || item.Find("arguments"u8) is not { ValueKind: JsonValueKind.String })
         {
             return InferenceError.Malformed($"'{path}' takes a call_id, a name, and arguments as a string.", path);
         }
@@ -74,7 +74,7 @@ internal sealed class ResponsesTurn(TranslationTarget target, Utf8JsonWriter wri
         }
 
         _began |= _reasoning.Length > before;
-        if (item.Text("encrypted_content"u8) is not { } sealedText)
+        if (item.TextOf("encrypted_content"u8) is not { } sealedText)
         {
             return null;
         }
@@ -122,7 +122,7 @@ internal sealed class ResponsesTurn(TranslationTarget target, Utf8JsonWriter wri
     {
         foreach (var part in parts)
         {
-            if (part.Text("type"u8) == type && part.Text("text"u8) is { } text)
+            if (part.TypeOf() == type && part.TextOf("text"u8) is { } text)
             {
                 _reasoning.Append(_reasoning.Length > 0 ? "\n\n" : "").Append(text);
             }
@@ -134,6 +134,11 @@ internal sealed class ResponsesTurn(TranslationTarget target, Utf8JsonWriter wri
         if (!MessagesFlavour.Of(target.Preset).TakesMore)
         {
             // These refuse messages with fields that they do not know, and read no earlier reasoning anyway.
+            if (_reasoning.Length + _blocks.Count > 0)
+            {
+                target.Hint("input[].reasoning");
+            }
+
             return;
         }
 

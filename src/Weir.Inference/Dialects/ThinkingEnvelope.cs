@@ -55,10 +55,10 @@ internal static class ThinkingEnvelope
         }
     }
 
-    private static bool IsBlock(JsonElement block) => block.Text("type"u8) switch
+    private static bool IsBlock(JsonElement block) => block.TypeOf() switch
     {
-        "thinking" => block.Text("thinking"u8) is not null && block.Text("signature"u8) is not null,
-        "redacted_thinking" => block.Text("data"u8) is not null,
+        "thinking" => block.TextOf("thinking"u8) is not null && block.TextOf("signature"u8) is not null,
+        "redacted_thinking" => block.TextOf("data"u8) is not null,
         _ => false,
     };
 }

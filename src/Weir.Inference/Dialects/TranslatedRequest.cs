@@ -34,12 +34,15 @@ internal sealed class TranslatedRequest : IDisposable
     /// <summary>The client's fields that were left out.</summary>
     public IReadOnlyList<string> Dropped { get; }
 
+    /// <summary>The most bytes that a body may have once it is translated.</summary>
+    public static long BoundOf(int length) => Math.Max(LeastBound, (long)length * Growth);
+
     /// <returns>The request, or why there is none: 422 where this deployment cannot express it.</returns>
     public static (TranslatedRequest? Request, InferenceError? Error) Make(
         ITranslation translation, InferenceRequest request, RouteModel route, DeploymentModel deployment)
     {
         var target = new TranslationTarget(deployment.Name, deployment.Model, deployment.MaxOutput, route.DropParams) { Preset = deployment.Provider.Preset };
-        using var writer = new PooledWriter(request.Owner?.Budget, Math.Max(LeastBound, (long)request.Body.Length * Growth));
+        using var writer = new PooledWriter(request.Owner?.Budget, BoundOf(request.Body.Length));
         try
         {
             return translation.TranslateRequest(request.Body, target, writer) is { } error ? (null, error)

@@ -26,6 +26,8 @@ internal static class Translations
     // Within one dialect, for those of its providers that have no Responses API.
     private static readonly ResponsesOverChat Responses = new();
     private static readonly ChatOverMessages Chat = new();
+    private static readonly MessagesOverMessages Signed = new(Operation.Messages);
+    private static readonly MessagesOverMessages SignedCount = new(Operation.CountTokens);
     private static readonly ITranslation[] Rows =
     [
         Chat,
@@ -42,6 +44,12 @@ internal static class Translations
         var wanted = request.Operation;
         if (wanted.Dialect == target.Provider.Dialect)
         {
+            if (wanted.Dialect == Dialect.Anthropic && ThinkingSignature.MayBeMissing(request.Body.Span))
+            {
+                translation = wanted == Operation.CountTokens ? SignedCount : Signed;
+                return Rendition.Translated;
+            }
+
             if (wanted != Operation.Responses || request.Pin is not null || !target.State.Provider.Responses.IsSet)
             {
                 return Rendition.Verbatim;

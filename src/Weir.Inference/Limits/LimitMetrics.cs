@@ -23,7 +23,7 @@ public sealed class LimitMetrics : IDisposable
     internal void Watch(SharedWindows windows)
     {
         _meter.CreateObservableGauge("weir.limits.replicas", () => windows.Replicas, "{replica}", "Live replicas that share the limits, this one included.");
-        _meter.CreateObservableGauge("weir.limits.local", () => windows.IsAway ? 1 : 0, "1", "1 while the store does not answer and each replica keeps to its part of each limit.");
+        _meter.CreateObservableGauge("weir.limits.local", () => windows.IsAway ? 1 : 0, null, "1 while the store does not answer and each replica keeps to its part of each limit.");
         _meter.CreateObservableGauge("weir.limits.windows", () => windows.Active, "{window}", "Shared windows in use.");
     }
 

@@ -121,7 +121,14 @@ internal static class AnswerRelay
                 if (whole > 0)
                 {
                     Write(buffer.AsSpan(0, whole), ids, counts, writer);
-                    if ((await writer.FlushAsync(clock.Token).ConfigureAwait(false)).IsCompleted)
+                    var flushing = writer.FlushAsync(clock.Token);
+                    if (!flushing.IsCompleted)
+                    {
+                        // A client that is slow to read is no provider that is silent.
+                        clock.Disarm();
+                    }
+
+                    if ((await flushing.ConfigureAwait(false)).IsCompleted)
                     {
                         return (RelayEnd.ClientGone, scanner.UsageOrEstimate);
                     }
@@ -144,7 +151,6 @@ internal static class AnswerRelay
 
                 clock.ArmSilence(scanner.IsComplete ? Linger : idle);
                 count = await upstream.Rest.ReadAsync(buffer.AsMemory(holds), clock.Token).ConfigureAwait(false);
-                clock.Disarm();
             }
         }
         catch (Exception fault) when (fault is HttpRequestException or IOException or OperationCanceledException)

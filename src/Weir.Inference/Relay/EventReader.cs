@@ -31,7 +31,20 @@ internal sealed class EventReader(int largest) : IDisposable
     /// <summary>The data of the last event that was read, valid until the next call of anything here.</summary>
     public ReadOnlyMemory<byte> Data { get; private set; }
 
-    /// <summary>Memory to read the next piece into.</summary>
+    /// <summary>Takes a piece that has been read already.</summary>
+    /// <exception cref="InvalidDataException">An event is larger than allowed.</exception>
+    public void Append(ReadOnlySpan<byte> piece)
+    {
+        while (!piece.IsEmpty)
+        {
+            var room = GetMemory(piece.Length).Span;
+            piece[..room.Length].CopyTo(room);
+            Advance(room.Length);
+            piece = piece[room.Length..];
+        }
+    }
+
+    /// <summary>Memory to read the next piece into: at most as much as asked for, and never none.</summary>
     /// <exception cref="InvalidDataException">An event is larger than allowed.</exception>
     public Memory<byte> GetMemory(int size)
     {

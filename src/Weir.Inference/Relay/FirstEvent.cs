@@ -5,6 +5,8 @@ internal static class FirstEvent
 {
     private static ReadOnlySpan<byte> PingLine => "event: ping"u8;
 
+    private static ReadOnlySpan<byte> Blanks => " \t\r\n"u8;
+
     /// <summary>
     /// Where the first event begins in <paramref name="bytes"/>, blank lines, comments and Anthropic's pings passed over; −1 while there is none.
     /// </summary>
@@ -89,6 +91,14 @@ internal static class FirstEvent
 
     /// <summary>The same of what an event, or a body, holds: <c>{"error":…}</c>, or Anthropic's <c>{"type":"error",…}</c>.</summary>
     public static bool IsErrorData(ReadOnlySpan<byte> data) =>
-        (data.StartsWith("{\"error\":"u8) && !data[9..].TrimStart((byte)' ').StartsWith("null"u8))
-        || (data.StartsWith("{\"type\":"u8) && data[8..].TrimStart((byte)' ').StartsWith("\"error\""u8));
+        FirstValue(data, "\"error\""u8) is { IsEmpty: false } error ? !error.StartsWith("null"u8) : FirstValue(data, "\"type\""u8).StartsWith("\"error\""u8);
+
+    // What the first field of an object holds, and all after it; empty where it has another name.
+    private static ReadOnlySpan<byte> FirstValue(ReadOnlySpan<byte> data, ReadOnlySpan<byte> name)
+    {
+        data = data.TrimStart(Blanks);
+        data = data is [(byte)'{', ..] ? data[1..].TrimStart(Blanks) : [];
+        data = data.StartsWith(name) ? data[name.Length..].TrimStart(Blanks) : [];
+        return data is [(byte)':', ..] ? data[1..].TrimStart(Blanks) : [];
+    }
 }

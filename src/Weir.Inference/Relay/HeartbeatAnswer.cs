@@ -17,6 +17,7 @@ internal sealed class HeartbeatAnswer : IAnswer, IDisposable
     private static readonly byte[] Beat = ": heartbeat\n\n"u8.ToArray();
 
     private readonly IAnswer _inner;
+    private readonly IAnswer _client;
     private readonly Operation _operation;
     private readonly TimeSpan _every;
     private readonly TimeProvider _time;
@@ -30,14 +31,15 @@ internal sealed class HeartbeatAnswer : IAnswer, IDisposable
     private bool _isLost;
     private volatile bool _mayBeat = true;
 
-    /// <param name="inner">The client's.</param>
+    /// <param name="inner">Gets the answer on its way to the client.</param>
+    /// <param name="client">Gets the beats, which nobody on that way keeps; <paramref name="inner"/> itself where nobody is.</param>
     /// <param name="operation">What it asked for: the shape of error events.</param>
     /// <param name="every">Above zero.</param>
     /// <param name="time">The clock.</param>
     /// <param name="clientGone">Cancelled when nobody listens any more.</param>
-    public HeartbeatAnswer(IAnswer inner, Operation operation, TimeSpan every, TimeProvider time, CancellationToken clientGone)
+    public HeartbeatAnswer(IAnswer inner, IAnswer client, Operation operation, TimeSpan every, TimeProvider time, CancellationToken clientGone)
     {
-        (_inner, _operation, _every, _time) = (inner, operation, every, time);
+        (_inner, _client, _operation, _every, _time) = (inner, client, operation, every, time);
         _lastSent = time.GetTimestamp();
         _writer = new HeldWriter(SendAsync);
         _stop = CancellationTokenSource.CreateLinkedTokenSource(clientGone);
@@ -160,7 +162,7 @@ internal sealed class HeartbeatAnswer : IAnswer, IDisposable
                         (_isCommitted, WasEarly) = (true, true);
                     }
 
-                    if ((await _inner.Body.WriteAsync(Beat, stop).ConfigureAwait(false)).IsCompleted)
+                    if ((await _client.Body.WriteAsync(Beat, stop).ConfigureAwait(false)).IsCompleted)
                     {
                         return false;
                     }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using System.Text.Unicode;
 using Weir.Inference.Attempts;
 using Weir.Inference.Dialects;
 using Weir.Inference.Requests;
@@ -60,8 +61,7 @@ internal sealed class TranslatedRelay(Operation asked, Operation wanted, Deploym
         var end = RelayEnd.BrokenOff;
         try
         {
-            upstream.Head.CopyTo(reader.GetMemory(upstream.Head.Length));
-            reader.Advance(upstream.Head.Length);
+            reader.Append(upstream.Head.Span);
             while (true)
             {
                 Translate(reader, translator, sink);
@@ -82,8 +82,7 @@ internal sealed class TranslatedRelay(Operation asked, Operation wanted, Deploym
                 if (count == 0)
                 {
                     // The blank line after the last event is what some servers leave out.
-                    "\n\n"u8.CopyTo(reader.GetMemory(2).Span);
-                    reader.Advance(2);
+                    reader.Append("\n\n"u8);
                     Translate(reader, translator, sink);
                     break;
                 }
@@ -110,14 +109,28 @@ internal sealed class TranslatedRelay(Operation asked, Operation wanted, Deploym
 
     private void Translate(EventReader reader, AnswerTranslator translator, EventSink sink)
     {
+        try
+        {
+            TranslateAll(reader, translator, sink);
+        }
+        catch (Exception fault) when (fault is InvalidOperationException or FormatException or KeyNotFoundException)
+        {
+            // JSON of another shape, or a string in it that is no text.
+            throw new InvalidDataException("An event of the stream does not have the shape that its dialect promises.", fault);
+        }
+    }
+
+    private void TranslateAll(EventReader reader, AnswerTranslator translator, EventSink sink)
+    {
         while (_end is null && reader.TryRead())
         {
             var data = reader.Data.Span;
             _deltas += DeltaLength.Of(data);
             if (asked.StreamEnd == StreamEnd.Done ? data.SequenceEqual("[DONE]"u8) : reader.Name.SequenceEqual("message_stop"u8) || IsOfType("message_stop"u8, data))
             {
-                _end = RelayEnd.Complete;
+                // Only then is it complete: what has been put together may turn out to be no answer.
                 translator.End(sink);
+                _end = RelayEnd.Complete;
             }
             else if (reader.Name.SequenceEqual("error"u8) || FirstEvent.IsErrorData(data))
             {
@@ -131,21 +144,13 @@ internal sealed class TranslatedRelay(Operation asked, Operation wanted, Deploym
                     _usage = asked.StreamEnd == StreamEnd.MessageStop ? TokenUsage.Latest(_usage, usage) : usage;
                 }
 
-                Event(reader, translator, sink);
-            }
-        }
-    }
+                if (!Utf8.IsValid(data))
+                {
+                    throw new InvalidDataException("An event of the stream is not UTF-8.");
+                }
 
-    private static void Event(EventReader reader, AnswerTranslator translator, EventSink sink)
-    {
-        try
-        {
-            translator.Event(reader.Name, reader.Data, sink);
-        }
-        catch (Exception fault) when (fault is InvalidOperationException or FormatException or KeyNotFoundException)
-        {
-            // JSON of another shape, or a string in it that is no text.
-            throw new InvalidDataException("An event of the stream does not have the shape that its dialect promises.", fault);
+                translator.Event(reader.Name, reader.Data, sink);
+            }
         }
     }
 

@@ -7,16 +7,17 @@ public sealed class Operation
 {
     public static readonly Operation ChatCompletions = new("chat", Dialect.OpenAI, "/chat/completions", StreamEnd.Done);
     public static readonly Operation Completions = new("text_completion", Dialect.OpenAI, "/completions", StreamEnd.Done);
-    public static readonly Operation Responses = new("responses", Dialect.OpenAI, "/responses", StreamEnd.ResponseEvent);
+    public static readonly Operation Responses = new("responses", Dialect.OpenAI, "/responses", StreamEnd.ResponseEvent, "chat");
     public static readonly Operation Embeddings = new("embeddings", Dialect.OpenAI, "/embeddings", StreamEnd.None);
-    public static readonly Operation Messages = new("messages", Dialect.Anthropic, "/messages", StreamEnd.MessageStop);
+    public static readonly Operation Messages = new("messages", Dialect.Anthropic, "/messages", StreamEnd.MessageStop, "chat");
     public static readonly Operation CountTokens = new("count_tokens", Dialect.Anthropic, "/messages/count_tokens", StreamEnd.None);
 
     private static int _count;
 
-    private Operation(string name, Dialect dialect, string path, StreamEnd end)
+    private Operation(string name, Dialect dialect, string path, StreamEnd end, string? convention = null)
     {
         Name = name;
+        Convention = convention ?? name;
         Dialect = dialect;
         Path = path;
         StreamEnd = end;
@@ -25,8 +26,11 @@ public sealed class Operation
 
     public static IReadOnlyList<Operation> All { get; } = [ChatCompletions, Completions, Responses, Embeddings, Messages, CountTokens];
 
-    /// <summary>The operation's name in metrics and traces, after the OpenTelemetry GenAI conventions where they have one.</summary>
+    /// <summary>The operation's name in logs and in counters of ours.</summary>
     public string Name { get; }
+
+    /// <summary>Its name in spans and metrics of the OpenTelemetry GenAI conventions, which call each kind of conversation a chat.</summary>
+    public string Convention { get; }
 
     /// <summary>Whose operation it is.</summary>
     public Dialect Dialect { get; }

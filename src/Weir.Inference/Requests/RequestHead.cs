@@ -11,32 +11,14 @@ public readonly record struct RequestHead
 
     public bool Stream { get; init; }
 
-    /// <summary>The end user, as the client names them; null where it names none.</summary>
-    public string? User { get; init; }
-
     /// <summary>For <c>/v1/responses</c>: the answer that this request goes on from; null where it starts afresh.</summary>
     public string? PreviousResponseId { get; init; }
 
     /// <summary>Where that id's value stands in the body, its quotes included.</summary>
     public Range PreviousResponseValue { get; init; }
 
-    /// <summary>Where <c>prompt_cache_key</c> stands in the body; empty where it is not.</summary>
-    public Range PromptCacheKey { get; init; }
-
-    /// <summary>Where <c>system</c> or <c>instructions</c> stands; empty where neither is.</summary>
-    public Range Instructions { get; init; }
-
-    /// <summary>Where <c>tools</c> stands; empty where it is not.</summary>
-    public Range Tools { get; init; }
-
-    /// <summary>Where the list <c>messages</c> or <c>input</c> stands; empty where neither is a list.</summary>
-    public Range Messages { get; init; }
-
     /// <summary>Where the place is in which a stream's usage is asked for, and how it is filled.</summary>
     public UsageRequest Usage { get; init; }
-
-    /// <summary>The most tokens that the client wants back; null where it names no bound.</summary>
-    public long? MaxOutput { get; init; }
 
     /// <summary>The bytes of the body.</summary>
     public int Length { get; init; }

@@ -45,12 +45,11 @@ public static class RequestHeadScanner
     private static InferenceError? ScanObject(ReadOnlySpan<byte> body, out RequestHead head)
     {
         head = default;
-        string? model = null, user = null, previous = null;
-        Range modelValue = default, previousValue = default, cacheKey = default, instructions = default, tools = default, messages = default;
+        string? model = null, previous = null;
+        Range modelValue = default, previousValue = default;
         UsageRequest usage = default;
         var stream = false;
         var hasPrevious = false;
-        long? maxOutput = null;
 
         var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = MaxDepth });
         reader.Read();
@@ -102,12 +101,6 @@ public static class RequestHeadScanner
 
                 stream = reader.TokenType == JsonTokenType.True;
             }
-            else if (reader.ValueTextEquals("user"u8))
-            {
-                reader.Read();
-                user = reader.TokenType == JsonTokenType.String ? ReadString(ref reader) : null;
-                reader.Skip();
-            }
             else if (reader.ValueTextEquals("previous_response_id"u8))
             {
                 // The id that is checked must be the one that the provider reads.
@@ -125,31 +118,6 @@ public static class RequestHeadScanner
                 }
 
                 reader.Skip();
-            }
-            else if (reader.ValueTextEquals("max_tokens"u8)
-                || reader.ValueTextEquals("max_completion_tokens"u8)
-                || reader.ValueTextEquals("max_output_tokens"u8))
-            {
-                reader.Read();
-                maxOutput = reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var most) ? most : maxOutput;
-                reader.Skip();
-            }
-            else if (reader.ValueTextEquals("messages"u8) || reader.ValueTextEquals("input"u8))
-            {
-                var place = Value(ref reader);
-                messages = body[place.Start.Value] == (byte)'[' ? place : messages;
-            }
-            else if (reader.ValueTextEquals("tools"u8))
-            {
-                tools = Value(ref reader);
-            }
-            else if (reader.ValueTextEquals("system"u8) || reader.ValueTextEquals("instructions"u8))
-            {
-                instructions = Value(ref reader);
-            }
-            else if (reader.ValueTextEquals("prompt_cache_key"u8))
-            {
-                cacheKey = Value(ref reader);
             }
             else if (reader.ValueTextEquals("stream_options"u8))
             {
@@ -176,28 +144,13 @@ public static class RequestHeadScanner
             Model = model,
             ModelValue = modelValue,
             Stream = stream,
-            User = user,
             PreviousResponseId = previous,
             PreviousResponseValue = previousValue,
-            PromptCacheKey = cacheKey,
-            Instructions = instructions,
-            Tools = tools,
-            Messages = messages,
             Usage = usage,
-            MaxOutput = maxOutput,
             Length = body.Length,
             EstimatedInput = BodyEstimate.Of(body),
         };
         return null;
-    }
-
-    // The whole value of the property at which the reader stands.
-    private static Range Value(ref Utf8JsonReader reader)
-    {
-        reader.Read();
-        var start = (int)reader.TokenStartIndex;
-        reader.Skip();
-        return start..(int)reader.BytesConsumed;
     }
 
     private static Range Position(in Utf8JsonReader reader) => (int)reader.TokenStartIndex..(int)reader.BytesConsumed;

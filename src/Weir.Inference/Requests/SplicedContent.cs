@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Http.Headers;
 
 namespace Weir.Inference.Requests;
 
@@ -9,12 +8,13 @@ namespace Weir.Inference.Requests;
 /// </summary>
 internal sealed class SplicedContent : HttpContent
 {
-    private static readonly MediaTypeHeaderValue Json = new("application/json");
     private readonly ReadOnlyMemory<byte> _body;
     private readonly PooledBody? _owner;
     private readonly CancellationToken _over;
     private readonly Splice _first;
     private readonly Splice? _second;
+    private int _begun;
+    private int _sent;
 
     /// <param name="body">The body as the client sent it.</param>
     /// <param name="owner">Whose memory it is; null: nobody's who would use it again.</param>
@@ -27,14 +27,19 @@ internal sealed class SplicedContent : HttpContent
         _owner = owner;
         _over = over;
         (_first, _second) = second is { } other && other.Start < first.Start ? (other, first) : (first, second);
-        Headers.ContentType = Json;
+        // A parsed value would be an object of its own for each request.
+        Headers.TryAddWithoutValidation("Content-Type", "application/json");
     }
+
+    /// <summary>It has been sent whole, and nothing sends it any more.</summary>
+    public bool IsSent => Volatile.Read(ref _sent) is > 0 and var sent && sent == Volatile.Read(ref _begun);
 
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
         SerializeToStreamAsync(stream, context, CancellationToken.None);
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
+        Interlocked.Increment(ref _begun);
         if (_owner is not null && !_owner.TryHold())
         {
             throw new OperationCanceledException("The request is over.", _over);
@@ -55,6 +60,7 @@ internal sealed class SplicedContent : HttpContent
             }
 
             await stream.WriteAsync(_body[rest..], stop).ConfigureAwait(false);
+            Interlocked.Increment(ref _sent);
         }
         finally
         {

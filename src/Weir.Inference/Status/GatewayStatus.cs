@@ -149,11 +149,6 @@ public sealed class GatewayStatus
     private static RouteStatus Read(RouteModel route)
     {
         var all = route.Deployments.Select(deployment => (Model: deployment, Why: Why(deployment.State))).ToList();
-        var usable = all.Where(entry => entry.Why is null).Select(entry => entry.Model).ToList();
-        // As the picker goes about it: overflow to a higher order only where the route says so.
-        var orders = route.Overflow ? usable : usable.Where(model => model.Order == usable[0].Order).ToList();
-        var next = orders.Find(model => model.State.Lane.HasRoom)?.Order ?? usable.FirstOrDefault()?.Order;
-        var hasRoom = orders.Exists(model => model.State.Lane.HasRoom);
         return new RouteStatus
         {
             Name = route.Name,
@@ -161,7 +156,7 @@ public sealed class GatewayStatus
             Timeout = route.Timeout,
             Overflow = route.Overflow,
             MeanOutput = route.State.MeanOutput,
-            Usable = usable.Count > 0,
+            Usable = all.Exists(entry => entry.Why is null),
             Deployments = [.. all.Select(entry => new RouteDeploymentStatus
             {
                 Name = entry.Model.Name,
@@ -171,7 +166,6 @@ public sealed class GatewayStatus
                 Usable = entry.Why is null,
                 Why = entry.Why,
                 Load = Math.Round(entry.Model.State.Lane.Load, 4),
-                Next = entry.Why is null && entry.Model.Order == next && (!hasRoom || entry.Model.State.Lane.HasRoom),
             })],
         };
     }

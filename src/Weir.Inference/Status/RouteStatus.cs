@@ -45,7 +45,4 @@ public sealed record RouteDeploymentStatus
 
     /// <summary>In flight and queued over the working limit: 1 is full.</summary>
     public required double Load { get; init; }
-
-    /// <summary>The next request may be sent here: it is usable, of the lowest order that has room, or of the first usable one where none has.</summary>
-    public required bool Next { get; init; }
 }

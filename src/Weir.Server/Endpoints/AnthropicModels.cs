@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
 using Weir.Inference.Models;
 
@@ -25,5 +26,26 @@ internal static class AnthropicModels
 
         // Anthropic's stand-in for a day that is not known.
         public DateTimeOffset CreatedAt { get; } = DateTimeOffset.UnixEpoch;
+
+        public string Lifecycle { get; } = "active";
+
+        // The rest is not known here, and official clients demand that it is said.
+        [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+        public object? Capabilities { get; }
+
+        [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+        public string? Line { get; }
+
+        [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+        public long? MaxInputTokens { get; }
+
+        [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+        public long? MaxTokens { get; }
+
+        [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+        public DateTimeOffset? DeprecatedAt { get; }
+
+        [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+        public DateTimeOffset? RetiresAt { get; }
     }
 }

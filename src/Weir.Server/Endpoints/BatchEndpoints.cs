@@ -23,7 +23,8 @@ internal sealed class BatchEndpoints(BatchStore batches)
         app.MapPost("/v1/batches", context => FileEndpoints.GuardAsync(context, CreateAsync)).Requires(Role.App)
             .Describe("Runs the requests of an uploaded file.", typeof(BatchView), body: typeof(BatchRequest));
         app.MapGet("/v1/batches", context => FileEndpoints.GuardAsync(context, ListAsync)).Requires(Role.App)
-            .Describe("The batches of this tenant, newest first.", typeof(PageOf<BatchView>));
+            .Describe("The batches of this tenant, newest first.", typeof(PageOf<BatchView>))
+            .Query("limit", "How many.").Query("after", "The id of the last one on the page before.");
         app.MapGet("/v1/batches/{id}", context => FileEndpoints.GuardAsync(context, FindAsync)).Requires(Role.App)
             .Describe("One batch and how far it has come.", typeof(BatchView));
         app.MapPost("/v1/batches/{id}/cancel", context => FileEndpoints.GuardAsync(context, CancelAsync)).Requires(Role.App)

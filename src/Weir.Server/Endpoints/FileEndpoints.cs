@@ -25,7 +25,8 @@ internal sealed class FileEndpoints(BatchFiles files) : IDisposable
     internal void Map(IEndpointRouteBuilder app)
     {
         app.MapPost("/v1/files", context => GuardAsync(context, UploadAsync)).Requires(Role.App).Describe("Keeps a file, sent as multipart/form-data with 'file' and 'purpose'.", typeof(FileView));
-        app.MapGet("/v1/files", context => GuardAsync(context, ListAsync)).Requires(Role.App).Describe("The files of this tenant.", typeof(PageOf<FileView>));
+        app.MapGet("/v1/files", context => GuardAsync(context, ListAsync)).Requires(Role.App).Describe("The files of this tenant.", typeof(PageOf<FileView>))
+            .Query("purpose", "Only files of this purpose.").Query("limit", "How many.").Query("after", "The id of the last one on the page before.").Query("order", "asc or desc by time. Default: desc.");
         app.MapGet("/v1/files/{id}", context => GuardAsync(context, FindAsync)).Requires(Role.App).Describe("One file, without its content.", typeof(FileView));
         app.MapGet("/v1/files/{id}/content", context => GuardAsync(context, ContentAsync)).Requires(Role.App).Describe("A file's content.");
         app.MapDelete("/v1/files/{id}", context => GuardAsync(context, DeleteAsync)).Requires(Role.App).Describe("Deletes a file that no batch is reading.", typeof(DeletedView));

@@ -15,7 +15,8 @@ internal static class HistoryEndpoints
 
     public static void MapHistory(this IEndpointRouteBuilder app) =>
         app.MapGet("/v1/history", Read).Requires(Role.Any)
-            .Describe("One-minute points of this replica, oldest first; ?minutes= says how many, 60 by default, 1440 at the most.", typeof(ListOf<HistoryPoint>));
+            .Describe("One-minute points of this replica, oldest first.", typeof(ListOf<HistoryPoint>))
+            .Query("minutes", "How many points, from 1 to 1440. Default: 60.");
 
     private static Task Read(HttpContext context)
     {

@@ -78,7 +78,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
         using (permit)
         {
             var headers = context.Request.Headers;
-            await RunAsync(context, pipeline, permit, new InferenceRequest
+            var request = new InferenceRequest
             {
                 Operation = operation,
                 Head = head,
@@ -95,7 +95,8 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
                 AnthropicBeta = headers["anthropic-beta"],
                 AnthropicVersion = operation.Dialect == Dialect.Anthropic ? headers["anthropic-version"] : default(string),
                 TraceParent = TraceParentOf(headers),
-            });
+            };
+            await ConcludeAsync(context, permit, request, await pipeline.RunAsync(request, new HttpAnswer(context), context.RequestAborted));
         }
     }
 
@@ -115,17 +116,18 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
         });
     }
 
-    /// <summary>Lets the gateway serve a request, settles what it used with its key, and answers for what the gateway refused.</summary>
-    internal static async Task RunAsync(HttpContext context, InferencePipeline pipeline, KeyPermit permit, InferenceRequest request)
+    /// <summary>Settles what a request used with its key, and answers for what the gateway refused.</summary>
+    internal static Task ConcludeAsync(HttpContext context, KeyPermit permit, InferenceRequest request, InferenceReport report)
     {
-        var report = await pipeline.RunAsync(request, new HttpAnswer(context), context.RequestAborted);
         context.Note(request, report);
         Settle(permit, report);
-        if (report.Error is { } error && !context.RequestAborted.IsCancellationRequested)
+        if (report.Error is not { } error || context.RequestAborted.IsCancellationRequested)
         {
-            HttpAnswer.Describe(context.Response, report);
-            await context.WriteErrorAsync(Of(error));
+            return Task.CompletedTask;
         }
+
+        HttpAnswer.Describe(context.Response, report);
+        return context.WriteErrorAsync(Of(error));
     }
 
     /// <summary>Counts what a request used with its key. What came from the cache counts as a request that used nothing.</summary>

@@ -22,7 +22,8 @@ internal static class ProviderEndpoints
         app.MapPost("/v1/providers/{name}/reset", ResetAsync).Requires(Role.Admin)
             .Describe("Closes a provider's breakers; forgets refused keys and the pauses that it asked for.", typeof(ProviderOrder));
         app.MapPost("/v1/providers/{name}/pause", PauseAsync).Requires(Role.Admin)
-            .Describe("Takes a provider out of use, at once or with ?drain=true after those who wait for it. Streams under way are never cut.", typeof(ProviderOrder), body: typeof(PauseRequest));
+            .Describe("Takes a provider out of use, at once or after those who wait for it. Streams under way are never cut.", typeof(ProviderOrder), body: typeof(PauseRequest), isBodyOptional: true)
+            .Query("drain", "true: those who wait for the provider still go there. Default: false.");
         app.MapPost("/v1/providers/{name}/resume", ResumeAsync).Requires(Role.Admin)
             .Describe("Takes a paused provider back into use.", typeof(ProviderOrder));
     }

@@ -6,6 +6,7 @@ using Weir.Inference;
 using Weir.Inference.Requests;
 using Weir.Inference.Responses;
 using Weir.Server.Errors;
+using Weir.Server.Hosting;
 using Weir.Server.Keys;
 
 namespace Weir.Server.Endpoints;
@@ -55,7 +56,7 @@ internal sealed class ResponseEndpoints(InferencePipeline pipeline, KeyLimits li
         using (permit)
         {
             var headers = context.Request.Headers;
-            await InferenceEndpoints.RunAsync(context, pipeline, permit, new InferenceRequest
+            var request = new InferenceRequest
             {
                 Operation = Operation.Responses,
                 Head = new RequestHead { Model = "", ModelValue = default, Stream = string.Equals(context.Request.Query["stream"], "true", StringComparison.OrdinalIgnoreCase) },
@@ -67,7 +68,9 @@ internal sealed class ResponseEndpoints(InferencePipeline pipeline, KeyLimits li
                 Timeout = timeout,
                 OpenAIBeta = headers["openai-beta"],
                 TraceParent = InferenceEndpoints.TraceParentOf(headers),
-            });
+            };
+            await InferenceEndpoints.ConcludeAsync(
+                context, permit, request, await pipeline.RunAsync(request, new HttpAnswer(context), context.RequestAborted));
         }
     }
 }

@@ -23,7 +23,7 @@ internal static class StatusEndpoints
         var options = context.Service<LiveConfiguration>().Current;
         var store = context.Service<IStateStore>();
         var readiness = context.Service<Readiness>().Read();
-        var started = context.Service<ServerStart>().At;
+        var started = context.Service<ServerStart>();
         var health = store.Health;
         return context.Response.WriteJsonAsync(new StatusReport
         {
@@ -31,8 +31,8 @@ internal static class StatusEndpoints
             Status = readiness.Status,
             Url = options.Server.Url,
             Fleet = options.Server.Fleet,
-            StartedAt = started,
-            UptimeSeconds = (long)(context.Time().GetUtcNow() - started).TotalSeconds,
+            StartedAt = started.At,
+            UptimeSeconds = (long)context.Time().GetElapsedTime(started.Timestamp).TotalSeconds,
             InFlight = context.Service<Drain>().InFlight,
             Keys = context.Service<KeyRing>().Table?.Records.Count ?? 0,
             State = new StateReport(health.Kind, health.Available, health.Warnings),

@@ -16,7 +16,10 @@ internal static class UsageEndpoints
 
     public static void MapUsage(this IEndpointRouteBuilder app) =>
         app.MapGet("/v1/usage", Read).Requires(Role.Any)
-            .Describe("Requests, tokens and cost; ?by=key,model,provider,day tells them apart, ?from= and ?to= bound the days (UTC).", typeof(ListOf<UsageLine>));
+            .Describe("Requests, tokens and cost of the last days.", typeof(ListOf<UsageLine>))
+            .Query("by", "What tells lines apart: key, model, provider and day, separated by commas. Default: key,model,day.")
+            .Query("from", "The first day (UTC), such as 2026-01-31. Default: 30 days up to the last.")
+            .Query("to", "The last day (UTC). Default: today.");
 
     private static async Task Read(HttpContext context)
     {

@@ -29,7 +29,6 @@ internal sealed partial class FrontDoor(
         var started = time.GetTimestamp();
         var endpoint = context.GetEndpoint() as RouteEndpoint;
         using var activity = WeirActivity.StartRequest(context, endpoint);
-        var entry = access.Begin(context);
         var entered = false;
         // The token source keeps its nodes: nothing is allocated here in the long run.
         var cut = default(CancellationTokenRegistration);
@@ -84,7 +83,7 @@ internal sealed partial class FrontDoor(
             var status = context.RequestAborted.IsCancellationRequested && !context.Response.HasStarted ? 499 : context.Response.StatusCode;
             var took = time.GetElapsedTime(started);
             metrics.Record(context.Request.Method, endpoint, status, took);
-            if (entry is not null) access.End(entry, context, endpoint, status, took);
+            access.Write(context, endpoint, status, took);
             WeirActivity.EndRequest(activity, status);
         }
     }

@@ -31,7 +31,7 @@ internal static class LoopbackRule
 
     private static bool IsLoopbackHost(string host)
     {
-        if (string.Equals(host, "localhost", StringComparison.OrdinalIgnoreCase)) return true;
+        if (host == "127.0.0.1" || string.Equals(host, "localhost", StringComparison.OrdinalIgnoreCase)) return true;
         if (host is ['[', .., ']']) host = host[1..^1];
         // Only dotted or colon forms: IPAddress also takes "127.1" and plain numbers, which nobody sends in good faith.
         return (host.Count(c => c == '.') == 3 || host.Contains(':')) && IPAddress.TryParse(host, out var address) && IPAddress.IsLoopback(address);

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Weir.Server.Observability.Access;
 using Weir.Server.Observability.Alerts;
 using Weir.Server.Observability.Capturing;
@@ -17,7 +18,12 @@ internal static class ObservabilityServices
         services.AddSingleton<HttpMetrics>();
         services.AddSingleton<MetricsReader>();
         services.AddHostedService(s => s.GetRequiredService<MetricsReader>());
-        services.AddSingleton<AccessLog>();
+        services.AddSingleton<LineQueue>(_ => new LineQueue());
+        services.AddSingleton(new AccessOutput(Console.OpenStandardError()));
+        services.AddSingleton(s => new AccessLog(
+            s.GetRequiredService<ILoggerFactory>(), setup.LogFormat, s.GetRequiredService<LineQueue>(), s.GetRequiredService<TimeProvider>()));
+        services.AddHostedService(s => new AccessWriter(
+            s.GetRequiredService<LineQueue>(), setup.LogFormat, s.GetRequiredService<AccessOutput>(), s.GetRequiredService<TimeProvider>()));
         services.AddSingleton<IProcessMeter, ProcessMeter>();
         services.AddSingleton<HistoryRing>();
         services.AddSingleton<HistoryCollector>();
@@ -31,11 +37,13 @@ internal static class ObservabilityServices
         services.AddHostedService<CaptureWriter>();
         services.AddSingleton<IReadinessCheck, StateCheck>();
         services.AddSingleton<Readiness>();
-        services.AddSingleton(new ServerStart(setup.Time.GetUtcNow()));
+        services.AddSingleton(new ServerStart(setup.Time.GetUtcNow(), setup.Time.GetTimestamp()));
         if (setup.Options.Telemetry.Otlp is { } collector)
             services.AddHostedService(_ => new OtlpExport(new Uri(collector)));
     }
 }
 
 /// <summary>When this process began to serve, for <c>/v1/status</c>.</summary>
-internal sealed record ServerStart(DateTimeOffset At);
+/// <param name="At">By the calendar, UTC.</param>
+/// <param name="Timestamp">By the clock that nobody sets.</param>
+internal sealed record ServerStart(DateTimeOffset At, long Timestamp);

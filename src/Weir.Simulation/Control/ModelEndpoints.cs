@@ -62,6 +62,9 @@ internal static class ModelEndpoints
             json.WriteString("type", "model");
             json.WriteString("display_name", model);
             json.WriteString("created_at", "1970-01-01T00:00:00Z");
+            json.WriteString("lifecycle", "active");
+            foreach (var unknown in (ReadOnlySpan<string>)["capabilities", "line", "max_input_tokens", "max_tokens", "deprecated_at", "retires_at"])
+                json.WriteNull(unknown);
         }
         else
         {

@@ -86,8 +86,8 @@ internal sealed class MessagesDialect : Dialect
         Stop(events, answer, answer.TokenCount - 1);
         var json = Begin(events, "message_delta");
         json.WriteStartObject("delta"u8);
-        json.WriteString("stop_reason"u8, StopReason(answer));
-        json.WriteNull("stop_sequence"u8);
+        json.WriteNull("container"u8);
+        WriteStop(json, StopReason(answer));
         json.WriteEndObject();
         WriteUsage(json, answer, answer.OutputTokens);
         End(events);
@@ -175,10 +175,18 @@ internal sealed class MessagesDialect : Dialect
         json.WriteStartArray("content"u8);
         content?.Invoke();
         json.WriteEndArray();
-        json.WriteString("stop_reason"u8, content is null ? null : StopReason(answer));
-        json.WriteNull("stop_sequence"u8);
+        json.WriteNull("container"u8);
+        json.WriteNull("diagnostics"u8);
+        WriteStop(json, content is null ? null : StopReason(answer));
         WriteUsage(json, answer, content is null ? 1 : answer.OutputTokens);
         json.WriteEndObject();
+    }
+
+    private static void WriteStop(Utf8JsonWriter json, string? reason)
+    {
+        json.WriteString("stop_reason"u8, reason);
+        json.WriteNull("stop_sequence"u8);
+        json.WriteNull("stop_details"u8);
     }
 
     private static void WriteBlock(Utf8JsonWriter json, string type, params ReadOnlySpan<(string Name, string Text)> fields)
@@ -187,6 +195,8 @@ internal sealed class MessagesDialect : Dialect
         json.WriteString("type"u8, type);
         foreach (var (name, text) in fields)
             json.WriteString(name, text);
+        if (type == "text")
+            json.WriteNull("citations"u8);
         json.WriteEndObject();
     }
 
@@ -195,6 +205,8 @@ internal sealed class MessagesDialect : Dialect
         json.WriteString("type"u8, "tool_use"u8);
         json.WriteString("id"u8, $"toolu_{answer.Id}_{index}");
         json.WriteString("name"u8, name);
+        json.WritePropertyName("caller"u8);
+        json.WriteRawValue("""{"type":"direct"}"""u8, skipInputValidation: true);
     }
 
     /// <summary>What the cache has or gets stands beside the input.</summary>
@@ -207,6 +219,8 @@ internal sealed class MessagesDialect : Dialect
         json.WriteNumber("cache_read_input_tokens"u8, answer.IsCached ? marked : 0);
         json.WriteNumber("output_tokens"u8, output);
         json.WriteString("service_tier"u8, "standard"u8);
+        foreach (var nothing in (ReadOnlySpan<string>)["cache_creation", "inference_geo", "output_tokens_details", "server_tool_use", "speed"])
+            json.WriteNull(nothing);
         json.WriteEndObject();
     }
 }

@@ -17,9 +17,9 @@ internal sealed class FileBlobStore : IBlobStore
         DurableFile.MakeFolder(_unfinished);
     }
 
-    public async ValueTask<string> WriteAsync(Stream content, CancellationToken cancellationToken = default)
+    public async ValueTask WriteAsync(string id, Stream content, CancellationToken cancellationToken = default)
     {
-        var id = Guid.CreateVersion7().ToString("N");
+        BlobId.Validate(id);
         var temporary = Path.Combine(_unfinished, id);
         try
         {
@@ -32,7 +32,6 @@ internal sealed class FileBlobStore : IBlobStore
             var path = PathOf(id);
             DurableFile.MakeFolder(Path.GetDirectoryName(path)!);
             DurableFile.Publish(temporary, path);
-            return id;
         }
         catch (IOException e)
         {
@@ -50,7 +49,7 @@ internal sealed class FileBlobStore : IBlobStore
     {
         try
         {
-            return new ValueTask<Stream?>(IsId(id)
+            return new ValueTask<Stream?>(BlobId.IsValid(id)
                 ? new FileStream(PathOf(id), FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, 1 << 16, useAsync: true)
                 : null);
         }
@@ -62,13 +61,11 @@ internal sealed class FileBlobStore : IBlobStore
 
     public ValueTask RemoveAsync(string id, CancellationToken cancellationToken = default)
     {
-        if (IsId(id) && File.Exists(PathOf(id)))
+        if (BlobId.IsValid(id) && File.Exists(PathOf(id)))
             File.Delete(PathOf(id));
         return ValueTask.CompletedTask;
     }
 
     /// <summary>The last two digits are random, the first are time.</summary>
     private string PathOf(string id) => Path.Combine(_folder, id[^2..], id);
-
-    private static bool IsId(string id) => id.Length == 32 && id.All(char.IsAsciiHexDigitLower);
 }

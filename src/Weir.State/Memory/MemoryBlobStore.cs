@@ -6,13 +6,12 @@ internal sealed class MemoryBlobStore : IBlobStore
 {
     private readonly ConcurrentDictionary<string, byte[]> _blobs = new(StringComparer.Ordinal);
 
-    public async ValueTask<string> WriteAsync(Stream content, CancellationToken cancellationToken = default)
+    public async ValueTask WriteAsync(string id, Stream content, CancellationToken cancellationToken = default)
     {
+        BlobId.Validate(id);
         using var copy = new MemoryStream();
         await content.CopyToAsync(copy, cancellationToken);
-        var id = Guid.CreateVersion7().ToString("N");
         _blobs[id] = copy.ToArray();
-        return id;
     }
 
     public ValueTask<Stream?> OpenAsync(string id, CancellationToken cancellationToken = default) =>

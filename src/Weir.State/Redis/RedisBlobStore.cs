@@ -13,9 +13,9 @@ internal sealed class RedisBlobStore(RedisConnection connection) : IBlobStore
 
     private static readonly TimeSpan Unfinished = TimeSpan.FromDays(1);
 
-    public async ValueTask<string> WriteAsync(Stream content, CancellationToken cancellationToken = default)
+    public async ValueTask WriteAsync(string id, Stream content, CancellationToken cancellationToken = default)
     {
-        var id = Guid.CreateVersion7().ToString("N");
+        BlobId.Validate(id);
         var chunks = 0;
         long length = 0;
         var buffer = new byte[ChunkBytes];
@@ -38,7 +38,6 @@ internal sealed class RedisBlobStore(RedisConnection connection) : IBlobStore
 
         var meta = string.Create(CultureInfo.InvariantCulture, $"{chunks} {length}");
         await connection.RepeatAsync(database => database.StringSetAsync(RedisKeys.Blob(id), meta), cancellationToken);
-        return id;
     }
 
     public async ValueTask<Stream?> OpenAsync(string id, CancellationToken cancellationToken = default)
@@ -52,17 +51,13 @@ internal sealed class RedisBlobStore(RedisConnection connection) : IBlobStore
 
     public async ValueTask RemoveAsync(string id, CancellationToken cancellationToken = default)
     {
-        var meta = (string?)await connection.RepeatAsync(database => database.StringGetAsync(RedisKeys.Blob(id)), cancellationToken);
-        if (meta is null)
-            return;
-        var chunks = int.Parse(meta.AsSpan(0, meta.IndexOf(' ')), CultureInfo.InvariantCulture);
-        for (var i = 0; i < chunks; i++)
-        {
-            var key = RedisKeys.Chunk(id, i);
-            await connection.RepeatAsync(database => database.KeyDeleteAsync(key), cancellationToken);
-        }
-
-        // Last, so that a removal that was cut short can be done again.
         await connection.RepeatAsync(database => database.KeyDeleteAsync(RedisKeys.Blob(id)), cancellationToken);
+        var chunks = 0;
+        while (await connection.RepeatAsync(database => database.KeyExistsAsync(RedisKeys.Chunk(id, chunks)), cancellationToken))
+            chunks++;
+
+        // Backwards, so that a removal that was cut short can be done again: what is left begins with the first.
+        while (chunks-- > 0)
+            await connection.RepeatAsync(database => database.KeyDeleteAsync(RedisKeys.Chunk(id, chunks)), cancellationToken);
     }
 }

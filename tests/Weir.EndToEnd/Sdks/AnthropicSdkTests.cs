@@ -9,7 +9,7 @@ namespace Weir.EndToEnd.Sdks;
 [Collection(TwoDialects.Name)]
 public sealed class AnthropicSdkTests(TwoDialects weir)
 {
-    private readonly AnthropicClient _client = new() { BaseUrl = weir.Url, ApiKey = "any", MaxRetries = 0 };
+    private readonly AnthropicClient _client = new() { BaseUrl = weir.Url, ApiKey = "any", MaxRetries = 0, ResponseValidation = true };
 
     [Theory]
     [InlineData("openai")]
@@ -70,6 +70,25 @@ public sealed class AnthropicSdkTests(TwoDialects weir)
         var second = await _client.Messages.Create(Ask(
             model, question, new AssistantMessageParam(said), new UserMessageParam(results)));
         Text(second).ShouldContain(" to: rain in Zürich noon.");
+    }
+
+    [Fact]
+    public async Task Create_ThinkingOfOneProvider_IsNoOffenceToTheOther()
+    {
+        var question = new UserMessageParam("hello");
+        var first = await _client.Messages.Create(Ask("openai", question) with { OutputConfig = new() { Effort = Effort.Low } });
+        List<ContentBlockParam> said = [];
+        foreach (var block in first.Content)
+        {
+            if (block.TryPickThinking(out var thinking))
+                said.Add(new ThinkingBlockParam { Thinking = thinking.Thinking, Signature = thinking.Signature });
+            if (block.TryPickText(out var text))
+                said.Add(new TextBlockParam(text.Text));
+        }
+
+        said.Count.ShouldBe(2);
+        var second = await _client.Messages.Create(Ask("anthropic", question, new AssistantMessageParam(said), new UserMessageParam("and now?")));
+        Text(second).ShouldContain(" to: and now?");
     }
 
     [Theory]

@@ -14,4 +14,8 @@ public sealed class NodeSdkTests(TwoDialects weir)
     [InlineData("openai")]
     [InlineData("anthropic")]
     public Task Anthropic_OrdinaryFlows_Pass(string provider) => NodeSdks.RunAsync("anthropic.mjs", weir.Url, provider);
+
+    [Theory]
+    [InlineData("anthropic")]
+    public Task Responses_ByTranslation_Pass(string provider) => NodeSdks.RunAsync("responses.mjs", weir.Url, provider);
 }

@@ -8,7 +8,10 @@ namespace Weir.EndToEnd.Support;
 /// <summary>A process of a test: its output is kept, and it is ended with all its children when disposed, also when the test fails.</summary>
 internal sealed partial class ChildProcess : IAsyncDisposable
 {
-    private const int Terminate = 15;
+    public const int SignalKill = 9;
+    public const int SignalTerminate = 15;
+    public const int SignalContinue = 18;
+    public const int SignalStop = 19;
 
     private readonly Process _process;
     private readonly Watchdog _watchdog;
@@ -64,10 +67,10 @@ internal sealed partial class ChildProcess : IAsyncDisposable
         return (await child.ExitAsync(timeout), child.Output);
     }
 
-    public void Signal()
+    public void Signal(int signal = SignalTerminate)
     {
-        if (Kill(_process.Id, Terminate) != 0)
-            throw new InvalidOperationException($"SIGTERM could not be sent: {Marshal.GetLastPInvokeErrorMessage()}");
+        if (Kill(_process.Id, signal) != 0)
+            throw new InvalidOperationException($"Signal {signal} could not be sent: {Marshal.GetLastPInvokeErrorMessage()}");
     }
 
     public async Task<int> ExitAsync(TimeSpan timeout)

@@ -239,7 +239,7 @@ public sealed class HeartbeatTests
     {
         var time = new ManualTimeProvider();
         var inner = new TestAnswer();
-        using var answer = new HeartbeatAnswer(inner, Operation.ChatCompletions, TimeSpan.FromSeconds(1), time, default);
+        using var answer = new HeartbeatAnswer(inner, inner, Operation.ChatCompletions, TimeSpan.FromSeconds(1), time, default);
         using var stop = new CancellationTokenSource();
         var clock = Task.Run(() =>
         {

@@ -17,7 +17,7 @@ public sealed class SimulatedMessagesTests
     {
         await using var sim = await StartAsync();
 
-        var whole = await sim.AskAsync(Path, Ask("hello"));
+        var whole = MessagesTranslating.Bare(await sim.AskAsync(Path, Ask("hello")));
         var streamed = await StreamAsync(sim, Ask("hello", ""","stream":true"""));
 
         ((string)whole["type"]!).ShouldBe("message");
@@ -34,7 +34,7 @@ public sealed class SimulatedMessagesTests
         await using var sim = await StartAsync();
         var rest = Tools + ""","thinking":{"type":"enabled","budget_tokens":1024}""";
 
-        var whole = await sim.AskAsync(Path, Ask("call weather with {\\\"city\\\":\\\"Bern\\\"} and call time", rest));
+        var whole = MessagesTranslating.Bare(await sim.AskAsync(Path, Ask("call weather with {\\\"city\\\":\\\"Bern\\\"} and call time", rest)));
         var streamed = await StreamAsync(sim, Ask("call weather with {\\\"city\\\":\\\"Bern\\\"} and call time", rest + ""","stream":true"""));
 
         var content = whole["content"]!.AsArray();

@@ -331,8 +331,9 @@ public abstract class StoreContract : IAsyncLifetime
     {
         var bytes = new byte[700_001];
         new Random(1).NextBytes(bytes);
-        var id = await Store.Blobs.WriteAsync(new MemoryStream(bytes));
-        var empty = await Store.Blobs.WriteAsync(Stream.Null);
+        var (id, empty) = (IBlobStore.NewId(), IBlobStore.NewId());
+        await Store.Blobs.WriteAsync(id, new MemoryStream(bytes));
+        await Store.Blobs.WriteAsync(empty, Stream.Null);
 
         (await ReadAllAsync(id)).ShouldBe(bytes);
         (await ReadAllAsync(empty)).ShouldBeEmpty();
@@ -340,12 +341,18 @@ public abstract class StoreContract : IAsyncLifetime
         await Store.Blobs.RemoveAsync(id);
         (await Store.Blobs.OpenAsync(id)).ShouldBeNull();
         (await Store.Blobs.OpenAsync("../lock")).ShouldBeNull();
+        await Store.Blobs.RemoveAsync(IBlobStore.NewId());
+        await Should.ThrowAsync<ArgumentException>(async () => await Store.Blobs.WriteAsync("../lock", Stream.Null));
     }
 
     [Fact]
     public async Task Blobs_SourceFails_LeavesNothing()
     {
-        await Should.ThrowAsync<FormatException>(async () => await Store.Blobs.WriteAsync(new BrokenStream(300_000)));
+        var id = IBlobStore.NewId();
+        await Should.ThrowAsync<FormatException>(async () => await Store.Blobs.WriteAsync(id, new BrokenStream(300_000)));
+
+        (await Store.Blobs.OpenAsync(id)).ShouldBeNull();
+        await Store.Blobs.RemoveAsync(id);
     }
 
     [Fact]

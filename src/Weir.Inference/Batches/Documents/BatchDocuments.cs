@@ -105,9 +105,18 @@ internal sealed class BatchDocuments(IStateStore store)
     public static Write Put(PendingRecord pending, long expected) =>
         new(PendingKey(pending.Tenant, pending.Id), expected, JsonSerializer.SerializeToUtf8Bytes(pending, BatchJson.Default.PendingRecord));
 
+    public static string DiscardKey(string sort, string name) => $"{DiscardPrefix}{sort}/{name}";
+
     /// <summary>What is to be removed is written down with what no longer names it, so that a crash in between leaves nothing behind.</summary>
-    public static Write Discard(DiscardRecord discard) =>
-        new($"{DiscardPrefix}{discard.Sort}/{discard.Name}", 0, JsonSerializer.SerializeToUtf8Bytes(discard, BatchJson.Default.DiscardRecord));
+    public static Write Discard(DiscardRecord discard, long expected = 0) =>
+        new(DiscardKey(discard.Sort, discard.Name), expected, JsonSerializer.SerializeToUtf8Bytes(discard, BatchJson.Default.DiscardRecord));
+
+    /// <summary>Belongs into the commit that first names a blob of <see cref="BlobDrafts"/>: from then on it stays.</summary>
+    /// <exception cref="StoreUnavailableException">It was given up meanwhile.</exception>
+    public async ValueTask<Write> KeepAsync(string blob, CancellationToken cancellationToken) =>
+        await ReadAsync(DiscardKey(DiscardRecord.Blob, blob), BatchJson.Default.DiscardRecord, cancellationToken).ConfigureAwait(false) is { Value.NotBefore: not null } draft
+            ? new Write(draft.Key, draft.Version, null)
+            : throw new StoreUnavailableException("Writing the file took so long that it was given up: send it again.");
 }
 
 /// <summary>A document's content, and the version that a change of it must expect.</summary>
@@ -122,7 +131,8 @@ internal sealed record PendingRecord(string Tenant, string Id, bool Cancel);
 /// <summary>Something beside the documents that is to be removed.</summary>
 /// <param name="Sort"><c>blob</c> or <c>log</c>.</param>
 /// <param name="Name">Which.</param>
-internal sealed record DiscardRecord(string Sort, string Name)
+/// <param name="NotBefore">In store time: a draft, which stays until then, and for good if a document comes to name it. Null: it is to go now.</param>
+internal sealed record DiscardRecord(string Sort, string Name, DateTimeOffset? NotBefore = null)
 {
     public const string Blob = "blob";
     public const string Log = "log";

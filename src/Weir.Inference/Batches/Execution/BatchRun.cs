@@ -22,8 +22,9 @@ internal sealed class BatchRun(BatchWork work, LineSender sender, BatchLimits li
     private readonly PriorityQueue<LineRun, long> _waiting = new();
     private readonly LinePace _pace = new(limits.LinesAtOnce);
     private readonly LineBackoff _backoff = new(random);
+    // When a line that asked for the model was answered last.
+    private readonly Dictionary<string, long> _answeredAt = new(StringComparer.Ordinal);
     private int _underWay;
-    private long _answered;
     private long _heldBytes;
     private long _largestAnswer;
     private bool _isReadToEnd;
@@ -118,7 +119,7 @@ internal sealed class BatchRun(BatchWork work, LineSender sender, BatchLimits li
     private void Start(LineRun run, CancellationToken cut)
     {
         run.Epoch = _pace.Epoch;
-        run.AnsweredBefore = run.Troubles == 0 ? _answered : run.AnsweredBefore;
+        run.BegunAt ??= time.GetTimestamp();
         _underWay++;
         metrics.Started();
         _ = RunAsync(run, cut);
@@ -163,9 +164,11 @@ internal sealed class BatchRun(BatchWork work, LineSender sender, BatchLimits li
                 break;
             case LineOutcomeKind.Trouble:
                 run.Refusals = 0;
-                if (++run.Troubles >= limits.Tries && _answered > run.AnsweredBefore)
+                run.Troubles++;
+                run.Failures += outcome.IsAway ? 0 : 1;
+                if (run.Failures >= limits.Tries && _answeredAt.TryGetValue(run.Model, out var answeredAt) && answeredAt >= run.BegunAt)
                 {
-                    // The provider answers others: what it says to this one is its answer.
+                    // The model answers others: what it says to this one is its answer.
                     _underWay++;
                     metrics.Started();
                     run.Outcome = LineOutcome.Final(outcome.Result!.Value);
@@ -207,7 +210,7 @@ internal sealed class BatchRun(BatchWork work, LineSender sender, BatchLimits li
         _unsaved = true;
         if (result.Kind == LineKind.Output)
         {
-            _answered++;
+            _answeredAt[run.Model] = time.GetTimestamp();
         }
 
         _pace.Answered();

@@ -11,7 +11,7 @@ namespace Weir.Inference.Batches.Execution;
 /// were answered is read back from the log.
 /// </summary>
 internal sealed partial class BatchRunner(
-    BatchDocuments documents, LineSender sender, Discards discards, BatchLimits limits, BatchMetrics metrics, TimeProvider time, Random random, ILogger<BatchRunner> logger)
+    BatchDocuments documents, LineSender sender, Discards discards, BlobDrafts drafts, BatchLimits limits, BatchMetrics metrics, TimeProvider time, Random random, ILogger<BatchRunner> logger)
 {
     private IStateStore Store => documents.Store;
 
@@ -166,7 +166,7 @@ internal sealed partial class BatchRunner(
         {
             foreach (var (kind, name) in new[] { (LineKind.Output, "output"), (LineKind.Error, "error") })
             {
-                if (await new ResultFile(Store, LogOf(held.Record), tally, kind).WriteAsync(ends).ConfigureAwait(false) is { } written)
+                if (await new ResultFile(Store.Logs, drafts, LogOf(held.Record), tally, kind).WriteAsync(ends).ConfigureAwait(false) is { } written)
                 {
                     files.Add(FileOf(held.Record, name, written.Blob, written.Bytes));
                 }
@@ -179,7 +179,7 @@ internal sealed partial class BatchRunner(
             // What another holder writes has blobs of its own.
             foreach (var file in files)
             {
-                await discards.TryRemoveAsync(new DiscardRecord(DiscardRecord.Blob, file.Blob)).ConfigureAwait(false);
+                await drafts.DropAsync(file.Blob).ConfigureAwait(false);
             }
 
             throw;
@@ -223,7 +223,7 @@ internal sealed partial class BatchRunner(
         LogEnded(held.Record.Id, status, tally?.Completed ?? 0, tally?.Failed ?? 0, held.Record.Total);
         if (log is not null)
         {
-            await discards.TryRemoveAsync(log).ConfigureAwait(false);
+            await discards.TryRemoveAsync(log.Sort, log.Name).ConfigureAwait(false);
         }
     }
 

@@ -60,7 +60,7 @@ internal sealed class HeldBatch
 
     /// <summary>Ends the batch: it, its files, the file that it read and what says that it has not ended change together.</summary>
     /// <param name="change">To a state that is an end.</param>
-    /// <param name="results">Files that came of it, their blobs durable.</param>
+    /// <param name="results">Files that came of it, their blobs durable drafts.</param>
     /// <param name="discard">What is not needed any more; null: nothing.</param>
     /// <param name="kept">How long the batch is shown.</param>
     /// <param name="cancellationToken">Ends the wait for the store.</param>
@@ -71,7 +71,12 @@ internal sealed class HeldBatch
         {
             var ended = change(Record);
             var writes = new List<Write> { BatchDocuments.Put(ended, _stored.Version, Now + kept) };
-            writes.AddRange(results.Select(file => BatchDocuments.Put(file, 0)));
+            foreach (var file in results)
+            {
+                writes.Add(BatchDocuments.Put(file, 0));
+                writes.Add(await _documents.KeepAsync(file.Blob, cancellationToken).ConfigureAwait(false));
+            }
+
             if (discard is not null)
             {
                 writes.Add(BatchDocuments.Discard(discard));

@@ -11,14 +11,20 @@ internal sealed class LineRun(int number, ReadOnlyMemory<byte> line)
 
     public ReadOnlyMemory<byte> Line => line;
 
+    /// <summary>The model that it asks for; empty until it was sent once.</summary>
+    public string Model { get; set; } = "";
+
     /// <summary>How often it met trouble at the provider.</summary>
     public int Troubles { get; set; }
+
+    /// <summary>In how many of these the provider was there and failed at it.</summary>
+    public int Failures { get; set; }
 
     /// <summary>How often it found no room in a row.</summary>
     public int Refusals { get; set; }
 
-    /// <summary>How many lines of the batch had been answered when it was last started without trouble behind it.</summary>
-    public long AnsweredBefore { get; set; }
+    /// <summary>The timestamp at which it was first sent; null before.</summary>
+    public long? BegunAt { get; set; }
 
     /// <summary>The timestamp at which it is tried again.</summary>
     public long DueAt { get; set; }
@@ -37,7 +43,8 @@ internal sealed class LineRun(int number, ReadOnlyMemory<byte> line)
 /// <param name="Kind">What follows.</param>
 /// <param name="Result">The line's result; with <see cref="LineOutcomeKind.Trouble"/> what it is if it is not tried again.</param>
 /// <param name="RetryAfter">When trying again may help; null where nobody said.</param>
-internal sealed record LineOutcome(LineOutcomeKind Kind, LineRecord? Result = null, TimeSpan? RetryAfter = null)
+/// <param name="IsAway">With <see cref="LineOutcomeKind.Trouble"/>: nobody could be reached who might have answered, which says nothing about the line.</param>
+internal sealed record LineOutcome(LineOutcomeKind Kind, LineRecord? Result = null, TimeSpan? RetryAfter = null, bool IsAway = false)
 {
     /// <summary>The try was ended from here.</summary>
     public static readonly LineOutcome Cut = new(LineOutcomeKind.Cut);
@@ -46,7 +53,7 @@ internal sealed record LineOutcome(LineOutcomeKind Kind, LineRecord? Result = nu
 
     public static LineOutcome NoRoom(TimeSpan? retryAfter) => new(LineOutcomeKind.NoRoom, RetryAfter: retryAfter);
 
-    public static LineOutcome Trouble(LineRecord result, TimeSpan? retryAfter) => new(LineOutcomeKind.Trouble, result, retryAfter);
+    public static LineOutcome Trouble(LineRecord result, TimeSpan? retryAfter, bool isAway) => new(LineOutcomeKind.Trouble, result, retryAfter, isAway);
 }
 
 internal enum LineOutcomeKind

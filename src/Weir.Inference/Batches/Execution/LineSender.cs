@@ -27,6 +27,7 @@ internal sealed partial class LineSender(InferencePipeline pipeline, IBatchAccou
             return LineOutcome.Final(ResultLine.Refused(batch.Id, run.Number, $"line {run.Number}", InferenceError.Malformed(fault.Message, fault.Param), operation.Dialect));
         }
 
+        run.Model = line.Head.Model;
         if (accounts.Find(batch.KeyId) is not { } account)
         {
             return LineOutcome.NoRoom(UntilKnown);
@@ -74,7 +75,7 @@ internal sealed partial class LineSender(InferencePipeline pipeline, IBatchAccou
                 // One line that meets a bug must not end the batch.
                 LogBug(bug, batch.Id, run.Number);
                 var error = new InferenceError(500, "internal_error", "Weir failed to send this line; its log says why.");
-                return LineOutcome.Trouble(ResultLine.Refused(batch.Id, run.Number, line.CustomId, error, operation.Dialect), null);
+                return LineOutcome.Trouble(ResultLine.Refused(batch.Id, run.Number, line.CustomId, error, operation.Dialect), null, isAway: false);
             }
         }
     }
@@ -95,7 +96,7 @@ internal sealed partial class LineSender(InferencePipeline pipeline, IBatchAccou
             {
                 { Status: < 500 and not 429 } => LineOutcome.Final(refused),
                 _ when IsNoRoom(error, report) => LineOutcome.NoRoom(error.RetryAfter),
-                _ => LineOutcome.Trouble(refused, error.RetryAfter),
+                _ => LineOutcome.Trouble(refused, error.RetryAfter, IsAway(error)),
             };
         }
 
@@ -110,12 +111,15 @@ internal sealed partial class LineSender(InferencePipeline pipeline, IBatchAccou
         }
 
         var broken = new InferenceError(502, "provider_broken", $"Provider '{report.Provider}' did not finish its answer.");
-        return LineOutcome.Trouble(ResultLine.Refused(batch, number, customId, broken, operation.Dialect), null);
+        return LineOutcome.Trouble(ResultLine.Refused(batch, number, customId, broken, operation.Dialect), null, isAway: false);
     }
 
     // The request has not been sent, or the provider has had enough for now: neither is the line's fault, nor a try of it.
     private static bool IsNoRoom(InferenceError error, InferenceReport report) =>
         error.Status == 429 || error.Code is "draining" or "circuit_open" || report.Attempts == 0;
+
+    // Unreachable, silent, overloaded, or refusing the key: only a 500 and an answer that is none may be the line's doing.
+    private static bool IsAway(InferenceError error) => error.Status != 500 && error.Code != "provider_broken";
 
     [LoggerMessage(EventId = 234, EventName = "BatchLineFailed", Level = LogLevel.Error, Message = "Line {Line} of {Batch} could not be sent")]
     private partial void LogBug(Exception bug, string batch, int line);

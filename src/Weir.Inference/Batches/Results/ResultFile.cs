@@ -7,7 +7,7 @@ namespace Weir.Inference.Batches.Results;
 /// Makes a file of a batch's log: each line once, in the order of the input as far as a bounded look-ahead can restore it. It is read
 /// from the log and written to the blob at the same time, and never held whole.
 /// </summary>
-internal sealed class ResultFile(IStateStore store, string log, BatchTally tally, LineKind kind)
+internal sealed class ResultFile(ILogStore logs, BlobDrafts drafts, string log, BatchTally tally, LineKind kind)
 {
     private const long LookAhead = 32L << 20;
     private const int FlushBytes = 64 * 1024;
@@ -31,7 +31,7 @@ internal sealed class ResultFile(IStateStore store, string log, BatchTally tally
         string blob;
         try
         {
-            blob = await store.Blobs.WriteAsync(pipe.Reader.AsStream(leaveOpen: true), cancellationToken).ConfigureAwait(false);
+            blob = await drafts.WriteAsync(pipe.Reader.AsStream(leaveOpen: true), cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -49,7 +49,7 @@ internal sealed class ResultFile(IStateStore store, string log, BatchTally tally
         try
         {
             Advance();
-            await foreach (var record in store.Logs.ReadAsync(log, 0, cancellationToken).ConfigureAwait(false))
+            await foreach (var record in logs.ReadAsync(log, 0, cancellationToken).ConfigureAwait(false))
             {
                 var result = LineRecord.Decode(record);
                 if (result.Kind == kind && tally.KindOf(result.Line) == kind && !_written[result.Line] && _held.TryAdd(result.Line, result.Text))

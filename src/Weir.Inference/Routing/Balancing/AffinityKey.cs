@@ -18,29 +18,28 @@ internal static class AffinityKey
             return NotZero(StableHash.Of(MemoryMarshal.AsBytes(session.AsSpan()), seed: 1));
         }
 
-        var body = request.Body.Span;
-        var head = request.Head;
-        if (!IsEmpty(head.PromptCacheKey))
+        var prompt = PromptParts.Find(request.Body.Span);
+        if (!prompt.CacheKey.IsEmpty)
         {
-            return NotZero(StableHash.Of(body[head.PromptCacheKey], seed: 2));
+            return NotZero(StableHash.Of(prompt.CacheKey, seed: 2));
         }
 
         ulong hash = 0;
-        Add(body, head.Instructions, ref hash);
-        Add(body, head.Tools, ref hash);
-        if (!IsEmpty(head.Messages))
+        Add(prompt.Instructions, ref hash);
+        Add(prompt.Tools, ref hash);
+        if (!prompt.Messages.IsEmpty)
         {
-            AddLeading(body[head.Messages], ref hash);
+            AddLeading(prompt.Messages, ref hash);
         }
 
         return hash;
     }
 
-    private static void Add(ReadOnlySpan<byte> body, Range place, ref ulong hash)
+    private static void Add(ReadOnlySpan<byte> part, ref ulong hash)
     {
-        if (!IsEmpty(place))
+        if (!part.IsEmpty)
         {
-            hash = NotZero(StableHash.Of(body[place], hash));
+            hash = NotZero(StableHash.Of(part, hash));
         }
     }
 
@@ -79,8 +78,6 @@ internal static class AffinityKey
 
         return isSystem;
     }
-
-    private static bool IsEmpty(Range place) => place.End.Value == 0;
 
     private static ulong NotZero(ulong hash) => hash == 0 ? 1 : hash;
 }

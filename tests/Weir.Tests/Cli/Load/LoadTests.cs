@@ -5,6 +5,7 @@ using Weir.Cli.Commands;
 using Weir.Cli.Load;
 using Weir.Simulation;
 using Weir.Tests.Flow;
+using Weir.Tests.Inference.Support;
 using Weir.Tests.Simulation;
 
 namespace Weir.Tests.Cli.Load;
@@ -76,7 +77,8 @@ public sealed class LoadTests
         LoadVerdict.Bottleneck(Result(0.1, (Good(100), 100, false), (Good(100), 100, true))).ShouldBeNull();
         LoadVerdict.Bottleneck(Result(0.9, (Good(100), 100, false))).ShouldNotBeNull().ShouldContain("this client");
         LoadVerdict.Bottleneck(Result(0.1, (Good(100), 90, false), (Good(100) with { Outcome = "4xx", Status = 429 }, 10, false))).ShouldNotBeNull().ShouldContain("429");
-        LoadVerdict.Bottleneck(Result(0.1, (Good(400, held: 300), 100, false))).ShouldNotBeNull().ShouldContain("--concurrency");
+        LoadVerdict.Bottleneck(Result(0.1, (Good(400, held: 300), 100, false)) with { MostInFlight = Plan.Concurrency }).ShouldNotBeNull().ShouldContain("--concurrency");
+        LoadVerdict.Bottleneck(Result(0.1, (Good(400, held: 300), 100, false)) with { MostInFlight = 3 }).ShouldNotBeNull().ShouldContain("this machine");
         LoadVerdict.Bottleneck(Result(0.1, (Good(400, queued: 300), 100, false))).ShouldNotBeNull().ShouldContain("queue");
         LoadVerdict.Bottleneck(Result(0.1, (Good(100), 100, false), (Good(900), 100, true))).ShouldNotBeNull().ShouldContain("saturated");
     }
@@ -106,7 +108,7 @@ public sealed class LoadTests
         string[] extra = stream ? ["--stream"] : [];
 
         var (code, output, error) = await RunAsync(
-            ["--url", provider.Client.BaseAddress + "v1", "--model", "sim-small", "--rate", "100", "--duration", "1s", "--latency-over", "1m", "--json", .. extra]);
+            ["--url", provider.Client.BaseAddress!.ToString(), "--model", "sim-small", "--rate", "100", "--duration", "1s", "--latency-over", "1m", "--json", .. extra]);
 
         code.ShouldBe(0, output + error);
         var report = JsonDocument.Parse(output).RootElement;
@@ -127,7 +129,42 @@ public sealed class LoadTests
 
         code.ShouldBe(1);
         output.ShouldContain("5xx");
+        output.ShouldContain("first failure  503: {\"error\"");
         output.ShouldContain("BREACHED       success is 0 %, below 99.9 %");
+    }
+
+    [Theory]
+    [InlineData("""{"error":{"message":"no"}}""", false)]
+    [InlineData("a login page", false)]
+    [InlineData("""{"choices":[],"error":null}""", true)]
+    public async Task Load_AnswerOf200ThatIsNone_IsBroken(string body, bool isGood)
+    {
+        await using var server = new ScriptedUpstream(exchange => exchange.RespondAsync(200, body));
+
+        var (_, output, _) = await RunAsync("--url", server.BaseUrl, "--model", "m", "--rate", "50", "--duration", "300ms", "--json");
+
+        JsonDocument.Parse(output).RootElement.GetProperty("success").GetDouble().ShouldBe(isGood ? 1 : 0, output);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Load_AnswerWithoutEnd_IsBrokenAndBounded(bool stream)
+    {
+        var block = new string('x', 1 << 20);
+        var isReadWhole = false;
+        await using var server = new ScriptedUpstream(async exchange =>
+        {
+            await exchange.BeginStreamAsync();
+            for (var i = 0; i < 100; i++) await exchange.ChunkAsync("data: " + block);
+            isReadWhole = true;
+        });
+        string[] extra = stream ? ["--stream"] : [];
+
+        var (_, output, _) = await RunAsync(["--url", server.BaseUrl, "--model", "m", "--rate", "20", "--duration", "200ms", "--concurrency", "1", "--json", .. extra]);
+
+        JsonDocument.Parse(output).RootElement.GetProperty("success").GetDouble().ShouldBe(0, output);
+        isReadWhole.ShouldBeFalse();
     }
 
     [Fact]

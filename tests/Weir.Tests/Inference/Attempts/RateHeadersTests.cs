@@ -75,6 +75,15 @@ public sealed class RateHeadersTests
         reading.WaitFor(5)!.Value.TotalSeconds.ShouldBe(1.2, 1e-6, "the limit fills up evenly: one request in 60 s / 50");
     }
 
+    // Clocks differ by hours where nobody sets them: the provider's moment is one of its own clock.
+    [Theory]
+    [InlineData("2029-12-31T19:00:30Z")]
+    [InlineData("1893438030")]
+    [InlineData("1893438030000")]
+    public void Read_ProviderWithAnotherClock_MeasuresByIts(string reset) =>
+        Read(("date", "Mon, 31 Dec 2029 19:00:00 GMT"), ("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", reset))
+            .Requests.ShouldBe(new Allowance(0, null, TimeSpan.FromSeconds(30)));
+
     [Fact]
     public void Read_NothingOrNonsense_IsEmpty()
     {

@@ -11,9 +11,9 @@ public sealed class ChatRequestTests
 {
     private const string User = """{"role":"user","content":"hi"}""";
 
-    private static (InferenceError? Error, JsonNode? Body, IReadOnlyList<string> Dropped) Translate(string body, bool drop = false)
+    private static (InferenceError? Error, JsonNode? Body, IReadOnlyList<string> Dropped) Translate(string body, bool drop = false, string model = "real-model")
     {
-        var target = new TranslationTarget("claude/real-model", "real-model", 8192, drop);
+        var target = new TranslationTarget("claude/" + model, model, 8192, drop);
         var output = new ArrayBufferWriter<byte>();
         var error = new ChatOverMessages().TranslateRequest(Encoding.UTF8.GetBytes(body), target, output);
         return (error, error is null ? JsonNode.Parse(output.WrittenSpan) : null, target.Dropped);
@@ -194,4 +194,60 @@ public sealed class ChatRequestTests
 
         new ChatOverMessages().TranslateRequest(Encoding.UTF8.GetBytes(Chat("""{"role":"user\ud800","content":"x"}""")), target, output)!.Status.ShouldBe(400);
     }
+
+    [Theory]
+    [InlineData("claude-sonnet-4-5-20250929", "low", """{"type":"enabled","budget_tokens":2048}""", null)]
+    [InlineData("claude-3-7-sonnet-20250219", "max", """{"type":"enabled","budget_tokens":4096}""", null)]
+    [InlineData("claude-opus-4-20250514", "none", null, null)]
+    [InlineData("claude-sonnet-4-6", "medium", """{"type":"adaptive","display":"summarized"}""", "medium")]
+    [InlineData("anthropic.claude-opus-4-6-v1:0", "xhigh", """{"type":"adaptive","display":"summarized"}""", "high")]
+    [InlineData("claude-opus-4-7", "xhigh", """{"type":"adaptive","display":"summarized"}""", "xhigh")]
+    [InlineData("claude-opus-4-8", "minimal", """{"type":"adaptive","display":"summarized"}""", "low")]
+    [InlineData("claude-opus-4-8", "none", null, null)]
+    [InlineData("claude-sonnet-5", "none", """{"type":"disabled"}""", null)]
+    [InlineData("claude-mythos-preview", "max", """{"type":"adaptive","display":"summarized"}""", "max")]
+    public void Effort_ByModel_IsABudgetOrAnEffort(string model, string effort, string? thinking, string? config)
+    {
+        var (error, body, _) = Translate(Chat(User, $",\"reasoning_effort\":\"{effort}\""), model: model);
+
+        error.ShouldBeNull();
+        body!["thinking"]?.ToJsonString().ShouldBe(thinking);
+        ((string?)body["output_config"]?["effort"]).ShouldBe(config);
+    }
+
+    [Theory]
+    [InlineData("claude-fable-5", "\"reasoning_effort\":\"none\"", "reasoning_effort")]
+    [InlineData("claude-opus-4-7", "\"temperature\":0.5", "temperature")]
+    [InlineData("claude-opus-4-7", "\"top_p\":0.97", "top_p")]
+    [InlineData("claude-opus-4-7", "\"temperature\":1", null)]
+    [InlineData("claude-opus-4-6", "\"temperature\":0.5", null)]
+    public void Fields_OfNewerModels_AreRefusedWhereTheyAreNotTaken(string model, string field, string? refused) =>
+        (Translate(Chat(User, "," + field), model: model).Error?.Param).ShouldBe(refused);
+
+    [Fact]
+    public void MaxTokens_NoneGivenBesideALargeBudget_LeavesRoomForTheAnswer() =>
+        ((int)Translate(Chat(User, ""","thinking":{"type":"enabled","budget_tokens":10000}""")).Body!["max_tokens"]!).ShouldBe(18_192);
+
+    [Fact]
+    public void Tools_AllDropped_LeaveNeitherToolsNorChoice()
+    {
+        var (_, body, dropped) = Translate(Chat(User, ""","tools":[{"type":"custom","custom":{"name":"c"}}],"tool_choice":"required","parallel_tool_calls":false"""), drop: true);
+
+        dropped.ShouldBe(["tools[0]"]);
+        body!.AsObject().Select(field => field.Key).ShouldBe(["model", "max_tokens", "messages"]);
+    }
+
+    [Theory]
+    [InlineData("""{"role":"assistant","content":"So: \n "}""")]
+    [InlineData("""{"role":"assistant","content":[{"type":"text","text":"So: "}]},{"role":"system","content":"x"}""")]
+    public void Messages_BeginningOfTheAnswer_EndsWithNoBlank(string last) =>
+        ((string)Translate(Chat(User + "," + last)).Body!["messages"]![1]!["content"]![0]!["text"]!).ShouldBe("So:");
+
+    [Fact]
+    public void Messages_DetailOfAnImage_IsDroppedAndTold() =>
+        Translate(Chat("""{"role":"user","content":[{"type":"image_url","image_url":{"url":"https://a/b.png","detail":"high"}}]}""")).Dropped.ShouldBe(["messages[].content[].image_url.detail"]);
+
+    [Fact]
+    public void Messages_ThinkingThatNobodySigned_StaysOut() =>
+        Translate(Chat(User + """,{"role":"assistant","content":"a","thinking_blocks":[{"type":"thinking","thinking":"t","signature":"weir.unsigned"}]}""")).Body!["messages"]![1]!["content"]!.AsArray().Count.ShouldBe(1);
 }

@@ -16,7 +16,7 @@ public sealed class MessagesAnswerTests
             """);
 
         ShouldBe(message, """
-            {"id":"msg_B9MB","type":"message","role":"assistant","model":"route","content":[{"type":"text","text":"Hello!"}],"stop_reason":"end_turn","stop_sequence":null,
+            {"id":"msg_B9MB","type":"message","role":"assistant","model":"route","content":[{"type":"text","text":"Hello!"}],"stop_reason":"end_turn",
              "usage":{"input_tokens":3,"cache_creation_input_tokens":0,"cache_read_input_tokens":16,"output_tokens":10,"output_tokens_details":{"thinking_tokens":4}}}
             """);
     }
@@ -29,7 +29,7 @@ public sealed class MessagesAnswerTests
              "usage":{"prompt_tokens":20,"completion_tokens":9,"total_tokens":29,"prompt_cache_hit_tokens":12,"prompt_cache_miss_tokens":8}}
             """);
 
-        ShouldBe(message["content"]!, """[{"type":"thinking","thinking":"2 + 2\nis 4","signature":""},{"type":"text","text":"4"}]""");
+        ShouldBe(message["content"]!, """[{"type":"thinking","thinking":"2 + 2\nis 4","signature":"weir.unsigned"},{"type":"text","text":"4"}]""");
         ((int)message["usage"]!["input_tokens"]!).ShouldBe(8);
         ((int)message["usage"]!["cache_read_input_tokens"]!).ShouldBe(12);
     }
@@ -49,7 +49,7 @@ public sealed class MessagesAnswerTests
     {
         var message = Body("""{"id":"x","choices":[{"message":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"4"}]},"finish_reason":"model_length"}]}""");
 
-        ShouldBe(message["content"]!, """[{"type":"thinking","thinking":"hm","signature":""},{"type":"text","text":"4"}]""");
+        ShouldBe(message["content"]!, """[{"type":"thinking","thinking":"hm","signature":"weir.unsigned"},{"type":"text","text":"4"}]""");
         ((string)message["stop_reason"]!).ShouldBe("max_tokens");
     }
 
@@ -151,5 +151,18 @@ public sealed class MessagesAnswerTests
     {
         var wanted = JsonNode.Parse(expected)!;
         JsonNode.DeepEquals(actual, wanted).ShouldBeTrue($"{actual.ToJsonString()}\n is not\n{wanted.ToJsonString()}");
+    }
+
+    [Theory]
+    [InlineData("\"stop_reason\":\"END\"", "stop_sequence", "END")]
+    [InlineData("\"matched_stop\":\"END\"", "stop_sequence", "END")]
+    [InlineData("\"stop_reason\":\"<eos>\"", "end_turn", null)]
+    [InlineData("\"matched_stop\":128009", "end_turn", null)]
+    public void Body_StopSequenceThatTheServerTells_IsTold(string field, string reason, string? sequence)
+    {
+        var message = Body($$$"""{"id":"x","choices":[{"message":{"content":"a"},"finish_reason":"stop",{{{field}}}}]}""", """{"stop_sequences":["END"]}""");
+
+        ((string)message["stop_reason"]!).ShouldBe(reason);
+        ((string?)message["stop_sequence"]).ShouldBe(sequence);
     }
 }

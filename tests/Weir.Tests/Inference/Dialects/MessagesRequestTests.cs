@@ -1,5 +1,8 @@
+using System.Buffers;
+using System.Text;
 using System.Text.Json.Nodes;
 using static Weir.Tests.Inference.Dialects.MessagesTranslating;
+using Weir.Inference.Dialects;
 
 namespace Weir.Tests.Inference.Dialects;
 
@@ -224,8 +227,8 @@ public sealed class MessagesRequestTests
     [InlineData(""" "something_new":1 """, "something_new")]
     [InlineData(""" "speed":"fast" """, "speed")]
     [InlineData(""" "output_config":{"task_budget":{}} """, "output_config.task_budget")]
-    [InlineData(""" "tools":[{"name":"f","input_schema":{}},{"type":"web_search_20250305","name":"web_search"}] """, "tools.1")]
-    [InlineData(""" "tools":[{"name":"f","input_schema":{},"input_examples":[{}]}] """, "tools.0.input_examples")]
+    [InlineData(""" "tools":[{"name":"f","input_schema":{}},{"type":"web_search_20250305","name":"web_search"}] """, "tools[1]")]
+    [InlineData(""" "tools":[{"name":"f","input_schema":{},"input_examples":[{}]}] """, "tools[0].input_examples")]
     public void Request_WhatAChatCannotExpress_Is422NamingItOrLeftOut(string field, string named)
     {
         var body = $$$$"""{"model":"r","max_tokens":1,{{{{Hello}}}},{{{{field}}}}}""";
@@ -239,10 +242,10 @@ public sealed class MessagesRequestTests
     }
 
     [Theory]
-    [InlineData("""{"type":"image","source":{"type":"file","file_id":"f"}}""", "messages.0.content.0.source.file_id")]
-    [InlineData("""{"type":"document","source":{"type":"url","url":"https://x/y.pdf"}}""", "messages.0.content.0.source")]
-    [InlineData("""{"type":"document","citations":{"enabled":true},"source":{"type":"text","media_type":"text/plain","data":"D"}}""", "messages.0.content.0.citations")]
-    [InlineData("""{"type":"container_upload","file_id":"f"}""", "messages.0.content.0")]
+    [InlineData("""{"type":"image","source":{"type":"file","file_id":"f"}}""", "messages[0].content[0].source.file_id")]
+    [InlineData("""{"type":"document","source":{"type":"url","url":"https://x/y.pdf"}}""", "messages[0].content[0].source")]
+    [InlineData("""{"type":"document","citations":{"enabled":true},"source":{"type":"text","media_type":"text/plain","data":"D"}}""", "messages[0].content[0].citations")]
+    [InlineData("""{"type":"container_upload","file_id":"f"}""", "messages[0].content[0]")]
     public void Request_ContentThatAChatCannotExpress_Is422NamingItOrLeftOut(string block, string named)
     {
         var body = $$$$"""{"model":"r","max_tokens":1,"messages":[{"role":"user","content":[{{{{block}}}}]}]}""";
@@ -262,7 +265,7 @@ public sealed class MessagesRequestTests
     {
         var (chat, dropped) = Dropping($$$$"""{"model":"r","max_tokens":1,{{{{Hello}}}},"tools":[{"type":"bash_20250124","name":"bash"}],"tool_choice":{"type":"any"}}""");
 
-        dropped.ShouldBe(["tools.0"]);
+        dropped.ShouldBe(["tools[0]"]);
         chat.ContainsKey("tools").ShouldBeFalse();
         chat.ContainsKey("tool_choice").ShouldBeFalse();
     }
@@ -271,23 +274,23 @@ public sealed class MessagesRequestTests
     [InlineData("""{}""", "messages")]
     [InlineData("""{"messages":[]}""", "messages")]
     [InlineData("""{"messages":"hello"}""", "messages")]
-    [InlineData("""{"messages":["hello"]}""", "messages.0")]
-    [InlineData("""{"messages":[{"role":"tool","content":"x"}]}""", "messages.0")]
-    [InlineData("""{"messages":[{"role":"user"}]}""", "messages.0.content")]
-    [InlineData("""{"messages":[{"role":"user","content":7}]}""", "messages.0.content")]
-    [InlineData("""{"messages":[{"role":"user","content":["x"]}]}""", "messages.0.content.0")]
-    [InlineData("""{"messages":[{"role":"user","content":[{"text":"x"}]}]}""", "messages.0.content.0")]
-    [InlineData("""{"messages":[{"role":"user","content":[{"type":"text","text":7}]}]}""", "messages.0.content.0.text")]
-    [InlineData("""{"messages":[{"role":"user","content":[{"type":"image"}]}]}""", "messages.0.content.0.source")]
-    [InlineData("""{"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64"}}]}]}""", "messages.0.content.0.source")]
-    [InlineData("""{"messages":[{"role":"user","content":[{"type":"tool_result"}]}]}""", "messages.0.content.0.tool_use_id")]
-    [InlineData("""{"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":"x"}]}]}""", "messages.0.content.0.input")]
-    [InlineData("""{"messages":[{"role":"assistant","content":[{"type":"tool_use"}]}]}""", "messages.0.content.0")]
+    [InlineData("""{"messages":["hello"]}""", "messages[0]")]
+    [InlineData("""{"messages":[{"role":"tool","content":"x"}]}""", "messages[0]")]
+    [InlineData("""{"messages":[{"role":"user"}]}""", "messages[0].content")]
+    [InlineData("""{"messages":[{"role":"user","content":7}]}""", "messages[0].content")]
+    [InlineData("""{"messages":[{"role":"user","content":["x"]}]}""", "messages[0].content[0]")]
+    [InlineData("""{"messages":[{"role":"user","content":[{"text":"x"}]}]}""", "messages[0].content[0]")]
+    [InlineData("""{"messages":[{"role":"user","content":[{"type":"text","text":7}]}]}""", "messages[0].content[0].text")]
+    [InlineData("""{"messages":[{"role":"user","content":[{"type":"image"}]}]}""", "messages[0].content[0].source")]
+    [InlineData("""{"messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64"}}]}]}""", "messages[0].content[0].source")]
+    [InlineData("""{"messages":[{"role":"user","content":[{"type":"tool_result"}]}]}""", "messages[0].content[0].tool_use_id")]
+    [InlineData("""{"messages":[{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":"x"}]}]}""", "messages[0].content[0].input")]
+    [InlineData("""{"messages":[{"role":"assistant","content":[{"type":"tool_use"}]}]}""", "messages[0].content[0]")]
     [InlineData("""{"messages":[{"role":"user","content":"x"}],"max_tokens":"many"}""", "max_tokens")]
     [InlineData("""{"messages":[{"role":"user","content":"x"}],"system":7}""", "system")]
     [InlineData("""{"messages":[{"role":"user","content":"x"}],"tools":{}}""", "tools")]
-    [InlineData("""{"messages":[{"role":"user","content":"x"}],"tools":[{"name":"f"}]}""", "tools.0.input_schema")]
-    [InlineData("""{"messages":[{"role":"user","content":"x"}],"tools":[7]}""", "tools.0")]
+    [InlineData("""{"messages":[{"role":"user","content":"x"}],"tools":[{"name":"f"}]}""", "tools[0].input_schema")]
+    [InlineData("""{"messages":[{"role":"user","content":"x"}],"tools":[7]}""", "tools[0]")]
     [InlineData("""{"messages":[{"role":"user","content":"x"}],"tools":[{"name":"f","input_schema":{}}],"tool_choice":"any"}""", "tool_choice")]
     [InlineData("""{"messages":[{"role":"user","content":"x"}],"thinking":true}""", "thinking")]
     [InlineData("""{"messages":[{"role":"user","content":"x"}],"thinking":{"type":"enabled"}}""", "thinking.budget_tokens")]
@@ -311,4 +314,25 @@ public sealed class MessagesRequestTests
         var wanted = JsonNode.Parse(expected)!;
         JsonNode.DeepEquals(actual, wanted).ShouldBeTrue($"{actual.ToJsonString()}\n is not\n{wanted.ToJsonString()}");
     }
+
+    [Fact]
+    public void Request_HintsThatAStrictServerTakesNot_AreToldOnce()
+    {
+        var target = new TranslationTarget("openai/m", "m", 1000, DropParams: false) { Preset = "openai" };
+        const string Body = """
+            {"model":"r","max_tokens":1,"system":[{"type":"text","text":"s","cache_control":{"type":"ephemeral"}}],"messages":[
+              {"role":"user","content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}]},
+              {"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"s"},{"type":"text","text":"b"}]},{"role":"user","content":"c"}]}
+            """;
+
+        new MessagesOverChat().TranslateRequest(Encoding.UTF8.GetBytes(Body), target, new ArrayBufferWriter<byte>()).ShouldBeNull();
+
+        target.Dropped.ShouldBe(["cache_control", "messages[].content[].thinking"]);
+    }
+
+    [Fact]
+    public void Request_ThinkingThatNobodySigned_GoesAsReasoningAlone() =>
+        ShouldBe(
+            Request("""{"model":"r","max_tokens":1,"messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"thinking","thinking":"t","signature":"weir.unsigned"},{"type":"text","text":"b"}]}]}""")["messages"]![1]!,
+            """{"role":"assistant","content":"b","reasoning_content":"t"}""");
 }

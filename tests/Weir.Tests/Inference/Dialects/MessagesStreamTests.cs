@@ -67,7 +67,7 @@ public sealed class MessagesStreamTests
             """{"id":"chatcmpl-1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"x_groq":{"id":"req_1","usage":{"queue_time":0.01,"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}}}""",
         ]);
 
-        Content(message).ShouldBe("""[{"type":"thinking","thinking":"hm","signature":""},{"type":"text","text":"4"}]""");
+        Content(message).ShouldBe("""[{"type":"thinking","thinking":"hm","signature":"weir.unsigned"},{"type":"text","text":"4"}]""");
         ((int)message["usage"]!["input_tokens"]!).ShouldBe(7);
     }
 
@@ -81,7 +81,7 @@ public sealed class MessagesStreamTests
             """{"id":"x","choices":[{"index":0,"delta":{"content":"","reasoning_content":null},"finish_reason":"stop"}],"usage":{"prompt_tokens":10,"completion_tokens":5,"prompt_cache_hit_tokens":8}}""",
         ]);
 
-        Content(message).ShouldBe("""[{"type":"thinking","thinking":"2 and 2","signature":""},{"type":"text","text":"4"}]""");
+        Content(message).ShouldBe("""[{"type":"thinking","thinking":"2 and 2","signature":"weir.unsigned"},{"type":"text","text":"4"}]""");
         ((int)message["usage"]!["input_tokens"]!).ShouldBe(2);
     }
 
@@ -95,7 +95,7 @@ public sealed class MessagesStreamTests
         ]);
 
         Content(message).ShouldBe("""
-            [{"type":"thinking","thinking":"a","signature":""},{"type":"text","text":"b"},{"type":"thinking","thinking":"c","signature":""},{"type":"tool_use","id":"chatcmpl-tool-1","name":"f","input":{}},{"type":"text","text":"d"}]
+            [{"type":"thinking","thinking":"a","signature":"weir.unsigned"},{"type":"text","text":"b"},{"type":"thinking","thinking":"c","signature":"weir.unsigned"},{"type":"tool_use","id":"chatcmpl-tool-1","name":"f","input":{}},{"type":"text","text":"d"}]
             """.Trim());
     }
 

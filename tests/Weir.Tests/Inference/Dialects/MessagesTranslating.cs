@@ -34,7 +34,7 @@ internal static class MessagesTranslating
     {
         var output = new ArrayBufferWriter<byte>();
         Translation.BeginAnswer(Context(request, stream: false)).Body(Encoding.UTF8.GetBytes(answer), output);
-        return JsonNode.Parse(output.WrittenSpan)!.AsObject();
+        return Bare(JsonNode.Parse(output.WrittenSpan)!.AsObject());
     }
 
     /// <summary>The message that a stream adds up to.</summary>
@@ -85,9 +85,38 @@ internal static class MessagesTranslating
         }
 
         open.ShouldBeNull();
-        message["stop_reason"] = (string)events[^2].Data["delta"]!["stop_reason"]!;
-        message["usage"] = events[^2].Data["usage"]!.DeepClone();
+        foreach (var (field, value) in events[^2].Data["delta"]!.AsObject())
+            message[field] = value?.DeepClone();
+        foreach (var (field, value) in events[^2].Data["usage"]!.AsObject())
+            message["usage"]![field] = value?.DeepClone();
+        return Bare(message);
+    }
+
+    /// <summary>The message without what says nothing, all of which official clients demand.</summary>
+    public static JsonObject Bare(JsonObject message)
+    {
+        Demand(message, "container", "diagnostics", "stop_details", "stop_reason", "stop_sequence");
+        Demand(
+            message["usage"]!.AsObject(),
+            "cache_creation", "cache_creation_input_tokens", "cache_read_input_tokens", "inference_geo", "input_tokens", "output_tokens", "output_tokens_details", "server_tool_use", "service_tier", "speed");
+        foreach (var block in message["content"]!.AsArray().Select(block => block!.AsObject()))
+        {
+            Demand(block, (string)block["type"]! switch { "text" => ["citations"], "tool_use" => ["caller"], _ => [] });
+            if (block.Remove("caller", out var caller))
+                ((string)caller!["type"]!).ShouldBe("direct");
+        }
+
         return message;
+    }
+
+    private static void Demand(JsonObject of, params string[] fields)
+    {
+        foreach (var field in fields)
+        {
+            of.ContainsKey(field).ShouldBeTrue(field);
+            if (of[field] is null)
+                of.Remove(field);
+        }
     }
 
     private static void Add(JsonObject block, JsonObject delta, StringBuilder input)

@@ -18,8 +18,6 @@ public sealed class RequestHeadScannerTests
 
         head.Model.ShouldBe("fast");
         head.Stream.ShouldBeTrue();
-        head.User.ShouldBe("u1");
-        head.MaxOutput.ShouldBe(20);
         head.Length.ShouldBe(body.Length);
         body[head.ModelValue].ShouldBe("\"fast\"");
     }

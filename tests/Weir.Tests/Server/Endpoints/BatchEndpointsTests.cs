@@ -147,6 +147,7 @@ public sealed class BatchEndpointsTests : IAsyncLifetime
     [InlineData("""{"input_file_id":"file-x","endpoint":"/v1/chat/completions","completion_window":"soon"}""", "completion_window")]
     [InlineData("""{"input_file_id":"file-x","endpoint":"/v1/chat/completions"}""", "completion_window")]
     [InlineData("""{"input_file_id":"file-x","endpoint":"/v1/x","completion_window":"24h"}""", "endpoint")]
+    [InlineData("""{"input_file_id":"file-x","endpoint":"/v1/chat/completions","completion_window":"24h","metadata":{"a":null}}""", "metadata")]
     public async Task Create_Wrong_NamesTheField(string body, string field)
     {
         using var answer = await _server.SendAsync(HttpMethod.Post, "/v1/batches", _key, new StringContent(body, Encoding.UTF8, "application/json"));

@@ -26,9 +26,20 @@ public sealed class DescribedEndpointsTests
             if (path.StartsWith("/openapi", StringComparison.Ordinal)) continue;
             paths.TryGetProperty(path, out var operations).ShouldBeTrue(path);
             foreach (var method in endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()!.HttpMethods)
-                operations.GetProperty(method.ToLowerInvariant()).GetProperty("summary").GetString().ShouldNotBeNullOrEmpty($"{method} {path}");
+            {
+                var operation = operations.GetProperty(method.ToLowerInvariant());
+                operation.GetProperty("summary").GetString().ShouldNotBeNullOrEmpty($"{method} {path}");
+                ParametersOf(operation, "path").ShouldBe(endpoint.RoutePattern.Parameters.Select(p => p.Name), ignoreOrder: true, $"{method} {path}");
+            }
         }
+
+        ParametersOf(paths.GetProperty("/v1/history").GetProperty("get"), "query").ShouldBe(["minutes"]);
     }
+
+    private static IEnumerable<string> ParametersOf(JsonElement operation, string place) =>
+        operation.TryGetProperty("parameters", out var all)
+            ? all.EnumerateArray().Where(p => p.GetProperty("in").GetString() == place).Select(p => p.GetProperty("name").GetString()!)
+            : [];
 
     [Fact]
     public async Task Ready_Healthy_NamesEachDependency()

@@ -99,6 +99,35 @@ public sealed class ReloadTests
         upstream.Requests.Count.ShouldBe(2);
     }
 
+    // The answer goes on in the dialect that it began in, whatever the provider's name stands for by then.
+    [Fact]
+    public async Task Reload_ToAnotherDialect_LetsATranslatedStreamEnd()
+    {
+        var release = new TaskCompletionSource();
+        await using var upstream = new ScriptedUpstream(async exchange =>
+        {
+            await exchange.BeginStreamAsync();
+            await exchange.EventAsync("""{"type":"message_start","message":{"id":"1","usage":{"input_tokens":1,"output_tokens":1}}}""");
+            await exchange.EventAsync("""{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"one"}}""");
+            await release.Task;
+            await exchange.EventAsync("""{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"two"}}""");
+            await exchange.EventAsync("""{"type":"message_stop"}""");
+            await exchange.EndAsync();
+        });
+        var options = new ProviderOptions { BaseUrl = upstream.BaseUrl, ApiKey = "sk-1", Dialect = Dialect.Anthropic };
+        await using var server = await RunningServer.StartAsync(new() { Weir = To(options) });
+        using var answer = await server.SendAsync(HttpMethod.Post, "/v1/chat/completions", body: new StringContent(
+            """{"model":"fast","messages":[{"role":"user","content":"hi"}],"stream":true}""", Encoding.UTF8, "application/json"));
+
+        server.Service<LiveConfiguration>().Swap(To(options with { Dialect = Dialect.OpenAI })).ShouldBeEmpty();
+        release.SetResult();
+        var text = await answer.Content.ReadAsStringAsync();
+
+        text.ShouldContain("\"content\":\"one\"");
+        text.ShouldContain("\"content\":\"two\"");
+        text.ShouldEndWith("data: [DONE]\n\n");
+    }
+
     [Fact]
     public async Task Stop_WithStreamsUnderWay_LetsThemEndWhole()
     {

@@ -47,6 +47,22 @@ public sealed class KeyLimitsTests : IDisposable
         Refused(caller);
     }
 
+    [Theory]
+    [InlineData(-5)]
+    [InlineData(5)]
+    public void TryEnter_WallClockJumps_CountsAsBefore(int hours)
+    {
+        var caller = Caller(new KeyRequest { RequestsPerMinute = 2 });
+        Enter(caller).Dispose();
+        _time.JumpUtc(TimeSpan.FromHours(hours));
+        Enter(caller).Dispose();
+
+        Refused(caller).RetryAfter.ShouldBe(TimeSpan.FromMinutes(1));
+        _time.JumpUtc(TimeSpan.FromHours(-2 * hours));
+        _time.Advance(TimeSpan.FromMinutes(1));
+        Enter(caller).Dispose();
+    }
+
     [Fact]
     public void TryEnter_TokensPerMinute_CountsWhatWasUsedRatherThanEstimated()
     {

@@ -33,11 +33,11 @@ public sealed class SqliteDurabilityTests : IDisposable
     {
         var commit = Of("p", Put("a", 0, "1"), Put("b", 0, "2"));
         CommitOutcome outcome;
-        string blob;
+        var blob = IBlobStore.NewId();
         await using (var store = await OpenAsync())
         {
             outcome = await store.CommitAsync(commit);
-            blob = await store.Blobs.WriteAsync(new MemoryStream([1, 2, 3]));
+            await store.Blobs.WriteAsync(blob, new MemoryStream([1, 2, 3]));
         }
 
         await using var again = await OpenAsync();
@@ -139,7 +139,7 @@ public sealed class SqliteDurabilityTests : IDisposable
             (await store.CommitAsync(Of("p", Put("small", 0, "1")))).ShouldBeOfType<CommitOutcome.Committed>();
             store.Health.Available.ShouldBeTrue();
 
-            var broken = await Should.ThrowAsync<StoreUnavailableException>(async () => await store.Blobs.WriteAsync(new MemoryStream(new byte[16 << 20])));
+            var broken = await Should.ThrowAsync<StoreUnavailableException>(async () => await store.Blobs.WriteAsync(IBlobStore.NewId(), new MemoryStream(new byte[16 << 20])));
             broken.Message.ShouldContain("blob");
             File.Delete(ballast[1]);
             await using var log = await store.Logs.OpenAsync("log", 1);

@@ -69,6 +69,23 @@ public sealed class BatchSchedulerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Batch_WallClockJumpsMeanwhile_EndsAsEver()
+    {
+        var harness = await StartAsync();
+        var batch = await harness.CreateAsync(BatchHarness.Lines(50), window: TimeSpan.FromHours(1));
+        var jumps = 0;
+
+        var ended = await harness.EndedAsync(batch.Id, () =>
+        {
+            _time.JumpUtc(TimeSpan.FromHours(jumps++ % 2 == 0 ? 7 : -9));
+            return Task.CompletedTask;
+        });
+
+        ended.Status.ShouldBe(BatchStatus.Completed);
+        await harness.ShouldBeWholeAsync(ended, 50);
+    }
+
+    [Fact]
     public async Task Batch_LinesRefusedByTheProvider_StandInTheErrorFileWithItsAnswer()
     {
         var harness = await StartAsync(exchange => exchange.Request.Body.Contains("n7\"", StringComparison.Ordinal)
@@ -263,20 +280,122 @@ public sealed class BatchSchedulerTests : IAsyncLifetime
     [Fact]
     public async Task Batches_OfSeveralTenants_TakeTurns()
     {
-        var running = new List<string>();
-        var harness = await StartAsync(new BatchLimits { BatchesAtOnce = 1 });
+        var release = new TaskCompletionSource();
+        var harness = await StartAsync(new BatchLimits { BatchesAtOnce = 2 }, async exchange =>
+        {
+            await release.Task;
+            await exchange.RespondAsync(200, ScriptedUpstream.Answer);
+        }, start: false);
+        for (var i = 1; i <= 4; i++)
+        {
+            await harness.CreateAsync(BatchHarness.Line(i));
+            _time.Advance(TimeSpan.FromMilliseconds(2));
+        }
+
+        var small = await harness.CreateAsync(BatchHarness.Line(9), tenant: "other");
+        await harness.StartAsync();
+
+        // The other tenant's only batch does not wait for the three that were made before it.
+        await harness.UntilAsync(() => _upstream!.Requests.Count == 2);
+        _upstream!.Requests.Select(NumberIn).Order().ShouldBe([1, 9]);
+        release.SetResult();
+        (await harness.EndedAsync(small.Id, tenant: "other")).Completed.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Batches_OfOneTenant_RunInTheOrderInWhichTheyWereMade()
+    {
+        var harness = await StartAsync(new BatchLimits { BatchesAtOnce = 1 }, start: false);
         var made = new List<BatchRecord>();
         for (var i = 0; i < 5; i++)
         {
-            made.Add(await harness.CreateAsync(BatchHarness.Lines(2)));
+            made.Add(await harness.CreateAsync(BatchHarness.Line(i)));
+            _time.Advance(TimeSpan.FromMilliseconds(2));
         }
 
-        foreach (var batch in made)
+        await harness.StartAsync();
+        await harness.EndedAsync(made[^1].Id);
+
+        _upstream!.Requests.Select(NumberIn).ShouldBe([0, 1, 2, 3, 4]);
+    }
+
+    [Fact]
+    public async Task Batch_ProviderAwayForHours_FailsNoLine()
+    {
+        var back = _time.GetUtcNow() + TimeSpan.FromHours(9);
+        var served = 0;
+        var harness = await StartAsync(new BatchLimits { Tries = 2, LinesAtOnce = 4 }, exchange =>
+            Interlocked.Increment(ref served) <= 3 || _time.GetUtcNow() >= back
+                ? exchange.RespondAsync(200, ScriptedUpstream.Answer)
+                : exchange.RespondAsync(served % 3 == 0 ? 504 : 503, """{"error":{"message":"down"}}"""));
+        var batch = await harness.CreateAsync(BatchHarness.Lines(12));
+
+        var ended = await harness.EndedAsync(batch.Id, step: TimeSpan.FromMinutes(5));
+
+        ended.CompletedAt.ShouldNotBeNull().ShouldBeGreaterThan(back);
+        (await harness.ShouldBeWholeAsync(ended, 12)).Output.Count.ShouldBe(12);
+        served.ShouldBeGreaterThan(15);
+    }
+
+    [Fact]
+    public async Task Batch_OneOfItsModelsFailsAll_FailsNoneOfItsLinesWhileAnotherIsAnswered()
+    {
+        var failing = true;
+        var failures = 0;
+        await using var broken = new ScriptedUpstream(exchange => Volatile.Read(ref failing) && Interlocked.Increment(ref failures) > 0
+            ? exchange.RespondAsync(500, """{"error":{"message":"oops"}}""")
+            : exchange.RespondAsync(200, ScriptedUpstream.Answer));
+        _upstream = new ScriptedUpstream();
+        _harness = new BatchHarness(_store, GatewayHarness.Route(_upstream, broken), _time, new BatchLimits { Tries = 2 }, _accounts);
+        await _harness.StartAsync();
+        var batch = await _harness.CreateAsync(string.Join('\n', Enumerable.Range(1, 20).Select(number => BatchHarness.Line(number, number <= 3 ? "b/real-model" : "fast"))));
+
+        var ended = await _harness.EndedAsync(batch.Id, () =>
         {
-            running.Add((await harness.EndedAsync(batch.Id)).Id);
-        }
+            Volatile.Write(ref failing, Volatile.Read(ref failures) < 20);
+            return Task.CompletedTask;
+        });
 
-        running.ShouldBe(made.Select(batch => batch.Id));
+        (await _harness.ShouldBeWholeAsync(ended, 20)).Output.Count.ShouldBe(20);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Batch_CancelledBeforeItWasValidated_EndsWithoutSendingAnything(bool isBad)
+    {
+        var harness = await StartAsync(start: false);
+        var batch = await harness.CreateAsync(isBad ? "no json" : BatchHarness.Lines(5));
+        (await harness.Batches.CancelAsync(BatchHarness.Tenant, batch.Id, CancellationToken.None)).Batch!.Status.ShouldBe(BatchStatus.Cancelling);
+        await harness.StartAsync();
+
+        var ended = await harness.EndedAsync(batch.Id);
+
+        (ended.Status, ended.Total, ended.OutputFileId, ended.ErrorFileId).ShouldBe((BatchStatus.Cancelled, 0, null, null));
+        ended.CancelledAt.ShouldNotBeNull();
+        _upstream!.Requests.ShouldBeEmpty();
+        await ShouldBeTidyAsync(harness, ended);
+    }
+
+    [Theory]
+    [InlineData("/v1/messages", """{"model":"fast","max_tokens":10,"messages":[{"role":"user","content":"n"}]}""", "message")]
+    [InlineData("/v1/responses", """{"model":"fast","input":"n"}""", "response")]
+    public async Task Batch_OfAnotherDialectThanTheProvider_IsTranslatedLikeAnyRequest(string endpoint, string body, string sort)
+    {
+        var harness = await StartAsync(exchange => exchange.Request.Path == "/v1/chat/completions"
+            ? exchange.RespondAsync(200, ScriptedUpstream.Answer)
+            : exchange.RespondAsync(404, "{}"));
+        var lines = string.Join('\n', Enumerable.Range(1, 3).Select(number => $$$"""{"custom_id":"c{{{number}}}","method":"POST","url":"{{{endpoint}}}","body":{{{body}}} }"""));
+
+        var ended = await harness.EndedAsync((await harness.CreateAsync(lines, endpoint: endpoint)).Id);
+
+        var (output, errors) = await harness.ShouldBeWholeAsync(ended, 3);
+        errors.ShouldBeEmpty();
+        var answer = output[0].GetProperty("response").GetProperty("body");
+        answer.GetRawText().ShouldContain("hello");
+        answer.GetProperty(sort == "message" ? "type" : "object").GetString().ShouldBe(sort);
+
+        ended.Usage.ShouldBe(new BatchUsage(9, 0, 15, 0));
     }
 
     [Fact]
@@ -290,6 +409,9 @@ public sealed class BatchSchedulerTests : IAsyncLifetime
         ended.Completed.ShouldBe(1);
         ended.Usage.Input.ShouldBe(2);
     }
+
+    private static int NumberIn(ReceivedRequest request) =>
+        int.Parse(JsonDocument.Parse(request.Body).RootElement.GetProperty("messages")[0].GetProperty("content").GetString()!.AsSpan(1));
 
     private static async Task ShouldBeTidyAsync(BatchHarness harness, BatchRecord ended)
     {

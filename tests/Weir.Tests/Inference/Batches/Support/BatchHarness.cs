@@ -7,6 +7,7 @@ using Weir.Inference;
 using Weir.Inference.Batches;
 using Weir.Inference.Batches.Documents;
 using Weir.Inference.Batches.Execution;
+using Weir.Inference.Responses;
 using Weir.State;
 using Weir.Tests.Support;
 
@@ -32,6 +33,7 @@ internal sealed class BatchHarness : IAsyncDisposable
         services.AddSingleton(limits ?? new BatchLimits());
         services.AddBatches();
         _services = services.BuildServiceProvider();
+        _services.GetRequiredService<ResponseIds>().Use(new byte[ResponseIds.SecretLength]);
         _services.GetRequiredService<Gateway>().Apply(options);
         (Store, Time) = (store, time);
     }
@@ -68,17 +70,17 @@ internal sealed class BatchHarness : IAsyncDisposable
 
     public static string Lines(int count) => string.Join('\n', Enumerable.Range(1, count).Select(number => Line(number)));
 
-    public async Task<FileRecord> UploadAsync(string content, TimeSpan? lifetime = null, string purpose = "batch")
+    public async Task<FileRecord> UploadAsync(string content, TimeSpan? lifetime = null, string purpose = "batch", string tenant = Tenant)
     {
         var bytes = Encoding.UTF8.GetBytes(content);
         var blob = await Files.StoreAsync(new MemoryStream(bytes), CancellationToken.None);
-        return await Files.AddAsync(new NewFile(Tenant, blob, bytes.Length, "in.jsonl", purpose), lifetime, CancellationToken.None);
+        return await Files.AddAsync(new NewFile(tenant, blob, bytes.Length, "in.jsonl", purpose), lifetime, CancellationToken.None);
     }
 
-    public async Task<BatchRecord> CreateAsync(string content, TimeSpan? window = null, string endpoint = "/v1/chat/completions")
+    public async Task<BatchRecord> CreateAsync(string content, TimeSpan? window = null, string endpoint = "/v1/chat/completions", string tenant = Tenant)
     {
-        var file = await UploadAsync(content);
-        var (batch, error) = await Batches.CreateAsync(Wanted(file.Id, window, endpoint), CancellationToken.None);
+        var file = await UploadAsync(content, tenant: tenant);
+        var (batch, error) = await Batches.CreateAsync(Wanted(file.Id, window, endpoint, tenant), CancellationToken.None);
         error.ShouldBeNull();
         return batch!;
     }
@@ -93,14 +95,14 @@ internal sealed class BatchHarness : IAsyncDisposable
         WindowText = "24h",
     };
 
-    public async Task<BatchRecord> ReadAsync(string id) => (await Batches.FindAsync(Tenant, id, CancellationToken.None)).ShouldNotBeNull();
+    public async Task<BatchRecord> ReadAsync(string id, string tenant = Tenant) => (await Batches.FindAsync(tenant, id, CancellationToken.None)).ShouldNotBeNull();
 
     /// <summary>Until the batch has ended; time passes where nothing else happens.</summary>
-    public async Task<BatchRecord> EndedAsync(string id, Func<Task>? meanwhile = null)
+    public async Task<BatchRecord> EndedAsync(string id, Func<Task>? meanwhile = null, string tenant = Tenant, TimeSpan? step = null, Func<bool>? isBusy = null)
     {
         for (var look = 1; ; look++)
         {
-            var batch = await ReadAsync(id);
+            var batch = await ReadAsync(id, tenant);
             if (batch.HasEnded)
             {
                 return batch;
@@ -108,9 +110,9 @@ internal sealed class BatchHarness : IAsyncDisposable
 
             look.ShouldBeLessThan(6000, $"{id} is {batch.Status}: {batch.Completed} and {batch.Failed} of {batch.Total}");
             await Task.Delay(5);
-            if (look % 4 == 0)
+            if (look % 4 == 0 && isBusy?.Invoke() != true)
             {
-                Time.Advance(TimeSpan.FromSeconds(1));
+                Time.Advance(step ?? TimeSpan.FromSeconds(1));
             }
 
             if (meanwhile is not null)

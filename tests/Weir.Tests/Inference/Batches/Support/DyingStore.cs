@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using Weir.State;
 
@@ -9,12 +10,20 @@ namespace Weir.Tests.Inference.Batches.Support;
 /// </summary>
 internal sealed class DyingStore(IStateStore inner, int at, bool lands) : IStateStore, IBlobStore, ILogStore
 {
+    private readonly ConcurrentQueue<string> _blobs = new();
     private int _calls;
+    private int _underWay;
 
     public bool IsDead => Volatile.Read(ref _calls) >= at;
 
+    /// <summary>Whether a call is under way: time that ran on meanwhile would outrun a slow disk, and every claim with it.</summary>
+    public bool IsBusy => Volatile.Read(ref _underWay) > 0;
+
     /// <summary>Calls so far.</summary>
     public int Calls => Volatile.Read(ref _calls);
+
+    /// <summary>The blobs that were written, or were to be.</summary>
+    public IReadOnlyCollection<string> BlobsWritten => _blobs;
 
     public IStoreClock Clock => inner.Clock;
 
@@ -42,8 +51,12 @@ internal sealed class DyingStore(IStateStore inner, int at, bool lands) : IState
     public IAsyncEnumerable<Feed> WatchAsync(string partition, IReadOnlyList<string> prefixes, CancellationToken cancellationToken = default) =>
         inner.WatchAsync(partition, prefixes, cancellationToken);
 
-    public ValueTask<string> WriteAsync(Stream content, CancellationToken cancellationToken = default) =>
-        CallAsync(() => inner.Blobs.WriteAsync(content, cancellationToken));
+    async ValueTask IBlobStore.WriteAsync(string id, Stream content, CancellationToken cancellationToken) => await CallAsync(async () =>
+    {
+        _blobs.Enqueue(id);
+        await inner.Blobs.WriteAsync(id, content, cancellationToken);
+        return true;
+    });
 
     ValueTask<Stream?> IBlobStore.OpenAsync(string id, CancellationToken cancellationToken) =>
         CallAsync(() => inner.Blobs.OpenAsync(id, cancellationToken));
@@ -87,8 +100,16 @@ internal sealed class DyingStore(IStateStore inner, int at, bool lands) : IState
             throw new StoreUnavailableException("killed");
         }
 
-        var answer = await call();
-        return number < at ? answer : throw new StoreUnavailableException("killed");
+        Interlocked.Increment(ref _underWay);
+        try
+        {
+            var answer = await call();
+            return number < at ? answer : throw new StoreUnavailableException("killed");
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _underWay);
+        }
     }
 
     private sealed class Writer(DyingStore owner, ILogWriter inner) : ILogWriter

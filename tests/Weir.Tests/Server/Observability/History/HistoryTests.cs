@@ -67,10 +67,12 @@ public sealed class HistoryTests
         (await Status()).GetProperty("alerts").GetArrayLength().ShouldBe(0);
         Minute(0.9);
         (await Status()).GetProperty("alerts")[0].GetProperty("alert").GetString().ShouldBe("memory_over");
+        (await server.Client.GetStringAsync("/metrics")).ShouldContain("weir_alerts_active{alert=\"memory_over\",subject=\"\"} 1");
         Minute(0.1);
         (await Status()).GetProperty("alerts").GetArrayLength().ShouldBe(1);
         Minute(0.1);
         (await Status()).GetProperty("alerts").GetArrayLength().ShouldBe(0);
+        (await server.Client.GetStringAsync("/metrics")).ShouldNotContain("weir_alerts_active{");
     }
 
     [Fact]
