@@ -33,6 +33,9 @@ internal sealed partial class UsageLedger(
     // One flush at a time: the loop's, or the one that shutdown asks for.
     private readonly SemaphoreSlim _flushing = new(1, 1);
 
+    // One reader at a time, so that a flush waits for no more than one of them.
+    private readonly SemaphoreSlim _reading = new(1, 1);
+
     /// <summary>Reads what keys spent this month, as far as it bounds them.</summary>
     public async Task LoadAsync(CancellationToken cancellationToken)
     {
@@ -75,6 +78,28 @@ internal sealed partial class UsageLedger(
         finally
         {
             _flushing.Release();
+        }
+    }
+
+    /// <summary>Reads while nothing is on its way to the store: whatever is counted is then either stored or not yet, never both and never neither.</summary>
+    public async Task<T> ReadAsync<T>(Func<Task<T>> read, CancellationToken cancellationToken)
+    {
+        await _reading.WaitAsync(cancellationToken);
+        try
+        {
+            await _flushing.WaitAsync(cancellationToken);
+            try
+            {
+                return await read();
+            }
+            finally
+            {
+                _flushing.Release();
+            }
+        }
+        finally
+        {
+            _reading.Release();
         }
     }
 
@@ -150,6 +175,7 @@ internal sealed partial class UsageLedger(
     public override void Dispose()
     {
         _flushing.Dispose();
+        _reading.Dispose();
         base.Dispose();
     }
 

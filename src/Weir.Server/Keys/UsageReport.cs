@@ -30,7 +30,11 @@ internal sealed class UsageReport(UsageLedger ledger, KeyStates states)
     /// <param name="by">What to tell apart.</param>
     /// <param name="onlyKey">One key's usage alone. Null: every key's.</param>
     /// <param name="cancellationToken">Ends the wait for the store.</param>
-    public async Task<IReadOnlyList<UsageLine>> ReadAsync(
+    public Task<IReadOnlyList<UsageLine>> ReadAsync(
+        DateOnly from, DateOnly to, UsageBy by, string? onlyKey, CancellationToken cancellationToken) =>
+        ledger.ReadAsync(() => SumAsync(from, to, by, onlyKey, cancellationToken), cancellationToken);
+
+    private async Task<IReadOnlyList<UsageLine>> SumAsync(
         DateOnly from, DateOnly to, UsageBy by, string? onlyKey, CancellationToken cancellationToken)
     {
         var sums = new SortedDictionary<(string Day, string Key, string Model, string Provider), UsageTotals>();

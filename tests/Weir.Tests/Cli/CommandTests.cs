@@ -7,6 +7,7 @@ using Weir.Cli.Commands;
 using Weir.Server.Configuration;
 using Weir.Server.Observability.Logging;
 using Weir.Tests.Server;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Cli;
 

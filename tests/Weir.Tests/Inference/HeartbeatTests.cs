@@ -210,10 +210,7 @@ public sealed class HeartbeatTests
 
         var running = gateway.StreamAsync();
         var lane = gateway.Tables.Current.Find("fast")!.Deployments[0].State.Lane;
-        while (lane.PausedFor == TimeSpan.Zero || lane.Queued == 0)
-        {
-            await Task.Delay(5);
-        }
+        await Eventually.TrueAsync(() => lane.PausedFor > TimeSpan.Zero && lane.Queued > 0);
 
         await BeatAsync(gateway, 2);
         await gateway.ElapseAsync(TimeSpan.FromSeconds(1));

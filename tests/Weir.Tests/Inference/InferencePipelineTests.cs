@@ -2,6 +2,7 @@ using Weir.Inference.Providers;
 using Weir.Inference.Requests;
 using Weir.Inference.Routing;
 using Weir.Tests.Inference.Support;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Inference;
 
@@ -367,10 +368,7 @@ public sealed class InferencePipelineTests
         await using var gateway = new GatewayHarness(GatewayHarness.Route(upstream));
 
         var running = gateway.StreamAsync(timeout: TimeSpan.FromSeconds(5));
-        while (gateway.Time.NextTimer != TimeSpan.FromSeconds(120))
-        {
-            await Task.Delay(5);
-        }
+        await Eventually.TrueAsync(() => gateway.Time.NextTimer == TimeSpan.FromSeconds(120));
 
         gateway.Time.Advance(TimeSpan.FromSeconds(30));
         finish.SetResult();
@@ -540,10 +538,7 @@ public sealed class InferencePipelineTests
         using var client = new CancellationTokenSource();
 
         var running = gateway.StreamAsync(clientGone: client.Token);
-        while (gateway.Time.NextTimer != TimeSpan.FromSeconds(120))
-        {
-            await Task.Delay(5);
-        }
+        await Eventually.TrueAsync(() => gateway.Time.NextTimer == TimeSpan.FromSeconds(120));
 
         await client.CancelAsync();
 

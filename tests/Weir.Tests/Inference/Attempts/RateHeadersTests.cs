@@ -138,10 +138,7 @@ public sealed class RateHeadersTests
 
         var running = gateway.ChatAsync();
         var lane = gateway.Tables.Current.Find("fast")!.Deployments[0].State.Lane;
-        while (lane.PausedFor == TimeSpan.Zero || lane.Queued == 0)
-        {
-            await Task.Delay(5);
-        }
+        await Eventually.TrueAsync(() => lane.PausedFor > TimeSpan.Zero && lane.Queued > 0);
 
         lane.PausedFor.ShouldBe(TimeSpan.FromSeconds(3));
         gateway.Time.Advance(TimeSpan.FromSeconds(3));

@@ -5,6 +5,7 @@ using Weir.Inference.Coalescing;
 using Weir.Inference.Relay;
 using Weir.Inference.Requests;
 using Weir.Tests.Inference.Support;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Inference.Coalescing;
 
@@ -56,7 +57,7 @@ public sealed class AnswerFlightsTests : IAsyncLifetime
             await exchange.RespondAsync(200, ScriptedUpstream.Answer);
         });
         var asking = new[] { AskAsync(Body, cache: null), AskAsync(Body, cache: null), AskAsync(Body, cache: true, tenant: "u"), AskAsync(Body, cache: true) };
-        await Until(() => _upstream!.Requests.Count == 4);
+        await Eventually.TrueAsync(() => _upstream!.Requests.Count == 4);
         _go.SetResult();
         (await Task.WhenAll(asking)).ShouldAllBe(answer => answer.Report.Usage != null);
     }
@@ -71,7 +72,7 @@ public sealed class AnswerFlightsTests : IAsyncLifetime
         });
         var background = _gateway!.RunAsync(Asking.For(Body, Operation.ChatCompletions, cache: true, background: true));
         var interactive = AskAsync(Body);
-        await Until(() => _upstream!.Requests.Count == 2);
+        await Eventually.TrueAsync(() => _upstream!.Requests.Count == 2);
         _go.SetResult();
         await Task.WhenAll(background, interactive);
     }
@@ -197,14 +198,6 @@ public sealed class AnswerFlightsTests : IAsyncLifetime
         (await hasty).Report.Error!.Code.ShouldBe("deadline_exceeded");
         _go.SetResult();
         (await first).Text.ShouldBe(ScriptedUpstream.Answer);
-    }
-
-    private static async Task Until(Func<bool> condition)
-    {
-        while (!condition())
-        {
-            await Task.Delay(5);
-        }
     }
 
     private async Task FollowAsync(TestAnswer answer)

@@ -9,6 +9,7 @@ using Weir.Inference.Requests;
 using Weir.Inference.Routing;
 using Weir.Tests.Flow;
 using Weir.Tests.Inference.Support;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Inference.Embeddings;
 
@@ -196,7 +197,7 @@ public sealed class EmbeddingJourneysTests : IAsyncLifetime
         var patient = AskAsync(EmbeddingUpstream.Request("b"));
         await WaitForPending(2);
         _gateway.Time.Advance(LoadProfile.Balanced.BatchWait);
-        await Until(() => _upstream.Calls.Count == 2);
+        await Eventually.TrueAsync(() => _upstream.Calls.Count == 2);
         _gateway.Time.Advance(TimeSpan.FromSeconds(1));
         (await hasty).Report.Error!.Code.ShouldBe("deadline_exceeded");
         _go.SetResult();
@@ -274,14 +275,6 @@ public sealed class EmbeddingJourneysTests : IAsyncLifetime
     private static IEnumerable<int> IndicesOf(TestAnswer answer) =>
         [.. JsonDocument.Parse(answer.Text).RootElement.GetProperty("data").EnumerateArray().Select(item => item.GetProperty("index").GetInt32())];
 
-    private static async Task Until(Func<bool> condition)
-    {
-        while (!condition())
-        {
-            await Task.Delay(5);
-        }
-    }
-
     // The first calls wait for the signal, the rest are answered at once.
     private Func<Exchange, Task> Hold(int first)
     {
@@ -289,7 +282,7 @@ public sealed class EmbeddingJourneysTests : IAsyncLifetime
         return _ => Interlocked.Increment(ref served) <= first ? _go.Task : Task.CompletedTask;
     }
 
-    private Task WaitForPending(int count) => Until(() => _gateway.Get<EmbeddingBatches>().Pending == count);
+    private Task WaitForPending(int count) => Eventually.TrueAsync(() => _gateway.Get<EmbeddingBatches>().Pending == count);
 
     private void Start(Func<Exchange, Task>? before = null, int? maxBatch = null)
     {

@@ -6,6 +6,7 @@ using Weir.Inference.Limits;
 using Weir.State;
 using Weir.State.Replicas;
 using Weir.Tests.State.Redis;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Inference.Limits;
 
@@ -22,7 +23,7 @@ public sealed class SharedWindowsRedisTests : IAsyncLifetime
         _server = await RedisServer.StartAsync();
         for (var i = 0; i < 3; i++)
             _replicas.Add(await Replica.StartAsync($"r{i}", _server.Url, _services.GetRequiredService<IMeterFactory>()));
-        await UntilAsync(() => _replicas.All(replica => replica.View.Current.Count == 3));
+        await Eventually.TrueAsync(() => _replicas.All(replica => replica.View.Current.Count == 3));
     }
 
     public async ValueTask DisposeAsync()
@@ -52,14 +53,14 @@ public sealed class SharedWindowsRedisTests : IAsyncLifetime
         try
         {
             // The first minute has not passed, so that all of it counts.
-            await UntilAsync(() => Volatile.Read(ref taken) > Limit * 3 / 4);
+            await Eventually.TrueAsync(() => Volatile.Read(ref taken) > Limit * 3 / 4);
             await Task.Delay(500);
             Volatile.Read(ref taken).ShouldBeLessThanOrEqualTo(Limit);
 
             _server.Pause();
-            await UntilAsync(() => _replicas.All(replica => replica.Windows.IsAway));
+            await Eventually.TrueAsync(() => _replicas.All(replica => replica.Windows.IsAway));
             _server.Continue();
-            await UntilAsync(() => _replicas.All(replica => !replica.Windows.IsAway));
+            await Eventually.TrueAsync(() => _replicas.All(replica => !replica.Windows.IsAway));
             Volatile.Read(ref taken).ShouldBeLessThan(2 * Limit);
             _replicas.ShouldAllBe(replica => replica.View.Current.Count == 3);
         }
@@ -68,13 +69,6 @@ public sealed class SharedWindowsRedisTests : IAsyncLifetime
             await ends.CancelAsync();
             await Task.WhenAll(workers);
         }
-    }
-
-    private static async Task UntilAsync(Func<bool> isSo)
-    {
-        for (var i = 0; i < 3000 && !isSo(); i++)
-            await Task.Delay(10);
-        isSo().ShouldBeTrue();
     }
 
     private sealed class Replica(IStateStore store, ReplicaView view, ReplicaAnnouncer announcer, SharedWindows windows) : IAsyncDisposable

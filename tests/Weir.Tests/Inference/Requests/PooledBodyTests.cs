@@ -90,7 +90,7 @@ public sealed class PooledBodyTests
         await SendAsync(1);
         var clock = new JumpingClock();
         var reading = PooledBody.ReadAsync(_pipe.Reader, null, new BodyLimits(MaxBytes, _budget, clock), CancellationToken.None).AsTask();
-        await Eventually(() => clock.Look is not null);
+        await Eventually.TrueAsync(() => clock.Look is not null);
 
         clock.Now += TimeSpan.FromMinutes(1);
         clock.Look!();
@@ -182,8 +182,6 @@ public sealed class PooledBodyTests
     }
 
     private static Task<BodyRead> EndAsync(Task<BodyRead> reading) => reading.WaitAsync(TimeSpan.FromSeconds(30));
-
-    private static async Task Eventually(Func<bool> condition) => await Weir.Tests.Server.Eventually.TrueAsync(condition);
 
     private static async Task<BodyRead> ReadWholeAsync(int length, bool announced, BodyBudget budget) => await PooledBody.ReadAsync(
         PipeReader.Create(new ReadOnlySequence<byte>(new byte[length])), announced ? length : null, new BodyLimits(MaxBytes, budget, TimeProvider.System), CancellationToken.None);

@@ -116,11 +116,7 @@ internal sealed class GatewayHarness : IAsyncDisposable
     /// <summary>Waits until exactly <paramref name="bound"/> is what the gateway waits for, and lets it pass.</summary>
     public async Task ElapseAsync(TimeSpan bound)
     {
-        while (Time.NextTimer != bound)
-        {
-            await Task.Delay(5);
-        }
-
+        await Eventually.TrueAsync(() => Time.NextTimer == bound);
         Time.Advance(bound);
     }
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Inference.Support;
 
@@ -33,13 +34,7 @@ internal sealed class ScriptedUpstream : IAsyncDisposable
     public int Connections { get; private set; }
 
     /// <summary>Ends once a request has come in whole.</summary>
-    public async Task ReceivedAsync()
-    {
-        while (Requests.IsEmpty)
-        {
-            await Task.Delay(5);
-        }
-    }
+    public Task ReceivedAsync() => Eventually.TrueAsync(() => !Requests.IsEmpty);
 
     public async ValueTask DisposeAsync()
     {

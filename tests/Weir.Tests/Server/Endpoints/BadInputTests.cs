@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Text;
 using Weir.Tests.Inference.Support;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Server.Endpoints;
 

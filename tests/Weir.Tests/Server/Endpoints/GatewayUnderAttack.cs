@@ -4,6 +4,7 @@ using Weir.Server.Configuration;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
 using Weir.Tests.Inference.Support;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Server.Endpoints;
 

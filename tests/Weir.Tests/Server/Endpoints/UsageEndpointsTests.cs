@@ -2,6 +2,9 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Weir.Server.Keys;
+using Weir.State;
+using Weir.State.Memory;
+using Weir.Tests.Server.Keys;
 using Weir.Tests.Support;
 
 namespace Weir.Tests.Server.Endpoints;
@@ -27,6 +30,29 @@ public sealed class UsageEndpointsTests
         line.GetProperty("input_tokens").GetInt64().ShouldBe(7);
         line.GetProperty("requests").GetInt64().ShouldBe(2);
         line.TryGetProperty("day", out _).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Read_WhileAFlushIsDue_NeverMissesWhatIsOnItsWay()
+    {
+        var time = new ManualTimeProvider();
+        await using var inner = new MemoryStateStore(new StateOptions(), time);
+        var store = new UnreliableStore(inner, new Random(1));
+        await using var server = await RunningServer.StartAsync(new() { Time = time, Store = store });
+        var ledger = server.Service<UsageLedger>();
+        Use(server, "key_1", "fast", "box", 3);
+        var flush = Task.CompletedTask;
+        store.Listed = async () =>
+        {
+            store.Listed = static () => Task.CompletedTask;
+            flush = Task.Run(() => ledger.FlushAsync(CancellationToken.None));
+            // Where it may write now it does so long before this is over.
+            await Task.WhenAny(flush, Task.Delay(200));
+        };
+
+        (await ReadAsync(server, server.AdminKey, "?by=&from=2030-01-01")).EnumerateArray().Single().GetProperty("input_tokens").GetInt64().ShouldBe(3);
+        await flush;
+        (await ReadAsync(server, server.AdminKey, "?by=")).EnumerateArray().Single().GetProperty("input_tokens").GetInt64().ShouldBe(3);
     }
 
     [Fact]

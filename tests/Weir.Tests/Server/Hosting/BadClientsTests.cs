@@ -9,6 +9,7 @@ using Microsoft.Extensions.Options;
 using Weir.Server.Configuration;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Server.Hosting;
 

@@ -6,6 +6,7 @@ using Microsoft.Extensions.Hosting;
 using Weir.Server.Configuration;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Server.Hosting;
 

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Server.Hosting;
 

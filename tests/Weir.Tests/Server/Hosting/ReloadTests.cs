@@ -7,6 +7,7 @@ using Weir.Server.Configuration;
 using Weir.Server.Hosting;
 using Weir.Tests.Flow;
 using Weir.Tests.Inference.Support;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Server.Hosting;
 

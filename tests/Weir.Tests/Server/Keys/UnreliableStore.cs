@@ -15,6 +15,9 @@ internal sealed class UnreliableStore(IStateStore inner, Random random) : IState
     /// <summary>Whether nothing reaches the store at all.</summary>
     public bool Away { get; set; }
 
+    /// <summary>Runs between the reading of a list and its answer.</summary>
+    public Func<Task> Listed { get; set; } = static () => Task.CompletedTask;
+
     public IStoreClock Clock => inner.Clock;
 
     public IBlobStore Blobs => inner.Blobs;
@@ -44,9 +47,13 @@ internal sealed class UnreliableStore(IStateStore inner, Random random) : IState
     public ValueTask<Document?> ReadAsync(string partition, string key, CancellationToken cancellationToken = default) =>
         Draw() == 0 ? throw new StoreUnavailableException("away") : inner.ReadAsync(partition, key, cancellationToken);
 
-    public ValueTask<IReadOnlyList<Document>> ListAsync(
-        string partition, string prefix, string? after = null, int limit = 100, CancellationToken cancellationToken = default) =>
-        inner.ListAsync(partition, prefix, after, limit, cancellationToken);
+    public async ValueTask<IReadOnlyList<Document>> ListAsync(
+        string partition, string prefix, string? after = null, int limit = 100, CancellationToken cancellationToken = default)
+    {
+        var page = await inner.ListAsync(partition, prefix, after, limit, cancellationToken);
+        await Listed();
+        return page;
+    }
 
     /// <summary>Breaks every watch under way.</summary>
     public void Interrupt() =>

@@ -7,6 +7,7 @@ using Weir.State;
 using Weir.State.Memory;
 using Weir.State.Replicas;
 using Weir.Tests.Inference.Limits;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Server.Limits;
 
@@ -20,10 +21,7 @@ public sealed class SharedLimitsServerTests
         await using var one = await RunningServer.StartAsync(new RunningServer.Options { Store = new SharedStore(store) });
         await using var other = await RunningServer.StartAsync(new RunningServer.Options { Store = new SharedStore(store) });
         var windows = one.App.Services.GetRequiredService<IPrepaidWindows>();
-        for (var i = 0; i < 1000 && windows.Replicas < 2; i++)
-            await Task.Delay(10);
-
-        windows.Replicas.ShouldBe(2);
+        await Eventually.TrueAsync(() => windows.Replicas == 2);
         other.App.Services.GetRequiredService<SharedWindows>().Replicas.ShouldBe(2);
         using var ready = await one.Client.GetAsync("/health/ready");
         ready.StatusCode.ShouldBe(HttpStatusCode.OK);

@@ -9,6 +9,7 @@ using Weir.State;
 using Weir.State.Memory;
 using Weir.Tests.Inference.Support;
 using Weir.Tests.Server.Keys;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Server.Providers;
 

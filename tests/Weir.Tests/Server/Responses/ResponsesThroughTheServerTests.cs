@@ -9,6 +9,7 @@ using Weir.Server.Responses;
 using Weir.State;
 using Weir.State.Memory;
 using Weir.Tests.Simulation;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Server.Responses;
 

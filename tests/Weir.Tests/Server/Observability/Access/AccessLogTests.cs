@@ -6,6 +6,7 @@ using Weir.Inference.Routing;
 using Weir.Server.Configuration;
 using Weir.Server.Observability.Access;
 using Weir.Tests.Inference.Support;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Server.Observability.Access;
 

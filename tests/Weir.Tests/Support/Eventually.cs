@@ -1,4 +1,4 @@
-namespace Weir.Tests.Server;
+namespace Weir.Tests.Support;
 
 /// <summary>For what another process or the operating system does in its own time: looked at again and again, with a bound far beyond the usual.</summary>
 internal static class Eventually
