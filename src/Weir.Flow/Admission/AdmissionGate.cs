@@ -155,7 +155,7 @@ public sealed class AdmissionGate : IDisposable
             if (_queues.AnybodyWaits)
                 AdmitAll(now, ref answers);
             var rank = _queues.Of(ticket.IsBackground).Rank(ticket, now);
-            permit = _queues.CanPass(lane, ticket, rank, _capacity, now) ? AdmitNewcomer(lane, ticket.Tokens, now, ref answers) : null;
+            permit = _queues.CanPass(lane, ticket, rank, _capacity, now) ? AdmitNewcomer(lane, ticket, now, ref answers) : null;
         }
         answers.Tell();
         return permit is not null;
@@ -176,7 +176,7 @@ public sealed class AdmissionGate : IDisposable
             if (_queues.CanPass(lane, ticket, rank, _capacity, now))
             {
                 waiter = null;
-                result = new AdmissionResult(AdmitNewcomer(lane, ticket.Tokens, now, ref answers));
+                result = new AdmissionResult(AdmitNewcomer(lane, ticket, now, ref answers));
             }
             else
             {
@@ -209,8 +209,8 @@ public sealed class AdmissionGate : IDisposable
         lock (_sync)
         {
             var now = Clock.Now;
-            _capacity.Release(permit.GateClaim, permit.Tokens, signal, firstEvent, actualTokens);
-            permit.Lane.Capacity.Release(permit.LaneClaim, permit.Tokens, signal, firstEvent, actualTokens);
+            _capacity.Release(now, permit.GateClaim, permit.Tokens, signal, firstEvent, actualTokens);
+            permit.Lane.Capacity.Release(now, permit.LaneClaim, permit.Tokens, signal, firstEvent, actualTokens);
             _rate.Count(now);
             if (_queues.AnybodyWaits)
                 AdmitAll(now, ref answers);
@@ -277,21 +277,21 @@ public sealed class AdmissionGate : IDisposable
 
     private static TimeSpan PauseLeft(AdmissionLane lane, long now) => TimeSpan.FromTicks(Math.Max(0, lane.PausedUntil - now));
 
-    private AdmissionPermit Admit(AdmissionLane lane, int tokens, long since, long now)
+    private AdmissionPermit Admit(AdmissionLane lane, int tokens, bool background, long since, long now)
     {
         if (_capacity.InFlight == 0)
             _rate.Wake(now);
         _totals = _totals with { Admitted = _totals.Admitted + 1 };
         return new AdmissionPermit(lane, tokens, TimeSpan.FromTicks(now - since))
         {
-            GateClaim = _capacity.Take(now, tokens),
-            LaneClaim = lane.Capacity.Take(now, tokens),
+            GateClaim = _capacity.Take(now, tokens, background),
+            LaneClaim = lane.Capacity.Take(now, tokens, background),
         };
     }
 
-    private AdmissionPermit AdmitNewcomer(AdmissionLane lane, int tokens, long now, ref Answers answers)
+    private AdmissionPermit AdmitNewcomer(AdmissionLane lane, in AdmissionTicket ticket, long now, ref Answers answers)
     {
-        var permit = Admit(lane, tokens, now, now);
+        var permit = Admit(lane, ticket.Tokens, ticket.IsBackground, now, now);
         // He may have filled his lane: its first then no longer holds up those of other lanes whom the gate could take.
         if (_queues.AnybodyWaits)
             AdmitAll(now, ref answers);
@@ -360,7 +360,7 @@ public sealed class AdmissionGate : IDisposable
         while (_queues.FindNext(_capacity, now) is { } first)
         {
             _queues.Remove(first);
-            answers.Add(first, new AdmissionResult(Admit(first.Lane, first.Tokens, first.Since, now)));
+            answers.Add(first, new AdmissionResult(Admit(first.Lane, first.Tokens, first.IsBackground, first.Since, now)));
         }
         SetTimer(now);
     }

@@ -91,11 +91,11 @@ internal sealed class AdmissionQueue(long ageing, bool background)
         (LineOf(lane).Waiting.First is not { } ahead || rank.IsBefore(ahead.Rank))
         && (FindFirst(now) is not { } first || rank.IsBefore(first.Rank));
 
-    /// <summary>When the end of a pause or of a minute next makes room for somebody, if nobody leaves before.</summary>
+    /// <summary>When the end of a pause, of a minute or of a recent peak next makes room for somebody, if nobody leaves before.</summary>
     public long RoomAt(long now, Capacity gate)
     {
-        if (!gate.HasSlotFor(background))
-            return MonotonicClock.Never;
+        if (gate.SlotAt(now, background) is var slot && slot > now)
+            return slot;
         var at = MonotonicClock.Never;
         foreach (var lane in _lanes)
         {

@@ -39,7 +39,7 @@ internal sealed class AdmissionQueues(long ageing)
     public Waiter? FindNext(Capacity gate, long now)
     {
         var background = Interactive.Count == 0;
-        return gate.HasSlotFor(background) && Of(background).FindFirst(now) is { } first && gate.CanTake(now, first.Tokens, background) ? first : null;
+        return gate.HasSlotFor(now, background) && Of(background).FindFirst(now) is { } first && gate.CanTake(now, first.Tokens, background) ? first : null;
     }
 
     /// <summary>When time alone next makes room for somebody. While anybody waits before the background, it admits nobody of that.</summary>

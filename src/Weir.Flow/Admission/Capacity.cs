@@ -10,7 +10,7 @@ internal sealed class Capacity
 {
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
 
-    // What runs in the background leaves this part of what may be in flight free, and at least one place.
+    // Beyond the recent peak of others, what runs in the background leaves this part of what may be in flight free, and at least one place.
     private const int ReservedPart = 8;
 
     private readonly MonotonicClock _clock;
@@ -18,6 +18,7 @@ internal sealed class Capacity
     private readonly AdaptiveConcurrency _concurrency;
     private IGateWindow? _requests;
     private IGateWindow? _tokens;
+    private RecentPeak _interactive;
     private int _inFlight;
 
     public Capacity(AdmissionLimits limits, MonotonicClock clock, WindowOpening opening)
@@ -57,29 +58,38 @@ internal sealed class Capacity
         HasSlot && (Volatile.Read(ref _requests)?.MayFit(now) ?? true) && (Volatile.Read(ref _tokens)?.MayFit(now) ?? true);
 
     public bool CanTake(long now, int tokens, bool background) =>
-        HasSlotFor(background) && (_requests?.CanTake(now, 1, background) ?? true) && (_tokens?.CanTake(now, tokens, background) ?? true);
+        HasSlotFor(now, background) && (_requests?.CanTake(now, 1, background) ?? true) && (_tokens?.CanTake(now, tokens, background) ?? true);
 
     /// <summary>Whether one more may be in flight.</summary>
-    public bool HasSlotFor(bool background) => background ? InFlight < Limit - Reserve(Limit) : HasSlot;
+    public bool HasSlotFor(long now, bool background) =>
+        background ? InFlight - _interactive.InFlight + _interactive.At(now) < Limit - Reserve(Limit) : HasSlot;
+
+    /// <summary>The first moment at which time alone allows it; <see cref="MonotonicClock.Never"/> while only a release can make room.</summary>
+    public long SlotAt(long now, bool background) =>
+        HasSlotFor(now, background) ? now : background ? _interactive.LowerAt(now) : MonotonicClock.Never;
 
     /// <summary>The first moment at which the per-minute limits allow it if nothing else is taken.</summary>
     public long MinuteReadyAt(long now, int tokens, bool background) =>
         Math.Max(_requests?.FitsAt(now, 1, background) ?? now, _tokens?.FitsAt(now, tokens, background) ?? now);
 
-    /// <summary>The same; <see cref="MonotonicClock.Never"/> while only a release can make room.</summary>
+    /// <summary>The same of both.</summary>
     public long ReadyAt(long now, int tokens, bool background) =>
-        HasSlotFor(background) ? MinuteReadyAt(now, tokens, background) : MonotonicClock.Never;
+        Math.Max(SlotAt(now, background), MinuteReadyAt(now, tokens, background));
 
-    public Claim Take(long now, int tokens)
+    public Claim Take(long now, int tokens, bool background)
     {
         Volatile.Write(ref _inFlight, _inFlight + 1);
+        if (!background)
+            _interactive.Enter(now);
         _requests?.Take(now, 1);
-        return new Claim(_concurrency.Epoch, _tokens, _tokens?.Take(now, tokens) ?? -1);
+        return new Claim(_concurrency.Epoch, background, _tokens, _tokens?.Take(now, tokens) ?? -1);
     }
 
-    public void Release(in Claim claim, int tokens, AdmissionSignal signal, TimeSpan? firstEvent, int? actualTokens)
+    public void Release(long now, in Claim claim, int tokens, AdmissionSignal signal, TimeSpan? firstEvent, int? actualTokens)
     {
         Volatile.Write(ref _inFlight, _inFlight - 1);
+        if (!claim.IsBackground)
+            _interactive.Leave(now);
         _concurrency.Observe(claim.Epoch, signal, firstEvent);
         if (actualTokens is { } actual)
             claim.Tokens?.Settle(claim.Receipt, tokens, Math.Max(0, actual));
@@ -115,5 +125,5 @@ internal readonly record struct WindowOpening(IPrepaidWindows? Windows, string N
     public PrepaidWindow? Open(string what, long limit) => Windows?.Open($"{Name}/{what}", limit, Replenished);
 }
 
-/// <summary>What a capacity noted about one request: the epoch of its limit, and where its tokens were charged.</summary>
-internal readonly record struct Claim(int Epoch, IGateWindow? Tokens, long Receipt);
+/// <summary>What a capacity noted about one request: the epoch of its limit, its kind, and where its tokens were charged.</summary>
+internal readonly record struct Claim(int Epoch, bool IsBackground, IGateWindow? Tokens, long Receipt);

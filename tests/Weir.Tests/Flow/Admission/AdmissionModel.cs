@@ -203,6 +203,7 @@ internal sealed class AdmissionModel(AdmissionLimits limits, TimeSpan ageing)
         private readonly List<(TimeSpan At, Entrant By)> _requests = [];
         private readonly List<Charge> _charges = [];
         private readonly int _start = Math.Min(limits.StartConcurrency ?? limits.MaxConcurrency, limits.MaxConcurrency);
+        private RecentPeak _interactive;
         private int _successes;
         private int _epoch;
 
@@ -215,7 +216,8 @@ internal sealed class AdmissionModel(AdmissionLimits limits, TimeSpan ageing)
         public bool Allows(AdmissionTicket ticket, TimeSpan now)
         {
             var (places, part) = ticket.IsBackground ? (Limit == 1 ? 0 : Math.Max(1, Limit / 8), 10) : (0, int.MaxValue);
-            if (InFlight >= Limit - places)
+            var expected = ticket.IsBackground ? _interactive.At(now.Ticks) - _interactive.InFlight : 0;
+            if (InFlight + expected >= Limit - places)
                 return false;
             var requests = RequestsUsed(now);
             if (limits.RequestsPerMinute is { } most && requests > 0 && requests + 1 + (most / part) > most)
@@ -231,6 +233,8 @@ internal sealed class AdmissionModel(AdmissionLimits limits, TimeSpan ageing)
         public int Take(Entrant entrant, TimeSpan now)
         {
             InFlight++;
+            if (!entrant.Ticket.IsBackground)
+                _interactive.Enter(now.Ticks);
             _requests.Add((now, entrant));
             _charges.Add(new Charge { At = now, By = entrant, Tokens = entrant.Ticket.Tokens });
             return _epoch;
@@ -239,6 +243,8 @@ internal sealed class AdmissionModel(AdmissionLimits limits, TimeSpan ageing)
         public void Release(Entrant entrant, int epoch, AdmissionSignal signal, int? actualTokens, TimeSpan now)
         {
             InFlight--;
+            if (!entrant.Ticket.IsBackground)
+                _interactive.Leave(now.Ticks);
             var charge = _charges.Single(c => c.By == entrant);
             if (actualTokens > charge.Tokens)
                 _charges.Add(new Charge { At = now, Tokens = actualTokens.Value - charge.Tokens });
