@@ -61,7 +61,7 @@ public sealed partial class DocumentTests
         var loaded = ConfigurationLoader.Load(new ConfigurationSources
         {
             File = Repository.Path(file),
-            Environment = new Dictionary<string, string> { ["OPENAI_API_KEY"] = "k" },
+            Environment = new Dictionary<string, string> { ["OPENAI_API_KEY"] = "k", ["ANTHROPIC_API_KEY"] = "k" },
         });
 
         loaded.Faults.ShouldBeEmpty();
@@ -74,8 +74,9 @@ public sealed partial class DocumentTests
             .ShouldHaveSingleItem().ShouldBe("exec \"$(dirname -- \"$0\")/../weir\" test");
 
     /// <summary>The table of commands is the program itself.</summary>
-    private static IEnumerable<string> Commands() => Command().Matches(File.ReadAllText(Repository.Path("src", "Weir.Cli", "Program.cs")))
-        .Select(command => command.Groups[1].Value.ToLowerInvariant());
+    private static IEnumerable<string> Commands() => Directory.EnumerateFiles(Repository.Path("src", "Weir.Cli", "Commands"), "*.cs")
+        .SelectMany(file => Command().Matches(File.ReadAllText(file)))
+        .Select(command => command.Groups[1].Value);
 
     /// <summary>Without code, in which brackets mean something else.</summary>
     private static string Prose(string document) => Code().Replace(File.ReadAllText(Repository.Path(document)), "");
@@ -96,7 +97,7 @@ public sealed partial class DocumentTests
     [GeneratedRegex(@"\./weir ([a-z]+)")]
     private static partial Regex WeirCommand();
 
-    [GeneratedRegex(@"(\w+)Command\.Create\(\)")]
+    [GeneratedRegex(@"new Command\(""([a-z]+)""")]
     private static partial Regex Command();
 
     [GeneratedRegex(@"[^\w\- ]")]
