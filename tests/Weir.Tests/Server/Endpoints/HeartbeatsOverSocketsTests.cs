@@ -7,6 +7,7 @@ using Weir.Inference.Routing;
 using Weir.Server.Configuration;
 using Weir.Server.Hosting;
 using Weir.Tests.Inference.Support;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Server.Endpoints;
 
