@@ -9,8 +9,8 @@ namespace Weir.Flow.Admission;
 /// <param name="AtHead">It was admitted before and comes back through no fault of its own: it waits ahead of all of its priority.</param>
 /// <param name="LeavesOnPause">It has somewhere else to go: a pause of the lane sends it away instead of keeping it.</param>
 /// <param name="IsBackground">
-/// It may wait for hours: it enters only while nobody else waits at the gate, and only where an eighth of what may be in flight, and
-/// a tenth of each limit per minute, stays free for others. It queues apart and never ages out of the background.
+/// It may wait for hours: it enters only while nobody else waits at the gate, and only where others keep the places that they used
+/// of late (<see cref="RecentPeak"/>) and an eighth more, and a tenth of each limit per minute. It queues apart and never ages out of the background.
 /// </param>
 public readonly record struct AdmissionTicket(
     int Priority, int Tokens, TimeSpan Timeout, bool AtHead = false, bool LeavesOnPause = false,
