@@ -97,7 +97,7 @@ public sealed partial class DocumentTests
     [GeneratedRegex(@"\./weir ([a-z]+)")]
     private static partial Regex WeirCommand();
 
-    [GeneratedRegex(@"new Command\(""([a-z]+)""")]
+    [GeneratedRegex(@"new(?: Command)?\(""([a-z]+)"", """)]
     private static partial Regex Command();
 
     [GeneratedRegex(@"[^\w\- ]")]
