@@ -45,17 +45,17 @@ internal static class UpstreamRequest
 
         headers.TryAddWithoutValidation("accept-encoding", "identity");
         headers.TryAddWithoutValidation("accept", request.Head.Stream ? "text/event-stream" : "application/json");
-        if ((Activity.Current?.Id ?? request.TraceParent) is { } trace)
+        if ((Activity.Current?.Id ?? request.Headers.TraceParent) is { } trace)
         {
             headers.TryAddWithoutValidation("traceparent", trace);
         }
 
-        if (!isAnthropic && request.OpenAIBeta is { } beta)
+        if (!isAnthropic && request.Headers.OpenAIBeta is { } beta)
         {
             headers.TryAddWithoutValidation("openai-beta", beta);
         }
 
-        if (request.IdempotencyKey is { } key)
+        if (request.Headers.IdempotencyKey is { } key)
         {
             headers.TryAddWithoutValidation("idempotency-key", Derive(request.Tenant, key));
         }
@@ -76,8 +76,8 @@ internal static class UpstreamRequest
             headers.TryAddWithoutValidation("x-api-key", key);
         }
 
-        headers.TryAddWithoutValidation("anthropic-version", request.AnthropicVersion ?? AnthropicVersion);
-        if (request.AnthropicBeta is { } beta)
+        headers.TryAddWithoutValidation("anthropic-version", request.Headers.AnthropicVersion ?? AnthropicVersion);
+        if (request.Headers.AnthropicBeta is { } beta)
         {
             headers.TryAddWithoutValidation("anthropic-beta", beta);
         }

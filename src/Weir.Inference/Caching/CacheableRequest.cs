@@ -25,9 +25,9 @@ internal readonly record struct CacheableRequest(AnswerKey Key, bool IsSampled, 
         key.Text(request.Tenant);
         key.Text(request.Operation.Name);
         WriteRoute(key, route);
-        key.Text(request.OpenAIBeta);
-        key.Text(request.AnthropicBeta);
-        key.Text(request.AnthropicVersion);
+        key.Text(request.Headers.OpenAIBeta);
+        key.Text(request.Headers.AnthropicBeta);
+        key.Text(request.Headers.AnthropicVersion);
         key.Tag(request.Head.Stream ? 's' : 'b');
         CanonicalJson.WriteFields(key, body, Counts);
         return new CacheableRequest(key.ToKey(), IsSampling(request.Operation, body), MakesState(request.Operation, body));

@@ -71,7 +71,7 @@ internal sealed class EmbeddingJourneys(Journeys journeys, EmbeddingBatches batc
     {
         using var key = new KeyWriter();
         CacheableRequest.WriteRoute(key, route);
-        key.Text(request.OpenAIBeta);
+        key.Text(request.Headers.OpenAIBeta);
         if (withInputs)
         {
             inputs.WriteTo(key);

@@ -62,9 +62,8 @@ internal sealed class MergedInputs
             Tenant = first.Tenant,
             Priority = _parts.Max(static part => part.Call.Request.Priority),
             Timeout = _parts.Max(part => part.Call.Timeout - time.GetElapsedTime(part.Call.Started)),
-            OpenAIBeta = first.OpenAIBeta,
+            Headers = new ClientHeaders { OpenAIBeta = first.Headers.OpenAIBeta, TraceParent = first.Headers.TraceParent },
             IsBackground = first.IsBackground,
-            TraceParent = first.TraceParent,
         };
     }
 

@@ -27,29 +27,13 @@ public sealed class InferenceRequest
     /// <summary>From now on, queueing included. Null: the route's.</summary>
     public TimeSpan? Timeout { get; init; }
 
-    /// <summary>The client's <c>idempotency-key</c>; what a provider sees is derived from it and the tenant.</summary>
-    public string? IdempotencyKey { get; init; }
-
-    /// <summary>The client's <c>openai-beta</c>.</summary>
-    public string? OpenAIBeta { get; init; }
-
-    /// <summary>The client's <c>anthropic-beta</c>; goes to providers of that dialect alone.</summary>
-    public string? AnthropicBeta { get; init; }
-
-    /// <summary>The client's <c>anthropic-version</c>. Null: the one that this version was written against.</summary>
-    public string? AnthropicVersion { get; init; }
-
-    /// <summary>The client's <c>x-weir-session</c>: requests of one session go to one deployment where the route's balance is affinity.</summary>
-    public string? Session { get; init; }
+    public ClientHeaders Headers { get; init; } = ClientHeaders.None;
 
     /// <summary>The client's <c>x-weir-cache</c>: whether this request may be answered from the cache and joined with others. Null: as configured.</summary>
     public bool? UseCache { get; init; }
 
     /// <summary>A request that may wait for hours: it is admitted only where no interactive one is kept waiting by it.</summary>
     public bool IsBackground { get; init; }
-
-    /// <summary>W3C trace context to pass on where no trace of our own is being recorded.</summary>
-    public string? TraceParent { get; init; }
 
     /// <summary>Set where the request is about a response that a provider keeps; null: it asks for a new answer.</summary>
     public StoredResponseCall? Stored { get; init; }

@@ -61,9 +61,7 @@ internal sealed class BatchRequestEndpoints(InferencePipeline pipeline, ModelDir
             Priority = priority,
             Timeout = timeout,
             UseCache = useCache,
-            IdempotencyKey = headers["idempotency-key"],
-            OpenAIBeta = headers["openai-beta"],
-            TraceParent = InferenceEndpoints.TraceParentOf(headers),
+            Headers = InferenceEndpoints.Read(headers),
         };
         var run = new BatchRequestRun(pipeline, limits, new BatchTerms(caller, body, AtOnce(batch, body, caller), like));
         context.Response.ContentType = "application/json";

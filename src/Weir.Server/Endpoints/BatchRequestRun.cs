@@ -133,11 +133,7 @@ internal sealed class BatchRequestRun(InferencePipeline pipeline, KeyLimits limi
         Timeout = terms.Like.Timeout,
         UseCache = terms.Like.UseCache,
         // One key for all would make them one request at the provider.
-        IdempotencyKey = terms.Like.IdempotencyKey is { } key ? $"{key}\n{index}" : null,
-        OpenAIBeta = terms.Like.OpenAIBeta,
-        AnthropicBeta = terms.Like.AnthropicBeta,
-        AnthropicVersion = terms.Like.AnthropicVersion,
-        TraceParent = terms.Like.TraceParent,
+        Headers = terms.Like.Headers is { IdempotencyKey: { } key } all ? all with { IdempotencyKey = $"{key}\n{index}" } : terms.Like.Headers,
     };
 
     private static BatchResult Result(string? id, BufferedAnswer answer, InferenceReport report)

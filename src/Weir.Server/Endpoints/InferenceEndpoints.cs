@@ -89,12 +89,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
                 Priority = priority,
                 Timeout = timeout,
                 UseCache = useCache,
-                IdempotencyKey = headers["idempotency-key"],
-                OpenAIBeta = headers["openai-beta"],
-                Session = headers[SessionHeader],
-                AnthropicBeta = headers["anthropic-beta"],
-                AnthropicVersion = operation.Dialect == Dialect.Anthropic ? headers["anthropic-version"] : default(string),
-                TraceParent = TraceParentOf(headers),
+                Headers = Read(headers),
             };
             await ConcludeAsync(context, permit, request, await pipeline.RunAsync(request, new HttpAnswer(context), context.RequestAborted));
         }
@@ -223,8 +218,24 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
         return use is not null;
     }
 
+    /// <summary>What <see cref="TryReadHeaders"/> has found to be in order.</summary>
+    internal static ClientHeaders Read(IHeaderDictionary headers)
+    {
+        string? idempotency = headers["idempotency-key"], openai = headers["openai-beta"], session = headers[SessionHeader];
+        string? beta = headers["anthropic-beta"], version = headers["anthropic-version"], trace = TraceParentOf(headers);
+        return (idempotency ?? openai ?? session ?? beta ?? version ?? trace) is null ? ClientHeaders.None : new ClientHeaders
+        {
+            IdempotencyKey = idempotency,
+            OpenAIBeta = openai,
+            AnthropicBeta = beta,
+            AnthropicVersion = version,
+            Session = session,
+            TraceParent = trace,
+        };
+    }
+
     // W3C Trace Context: one that cannot be understood is left out, never refused.
-    internal static string? TraceParentOf(IHeaderDictionary headers) =>
+    private static string? TraceParentOf(IHeaderDictionary headers) =>
         headers.TraceParent is { Count: 1 } one && one[0] is { Length: > 0 and <= 256 } text && IsPlain(text) ? text : null;
 
     // What could not be sent would look like the provider's failure, and count against it.

@@ -66,8 +66,7 @@ internal sealed class ResponseEndpoints(InferencePipeline pipeline, KeyLimits li
                 MayUse = caller.MayUse,
                 Priority = priority,
                 Timeout = timeout,
-                OpenAIBeta = headers["openai-beta"],
-                TraceParent = InferenceEndpoints.TraceParentOf(headers),
+                Headers = InferenceEndpoints.Read(headers),
             };
             await InferenceEndpoints.ConcludeAsync(
                 context, permit, request, await pipeline.RunAsync(request, new HttpAnswer(context), context.RequestAborted));

@@ -55,7 +55,7 @@ internal sealed partial class LineSender(InferencePipeline pipeline, IBatchAccou
                         MayUse = account.MayUse,
                         Priority = 0,
                         IsBackground = true,
-                        IdempotencyKey = $"{batch.Id}/{run.Number}",
+                        Headers = new ClientHeaders { IdempotencyKey = $"{batch.Id}/{run.Number}" },
                     },
                     answer,
                     cut).ConfigureAwait(false);

@@ -13,7 +13,7 @@ internal static class AffinityKey
     /// <returns>0: nothing.</returns>
     public static ulong Of(InferenceRequest request)
     {
-        if (request.Session is { Length: > 0 } session)
+        if (request.Headers.Session is { Length: > 0 } session)
         {
             return NotZero(StableHash.Of(MemoryMarshal.AsBytes(session.AsSpan()), seed: 1));
         }

@@ -174,8 +174,7 @@ public sealed class CacheableRequestTests : IAsyncLifetime
             Head = head,
             Body = bytes,
             Tenant = tenant,
-            OpenAIBeta = beta,
-            AnthropicVersion = version,
+            Headers = new ClientHeaders { OpenAIBeta = beta, AnthropicVersion = version },
         });
     }
 }

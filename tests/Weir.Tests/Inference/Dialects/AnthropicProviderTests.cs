@@ -50,9 +50,7 @@ public sealed class AnthropicProviderTests
             Head = head,
             Body = body,
             Tenant = "t",
-            AnthropicBeta = "some-beta-1,other",
-            AnthropicVersion = "2024-01-01",
-            OpenAIBeta = "assistants=v2",
+            Headers = new ClientHeaders { AnthropicBeta = "some-beta-1,other", AnthropicVersion = "2024-01-01", OpenAIBeta = "assistants=v2" },
         });
 
         answer.Text.ShouldBe(Answer);

@@ -16,7 +16,7 @@ public sealed class AffinityKeyTests
             Head = head,
             Body = body,
             Tenant = "t",
-            Session = session,
+            Headers = new ClientHeaders { Session = session },
         });
     }
 
