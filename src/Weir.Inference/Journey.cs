@@ -67,9 +67,11 @@ internal sealed partial class Journey(
                         return null;
                 }
 
+                var asked = services.Time.GetTimestamp();
                 var admission = await target.State.Lane.EnterAsync(Ticket(again), clientGone).ConfigureAwait(false);
                 if (admission.Refusal is { } refusal)
                 {
+                    report.Queued += services.Time.GetElapsedTime(asked);
                     if (Exhausted.Explain(target, refusal) is { } final)
                     {
                         return final;
@@ -229,6 +231,10 @@ internal sealed partial class Journey(
         else if (outcome.Failure!.Class is FailureClass.Network or FailureClass.Unavailable or FailureClass.Timeout or FailureClass.Broken)
         {
             target.State.Latency.Failed(clock.Elapsed);
+        }
+        else if (outcome.Failure.Class == FailureClass.Deadline)
+        {
+            target.State.Latency.Waited(clock.Elapsed);
         }
     }
 

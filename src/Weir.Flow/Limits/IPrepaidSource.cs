@@ -44,10 +44,10 @@ public sealed record PrepaidTerms(int Replicas, int Recent, bool IsSettled, bool
     public long BlockOf(long limit) => Math.Max(1, limit / (4L * Recent));
 
     /// <summary>
-    /// What one replica may have taken and not yet asked for. It is as much as a block; with a limit too small for that 1, and 0 where
-    /// even that would leave the others nothing.
+    /// What one replica may have taken and not yet asked for. It is as much as a block; with a limit too small for that 1, so that whoever
+    /// comes after a silence is not sent away; and 0 where there is not one for each replica.
     /// </summary>
-    public long AdvanceOf(long limit) => limit / (4L * Recent) is > 0 and var share ? share : limit >= 2L * Recent ? 1 : 0;
+    public long AdvanceOf(long limit) => limit / (4L * Recent) is > 0 and var share ? share : limit >= Recent ? 1 : 0;
 
     /// <summary>What blocks are cut from: the limit but for what all replicas together may take in advance.</summary>
     public long PoolOf(long limit) => limit - (Recent * AdvanceOf(limit));

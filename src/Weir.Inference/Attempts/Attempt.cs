@@ -136,6 +136,8 @@ internal static class Attempt
     private static async ValueTask<Failure?> ReadBodyAsync(DeploymentModel deployment, UpstreamAnswer answer, AttemptClock clock, int most)
     {
         var provider = deployment.Provider;
+        // Also where a stream was asked for: what comes is none, and must not trickle for ever.
+        clock.SetTotal(provider.TotalTimeout);
         do
         {
             clock.Arm(answer.Head.IsEmpty && provider.FirstByteIsExplicit ? provider.FirstByteTimeout : provider.IdleTimeout);

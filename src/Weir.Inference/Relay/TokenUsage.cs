@@ -9,6 +9,9 @@ public readonly record struct TokenUsage(long Input, long Output)
 {
     private const int LongestUsage = 4096;
 
+    // No context is this long: a provider that says more has not counted, and must not use up anybody's limits.
+    private const long MostTokens = 100_000_000;
+
     /// <summary>Of <see cref="Input"/>: what the provider read from its prompt cache.</summary>
     public long CachedInput { get; init; }
 
@@ -124,7 +127,7 @@ public readonly record struct TokenUsage(long Input, long Output)
             return false;
         }
 
-        if (reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var value) && value >= 0)
+        if (reader.TokenType == JsonTokenType.Number && reader.TryGetInt64(out var value) && value is >= 0 and <= MostTokens)
         {
             count = value;
             return true;

@@ -33,5 +33,14 @@ internal sealed class PeakLatency(TimeProvider time)
 
     public void Failed(TimeSpan took) => Answered(took > Penalty ? took : Penalty);
 
+    /// <summary>It has not answered for so long: nobody knows how much longer it would have taken, so this can only raise the figure.</summary>
+    public void Waited(TimeSpan without)
+    {
+        if (without.TotalSeconds > Seconds)
+        {
+            Answered(without);
+        }
+    }
+
     private double WeightOf(long at) => Math.Exp(-time.GetElapsedTime(at).TotalSeconds / Tau);
 }

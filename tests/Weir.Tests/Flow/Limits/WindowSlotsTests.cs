@@ -52,8 +52,10 @@ public sealed class WindowSlotsTests
     [InlineData(600, 1, 150, 150, 450)]
     [InlineData(600, 3, 50, 50, 450)]
     [InlineData(10, 3, 1, 1, 7)]
-    [InlineData(5, 3, 1, 0, 5)]
-    [InlineData(1, 1, 1, 0, 1)]
+    [InlineData(5, 3, 1, 1, 2)]
+    [InlineData(2, 2, 1, 1, 0)]
+    [InlineData(2, 3, 1, 0, 2)]
+    [InlineData(1, 1, 1, 1, 0)]
     [InlineData(2, 1, 1, 1, 1)]
     public void Terms_OfALimit_AdvancesAndPoolTogetherAreTheLimit(int limit, int replicas, long block, long advance, long pool)
     {

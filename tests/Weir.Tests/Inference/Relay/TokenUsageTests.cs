@@ -22,6 +22,8 @@ public sealed class TokenUsageTests
     [InlineData("""{"usage":{"prompt_tokens":"3"}}""")]
     [InlineData("""{"usage":{"prompt_tokens":3""")]
     [InlineData("""{"usage":{"prompt_tokens":-3}}""")]
+    [InlineData("""{"usage":{"prompt_tokens":9223372036854775807}}""")]
+    [InlineData("""{"usage":{"completion_tokens":100000001}}""")]
     [InlineData("""{"note":"usage"}""")]
     [InlineData("")]
     public void TryFind_NothingWhole_IsFalse(string text) =>

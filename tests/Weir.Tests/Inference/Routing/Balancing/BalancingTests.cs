@@ -191,6 +191,18 @@ public sealed class BalancingTests : IDisposable
     }
 
     [Fact]
+    public void Waited_LongerThanTheFigure_RaisesItAndNeverLowersIt()
+    {
+        var latency = new PeakLatency(_time);
+        latency.Answered(TimeSpan.FromSeconds(1));
+        latency.Waited(TimeSpan.FromMilliseconds(1));
+        latency.Seconds.ShouldBe(1, 0.01);
+
+        latency.Waited(TimeSpan.FromSeconds(4));
+        latency.Seconds.ShouldBe(4, 0.01);
+    }
+
+    [Fact]
     public void PeakLatency_SlowAnswerAndGoodOnes_IsUpAtOnceAndDownSlowly()
     {
         var latency = new PeakLatency(_time);
