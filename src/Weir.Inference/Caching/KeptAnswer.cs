@@ -13,15 +13,27 @@ namespace Weir.Inference.Caching;
 /// <param name="Body">Bytes of the body or of all events.</param>
 internal sealed record KeptAnswer(string? ContentType, bool IsStream, ReadOnlyMemory<byte> Body)
 {
-    private const byte Version = 1;
-    private const int HeadLength = 12;
+    private const byte Version = 2;
+    private const int HeadLength = 14;
     private const byte StreamFlag = 1;
     private const byte TypeFlag = 2;
+
+    // More than a header lists, and no more than a value of the store has room for.
+    private const int MostDropped = 65;
+    private const int LongestDropped = 128;
+
+    /// <summary>Fields of the request that were left out on the way to this answer; of very many only the first.</summary>
+    public IReadOnlyList<string> Dropped
+    {
+        get;
+        init => field = [.. value.Distinct(StringComparer.Ordinal).Take(MostDropped).Select(name => name.Length <= LongestDropped ? name : name[..LongestDropped])];
+    } = [];
 
     /// <summary>Gives the answer once more.</summary>
     public async ValueTask ReplayAsync(IAnswer answer, InferenceReport report, CancellationToken clientGone)
     {
         report.Status = 200;
+        report.Dropped = Dropped;
         answer.Begin(new AnswerHead(200, ContentType, IsStream ? null : Body.Length, report));
         if ((await answer.Body.WriteAsync(Body, clientGone).ConfigureAwait(false)).IsCompleted)
         {
@@ -41,13 +53,16 @@ internal sealed record KeptAnswer(string? ContentType, bool IsStream, ReadOnlyMe
     public byte[] Pack(DateTimeOffset until)
     {
         var type = Encoding.ASCII.GetBytes(ContentType ?? "");
-        var packed = new byte[HeadLength + type.Length + Body.Length];
+        var dropped = Encoding.UTF8.GetBytes(string.Join('\n', Dropped));
+        var packed = new byte[HeadLength + type.Length + dropped.Length + Body.Length];
         packed[0] = Version;
         packed[1] = (byte)((IsStream ? StreamFlag : 0) | (ContentType is null ? 0 : TypeFlag));
         BinaryPrimitives.WriteInt64LittleEndian(packed.AsSpan(2), until.ToUnixTimeMilliseconds());
         BinaryPrimitives.WriteUInt16LittleEndian(packed.AsSpan(10), checked((ushort)type.Length));
+        BinaryPrimitives.WriteUInt16LittleEndian(packed.AsSpan(12), checked((ushort)dropped.Length));
         type.CopyTo(packed, HeadLength);
-        Body.CopyTo(packed.AsMemory(HeadLength + type.Length));
+        dropped.CopyTo(packed, HeadLength + type.Length);
+        Body.CopyTo(packed.AsMemory(HeadLength + type.Length + dropped.Length));
         return packed;
     }
 
@@ -63,7 +78,9 @@ internal sealed record KeptAnswer(string? ContentType, bool IsStream, ReadOnlyMe
 
         var millis = BinaryPrimitives.ReadInt64LittleEndian(bytes[2..]);
         var typeLength = BinaryPrimitives.ReadUInt16LittleEndian(bytes[10..]);
-        if (bytes.Length < HeadLength + typeLength || millis < 0 || millis > DateTimeOffset.MaxValue.ToUnixTimeMilliseconds())
+        var droppedLength = BinaryPrimitives.ReadUInt16LittleEndian(bytes[12..]);
+        var start = HeadLength + typeLength + droppedLength;
+        if (bytes.Length < start || millis < 0 || millis > DateTimeOffset.MaxValue.ToUnixTimeMilliseconds())
         {
             return false;
         }
@@ -72,7 +89,10 @@ internal sealed record KeptAnswer(string? ContentType, bool IsStream, ReadOnlyMe
         answer = new KeptAnswer(
             (bytes[1] & TypeFlag) == 0 ? null : Encoding.ASCII.GetString(bytes.Slice(HeadLength, typeLength)),
             (bytes[1] & StreamFlag) != 0,
-            packed[(HeadLength + typeLength)..]);
+            packed[start..])
+        {
+            Dropped = droppedLength == 0 ? [] : Encoding.UTF8.GetString(bytes.Slice(HeadLength + typeLength, droppedLength)).Split('\n'),
+        };
         return true;
     }
 

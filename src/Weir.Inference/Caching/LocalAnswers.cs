@@ -115,6 +115,6 @@ internal sealed class LocalAnswers
 
     private sealed record Entry(AnswerKey Key, KeptAnswer Answer, long Until)
     {
-        public long Bytes { get; } = Overhead + Answer.Body.Length + (2L * (Answer.ContentType?.Length ?? 0));
+        public long Bytes { get; } = Overhead + Answer.Body.Length + (2L * ((Answer.ContentType?.Length ?? 0) + Answer.Dropped.Sum(field => field.Length)));
     }
 }

@@ -16,6 +16,7 @@ internal sealed class SharedAnswers(ICacheStore? store, TimeProvider time, Cache
 
     private const string Space = "answers";
     private const int LargestValue = 1 << 20;
+    private const int Overhead = 32 * 1024;
     private const int MostWrites = 64;
     private int _writes;
 
@@ -51,7 +52,7 @@ internal sealed class SharedAnswers(ICacheStore? store, TimeProvider time, Cache
     /// <summary>Begins to write and returns; what is too large, or comes while too much is being written, is left out.</summary>
     public void Keep(AnswerKey key, KeptAnswer answer, TimeSpan ttl)
     {
-        if (store is null || answer.Body.Length > LargestValue - 1024)
+        if (store is null || answer.Body.Length > LargestValue - Overhead)
         {
             return;
         }

@@ -157,7 +157,7 @@ internal sealed class AnswerFlights(AnswerCache cache, TimeProvider time)
             return;
         }
 
-        var kept = new KeptAnswer(head.ContentType, isStream, body);
+        var kept = new KeptAnswer(head.ContentType, isStream, body) { Dropped = report.Dropped };
         foreach (var key in keys)
         {
             cache.Keep(key, kept);

@@ -40,7 +40,7 @@ internal sealed class ChainedTranslation(ITranslation first, ITranslation second
     public AnswerTranslator BeginAnswer(AnswerContext context)
     {
         // In between everything is told that the client may have a right to.
-        var inner = second.BeginAnswer(context with { IncludeUsage = true });
+        var inner = second.BeginAnswer(context with { IncludeUsage = true, IsBetween = true });
         return new ChainedAnswer(inner, first.BeginAnswer(context));
     }
 

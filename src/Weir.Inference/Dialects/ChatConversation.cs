@@ -164,7 +164,7 @@ internal sealed class ChatConversation
         _json.Copy("id"u8, id);
         _json.Copy("name"u8, name);
         _json.WritePropertyName("input"u8);
-        Arguments(called, path);
+        Arguments(called);
         if (call.Find("cache_control"u8) is { } cache)
         {
             _json.Copy("cache_control"u8, cache);
@@ -173,8 +173,9 @@ internal sealed class ChatConversation
         _json.WriteEndObject();
     }
 
-    // The chat API keeps them as a text that holds JSON.
-    private void Arguments(JsonElement function, string path)
+    // The chat API keeps them as a text that holds JSON, or what a model made of that: a call that was cut off stays in the conversation,
+    // which has to go on, so that its text goes along in the way that Anthropic's documentation has for it.
+    private void Arguments(JsonElement function)
     {
         var text = function.TextOf("arguments"u8);
         if (string.IsNullOrWhiteSpace(text))
@@ -194,11 +195,12 @@ internal sealed class ChatConversation
         }
         catch (JsonException)
         {
-            // Said below.
+            // Given below.
         }
 
-        _json.WriteNullValue();
-        _faults.Malformed(path + ".function.arguments", "a text that holds a JSON object");
+        _json.WriteStartObject();
+        _json.WriteString("INVALID_JSON"u8, text);
+        _json.WriteEndObject();
     }
 
     private void ToolResult(JsonElement message, string path)

@@ -10,11 +10,16 @@ internal sealed class ChatStream(AnswerContext context)
 {
     // A block that is open holds its thinking until it is signed.
     private const int LargestThinking = 16 * 1024 * 1024;
+    private const int LargestSigned = 2 * LargestThinking;
     private const int MostOpenBlocks = 1024;
 
     private readonly ArrayBufferWriter<byte> _buffer = new(512);
     private readonly Dictionary<long, ChatStreamBlock> _blocks = [];
     private Utf8JsonWriter? _json;
+
+    // Signed blocks go out once, all of them: official clients know nothing of the field, so that their accumulators keep only the last
+    // list that they are given, or fail at a second one.
+    private ArrayBufferWriter<byte>? _signed;
     private string _id = "chatcmpl-unknown";
     private string? _stop;
     private TokenUsage? _usage;
@@ -71,6 +76,7 @@ internal sealed class ChatStream(AnswerContext context)
         }
 
         _blocks.Clear();
+        SendSigned(output);
         Send(Open(), ChatAnswer.FinishReason(_stop), output);
         if (context.IncludeUsage && _usage is { } usage)
         {
@@ -186,12 +192,43 @@ internal sealed class ChatStream(AnswerContext context)
         }
         else if (block.IsSigned)
         {
-            var json = Open();
-            json.WriteStartArray("thinking_blocks"u8);
-            block.WriteTo(json);
-            json.WriteEndArray();
-            Send(json, null, output);
+            Keep(block);
+            if (context.IsBetween)
+            {
+                // Where another translation reads on, the block has to end where it ended.
+                SendSigned(output);
+            }
         }
+    }
+
+    private void Keep(ChatStreamBlock block)
+    {
+        _signed ??= new ArrayBufferWriter<byte>(1024);
+        _signed.Write(_signed.WrittenCount == 0 ? "["u8 : ","u8);
+        using (var json = new Utf8JsonWriter(_signed, DialectJson.Writing))
+        {
+            block.WriteTo(json);
+        }
+
+        if (_signed.WrittenCount > LargestSigned)
+        {
+            throw new InvalidDataException("The signed thinking of the stream is larger than any should be.");
+        }
+    }
+
+    private void SendSigned(IEventSink output)
+    {
+        if (_signed is not { WrittenCount: > 0 } signed)
+        {
+            return;
+        }
+
+        signed.Write("]"u8);
+        var json = Open();
+        json.WritePropertyName("thinking_blocks"u8);
+        json.WriteRawValue(signed.WrittenSpan, skipInputValidation: true);
+        Send(json, null, output);
+        signed.ResetWrittenCount();
     }
 
     private void Call(int call, JsonElement content, IEventSink output)

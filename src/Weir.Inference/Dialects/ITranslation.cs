@@ -82,4 +82,8 @@ internal sealed record TranslationTarget(string Deployment, string Model, int Ma
 /// <param name="Created">When the answer began, UTC.</param>
 /// <param name="Stream">The client asked for a stream.</param>
 /// <param name="IncludeUsage">The client asked for the usage at the end of a chat stream.</param>
-internal sealed record AnswerContext(ReadOnlyMemory<byte> Request, string Model, DateTimeOffset Created, bool Stream, bool IncludeUsage);
+internal sealed record AnswerContext(ReadOnlyMemory<byte> Request, string Model, DateTimeOffset Created, bool Stream, bool IncludeUsage)
+{
+    /// <summary>Another translation reads the answer, and no client.</summary>
+    public bool IsBetween { get; init; }
+}

@@ -17,9 +17,11 @@ internal static class StreamError
         var text = JsonEncodedText.Encode(message);
         output.Write(Encoding.UTF8.GetBytes(operation.StreamEnd switch
         {
-            StreamEnd.ResponseEvent => $$"""
+            // The event as it is documented, and the member "error" besides: without that official clients pass over the event and
+            // their loops end as if the answer were whole.
+            StreamEnd.ResponseEvent => $$$"""
                 event: error
-                data: {"type":"error","code":"{{code}}","message":"{{text}}","param":null}
+                data: {"type":"error","code":"{{{code}}}","message":"{{{text}}}","param":null,"error":{"message":"{{{text}}}","type":"upstream_error","param":null,"code":"{{{code}}}"}}
 
 
                 """,

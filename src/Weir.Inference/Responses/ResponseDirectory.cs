@@ -1,6 +1,7 @@
 using System.Text;
 using Weir.Inference.Attempts;
 using Weir.Inference.Dialects;
+using Weir.Inference.Providers;
 using Weir.Inference.Requests;
 using Weir.Inference.Routing;
 
@@ -49,7 +50,7 @@ internal sealed class ResponseDirectory(ResponseIds ids, RouteTables tables)
 
         if (!ids.TryDecode(previous, request.Tenant, out var origin))
         {
-            return (null, Unknown(previous, "previous_response_id"));
+            return (null, Unfollowable(route, previous) ?? Unknown(previous, "previous_response_id"));
         }
 
         if (Maker(route, request, origin) is not { } deployment)
@@ -158,6 +159,28 @@ internal sealed class ResponseDirectory(ResponseIds ids, RouteTables tables)
     // A provider's only key may have been replaced since: whether the new one reaches the response is the provider's to say.
     private bool HasKey(DeploymentModel deployment, uint key) =>
         deployment.Provider.Keys.Count == 1 || ids.FingerprintOf(deployment.Provider.Name, deployment.State.Key.ApiKey) == key;
+
+    // Not merely absent: whatever the id, there is nothing there to follow.
+    private static InferenceError? Unfollowable(RouteModel route, string previous)
+    {
+        var isStateless = previous.StartsWith(ResponsesAnswer.IdPrefix, StringComparison.Ordinal);
+        if ((!isStateless && route.Deployments.Any(HasResponses)) || route.Deployments.FirstOrDefault() is not { } target)
+        {
+            return null;
+        }
+
+        var why = isStateless
+            ? $"the response '{Shortened(previous)}' was translated from a chat and is kept nowhere, as its \"store\": false said."
+            : "its provider has no Responses API.";
+        return new InferenceError(422, "unsupported_field", $"'previous_response_id' cannot be sent to '{target.Name}': {why} Send the whole conversation as \"input\".")
+        {
+            Param = "previous_response_id",
+            ShouldRetry = false,
+        };
+    }
+
+    private static bool HasResponses(DeploymentModel deployment) =>
+        deployment.Provider.Dialect == Dialect.OpenAI && !deployment.State.Provider.Responses.IsSet;
 
     private static InferenceError Unknown(string id, string? param) =>
         new(404, "response_not_found", id.StartsWith(ResponsesAnswer.IdPrefix, StringComparison.Ordinal)

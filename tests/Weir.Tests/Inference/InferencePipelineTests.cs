@@ -447,6 +447,7 @@ public sealed class InferencePipelineTests
         var answer = await gateway.SendAsync("""{"model":"fast","stream":true,"input":"x"}""", Operation.Responses);
 
         answer.Text.ShouldContain("event: error\ndata: {\"type\":\"error\",\"code\":\"stream_broken\"");
+        answer.Text.ShouldContain(",\"error\":{\"message\":");
     }
 
     [Fact]

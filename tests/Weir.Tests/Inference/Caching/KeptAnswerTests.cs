@@ -1,6 +1,8 @@
 using System.Text;
+using Weir.Inference;
 using Weir.Inference.Caching;
 using Weir.Inference.Requests;
+using Weir.Tests.Inference.Support;
 
 namespace Weir.Tests.Inference.Caching;
 
@@ -35,6 +37,23 @@ public sealed class KeptAnswerTests
         var answer = new KeptAnswer(type, stream, "{}"u8.ToArray());
         KeptAnswer.TryUnpack(answer.Pack(until), out var unpacked, out var end).ShouldBeTrue();
         (unpacked.ContentType, unpacked.IsStream, Encoding.UTF8.GetString(unpacked.Body.Span), end).ShouldBe((type, stream, "{}", until));
+    }
+
+    [Fact]
+    public void Pack_WithFieldsLeftOut_KeepsTheirNames()
+    {
+        var answer = new KeptAnswer("application/json", false, "{}"u8.ToArray()) { Dropped = ["seed", "käse", "seed"] };
+        KeptAnswer.TryUnpack(answer.Pack(DateTimeOffset.UnixEpoch), out var unpacked, out _).ShouldBeTrue();
+        unpacked.Dropped.ShouldBe(["seed", "käse"]);
+        Encoding.UTF8.GetString(unpacked.Body.Span).ShouldBe("{}");
+    }
+
+    [Fact]
+    public async Task ReplayAsync_WithFieldsLeftOut_ReportsThem()
+    {
+        var report = new InferenceReport();
+        await new KeptAnswer("application/json", false, "{}"u8.ToArray()) { Dropped = ["seed"] }.ReplayAsync(new TestAnswer(), report, CancellationToken.None);
+        report.Dropped.ShouldBe(["seed"]);
     }
 
     [Fact]

@@ -117,8 +117,6 @@ public sealed class ChatAnswerTests
             """{"role":"assistant","content":""}""",
             """{"reasoning_content":"Let me "}""",
             """{"reasoning_content":"see\n\u00E4"}""",
-            """{"thinking_blocks":[{"type":"thinking","thinking":"Let me see\n\u00E4","signature":"EqQB=="}]}""",
-            """{"thinking_blocks":[{"type":"redacted_thinking","data":"Enc"}]}""",
             """{"content":"Hello"}""",
             """{"content":" \u0022world\u0022"}""",
             """{"tool_calls":[{"index":0,"id":"toolu_1","type":"function","function":{"name":"get_weather","arguments":""}}]}""",
@@ -126,6 +124,7 @@ public sealed class ChatAnswerTests
             """{"tool_calls":[{"index":0,"function":{"arguments":"\u0022Bonn\u0022}"}}]}""",
             """{"tool_calls":[{"index":1,"id":"toolu_2","type":"function","function":{"name":"now","arguments":""}}]}""",
             """{"tool_calls":[{"index":1,"function":{"arguments":"{}"}}]}""",
+            """{"thinking_blocks":[{"type":"thinking","thinking":"Let me see\n\u00E4","signature":"EqQB=="},{"type":"redacted_thinking","data":"Enc"}]}""",
             "{}",
         ]);
         var chunks = Chunks(stream);

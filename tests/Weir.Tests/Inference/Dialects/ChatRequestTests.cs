@@ -171,8 +171,6 @@ public sealed class ChatRequestTests
     [InlineData("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png,xx\"}}]}]}", "messages[0].content[0].image_url.url")]
     [InlineData("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"file:///etc/passwd\"}}]}]}", "messages[0].content[0].image_url.url")]
     [InlineData("{\"model\":\"m\",\"messages\":[{\"role\":\"tool\",\"content\":\"x\"}]}", "messages[0].tool_call_id")]
-    [InlineData("{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"[1]\"}}]}]}", "messages[0].tool_calls[0].function.arguments")]
-    [InlineData("{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}]}]}", "messages[0].tool_calls[0].function.arguments")]
     [InlineData("{\"model\":\"m\",\"messages\":[],\"max_tokens\":0}", "max_tokens")]
     [InlineData("{\"model\":\"m\",\"messages\":[],\"tools\":{}}", "tools")]
     [InlineData("{\"model\":\"m\",\"messages\":[],\"tools\":[{\"type\":\"function\"}]}", "tools[0].function")]
@@ -182,6 +180,19 @@ public sealed class ChatRequestTests
     {
         var error = Translate(body, drop: true).Error.ShouldNotBeNull();
         (error.Status, error.Param).ShouldBe((400, field));
+    }
+
+    [Theory]
+    [InlineData("[1]")]
+    [InlineData("{\"city\":\"Bo")]
+    [InlineData("hello")]
+    public void ToolCall_WhoseArgumentsAreNoObject_GoesAlongAsText(string arguments)
+    {
+        var call = new JsonObject { ["id"] = "a", ["type"] = "function", ["function"] = new JsonObject { ["name"] = "f", ["arguments"] = arguments } };
+        var (error, body, _) = Translate(Chat(new JsonObject { ["role"] = "assistant", ["tool_calls"] = new JsonArray(call) }.ToJsonString()));
+
+        error.ShouldBeNull();
+        JsonNode.DeepEquals(body!["messages"]![0]!["content"]![0]!["input"], new JsonObject { ["INVALID_JSON"] = arguments }).ShouldBeTrue(body.ToJsonString());
     }
 
     [Fact]

@@ -192,10 +192,11 @@ public sealed class TranslatedResponseTests
 
         answer.Text.Split("\n\n", StringSplitOptions.RemoveEmptyEntries)[^1].ShouldStartWith("event: error\ndata: {\"type\":\"error\",\"code\":\"stream_broken\"");
         answer.Report.FailedBy.ShouldBe("stream_broken");
+        answer.Text.ShouldContain(",\"error\":{\"message\":");
     }
 
     [Fact]
-    public async Task RunAsync_IdOfATranslatedResponse_Is404SayingWhy()
+    public async Task RunAsync_IdOfATranslatedResponse_Is404OrUnsupportedSayingWhy()
     {
         await using var upstream = new ScriptedUpstream(ChatOnly());
         await using var gateway = new GatewayHarness(GatewayHarness.Route(upstream));
@@ -212,13 +213,28 @@ public sealed class TranslatedResponseTests
             Tenant = "t",
         });
 
+        (called.Report.Error!.Status, called.Report.Error.Code).ShouldBe((404, "response_not_found"));
+        (followed.Report.Error!.Status, followed.Report.Error.Code, followed.Report.Error.Param).ShouldBe((422, "unsupported_field", "previous_response_id"));
         foreach (var answer in (TestAnswer[])[followed, called])
         {
-            (answer.Report.Error!.Status, answer.Report.Error.Code).ShouldBe((404, "response_not_found"));
-            answer.Report.Error.Message.ShouldContain("is kept nowhere");
+            answer.Report.Error!.Message.ShouldContain("is kept nowhere");
         }
 
         upstream.Requests.Count.ShouldBe(sent);
+    }
+
+    [Fact]
+    public async Task RunAsync_UnknownIdWhereNothingHasResponses_Is422NamingTheDeployment()
+    {
+        await using var upstream = new ScriptedUpstream(ChatOnly());
+        await using var gateway = new GatewayHarness(GatewayHarness.Route(upstream));
+        (await CreateAsync(gateway, ",\"previous_response_id\":\"resp_elsewhere\"")).Report.Error!.Status.ShouldBe(404);
+        var first = await CreateAsync(gateway);
+
+        var error = (await CreateAsync(gateway, ",\"previous_response_id\":\"resp_elsewhere\"")).Report.Error.ShouldNotBeNull();
+
+        (error.Status, error.Param).ShouldBe((422, "previous_response_id"));
+        error.Message.ShouldContain($"'{first.Report.Deployment}'");
     }
 
     [Fact]
