@@ -121,6 +121,7 @@ internal static class UpCommand
     {
         Store = options.State,
         DataFolder = options.Server.Data,
+        CacheBytes = options.Cache.MaxBytes.Bytes,
         RedisPassword = sources.Environment.GetValueOrDefault("WEIR_REDIS_PASSWORD"),
     };
 

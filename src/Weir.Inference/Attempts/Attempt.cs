@@ -130,7 +130,7 @@ internal static class Attempt
     private static Failure Refused(DeploymentModel deployment, byte[] data, UpstreamAnswer answer, TimeProvider time)
     {
         var status = ProviderError.Parse(data).StatusInCode is var named and > 0 ? named : 502;
-        return FailureClassifier.Classify(deployment.Provider, deployment.State.Key, status, data, answer.Headers, "application/json", time);
+        return FailureClassifier.Classify(deployment.Provider, deployment.State.Key, status, data, answer.Headers, "application/json", time, answer.Status);
     }
 
     private static async ValueTask<Failure?> ReadBodyAsync(DeploymentModel deployment, UpstreamAnswer answer, AttemptClock clock, int most)

@@ -19,8 +19,10 @@ internal static class FailureClassifier
     private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromDays(1);
 
     /// <summary>For an answer whose status is not 2xx, or an error event that came first in a stream.</summary>
+    /// <remarks>With <c>answered</c>, the status that it came with, <c>status</c> is only what the error stands for.</remarks>
     public static Failure Classify(
-        ProviderModel provider, KeyState key, int status, ReadOnlyMemory<byte> body, HttpResponseHeaders? headers, string? contentType, TimeProvider time)
+        ProviderModel provider, KeyState key, int status, ReadOnlyMemory<byte> body, HttpResponseHeaders? headers, string? contentType, TimeProvider time,
+        int? answered = null)
     {
         var error = ProviderError.Parse(body.Span);
         var kind = ClassOf(status, error);
@@ -29,7 +31,7 @@ internal static class FailureClassifier
         {
             FailureClass.KeyRefused => $"Provider '{provider.Name}' refused its key ({status}): check the api_key of that provider.",
             FailureClass.DeploymentRefused => $"Provider '{provider.Name}' does not allow this with its key ({status}).",
-            _ => said is null ? $"Provider '{provider.Name}' answered {status}." : $"Provider '{provider.Name}' answered {status}: {said}",
+            _ => $"Provider '{provider.Name}' answered {(answered is { } came ? $"{came} with an error" : $"{status}")}{(said is null ? "." : $": {said}")}",
         };
         var passOn = kind is FailureClass.Client or FailureClass.Absent;
         return new Failure(kind, message)

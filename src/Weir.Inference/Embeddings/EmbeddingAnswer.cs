@@ -15,15 +15,16 @@ internal static class EmbeddingAnswer
 
     private static ReadOnlySpan<byte> BeforeVector => ",\"embedding\":"u8;
 
-    public static async ValueTask WriteAsync(IReadOnlyList<EmbeddingResult> parts, InferenceReport report, IAnswer answer, CancellationToken cancellationToken)
+    public static async ValueTask WriteAsync(
+        ReadOnlyMemory<byte>[] vectors, ReadOnlyMemory<byte>? model, InferenceReport report, IAnswer answer, CancellationToken cancellationToken)
     {
-        var ending = Ending(parts, report);
-        answer.Begin(new AnswerHead(200, "application/json", LengthOf(parts, ending.Length), report));
+        var ending = Ending(model, report);
+        answer.Begin(new AnswerHead(200, "application/json", LengthOf(vectors, ending.Length), report));
         var output = answer.Body;
         output.Write(Opening);
         var index = 0;
         var held = 0;
-        foreach (var vector in parts.SelectMany(static part => part.Vectors))
+        foreach (var vector in vectors)
         {
             WriteElement(output, index++, vector.Span);
             held += vector.Length;
@@ -57,20 +58,20 @@ internal static class EmbeddingAnswer
         output.Write("}"u8);
     }
 
-    private static byte[] Ending(IReadOnlyList<EmbeddingResult> parts, InferenceReport report)
+    private static byte[] Ending(ReadOnlyMemory<byte>? named, InferenceReport report)
     {
         var used = report.Usage ?? default;
         var ending = new ArrayBufferWriter<byte>();
         ending.Write("],\"model\":"u8);
-        ending.Write(parts[0].Model is { } model ? model.Span : System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(report.Model));
+        ending.Write(named is { } model ? model.Span : System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(report.Model));
         ending.Write(System.Text.Encoding.ASCII.GetBytes($",\"usage\":{{\"prompt_tokens\":{used.Input},\"total_tokens\":{used.Total}}}}}"));
         return ending.WrittenSpan.ToArray();
     }
 
-    private static long LengthOf(IReadOnlyList<EmbeddingResult> parts, int ending)
+    private static long LengthOf(ReadOnlyMemory<byte>[] vectors, int ending)
     {
         var (length, index) = ((long)Opening.Length + ending, 0);
-        foreach (var vector in parts.SelectMany(static part => part.Vectors))
+        foreach (var vector in vectors)
         {
             length += BeforeIndex.Length + Digits(index) + BeforeVector.Length + vector.Length + 1 + (index == 0 ? 0 : 1);
             index++;

@@ -10,7 +10,7 @@ internal sealed class EmbeddingInputs
     private readonly ReadOnlyMemory<byte> _body;
     private readonly Range[] _places;
 
-    private EmbeddingInputs(ReadOnlyMemory<byte> body, Range[] places, bool areTokens, bool isSingle, byte[] parameters)
+    private EmbeddingInputs(ReadOnlyMemory<byte> body, Range[] places, bool areTokens, bool isSingle, ReadOnlyMemory<byte> parameters)
     {
         _body = body;
         _places = places;
@@ -66,6 +66,24 @@ internal sealed class EmbeddingInputs
         }
 
         return places is null ? null : new EmbeddingInputs(body, [.. places], areTokens, isSingle, others is null ? [] : Join(body, others));
+    }
+
+    /// <summary>Each input once, in the order of their first, and where each of these stands among them.</summary>
+    public (EmbeddingInputs Inputs, int[] Places) Distinct()
+    {
+        var known = new Dictionary<ReadOnlyMemory<byte>, int>(BytesEquality.Instance);
+        var kept = new List<Range>();
+        var places = new int[Count];
+        for (var i = 0; i < places.Length; i++)
+        {
+            if (!known.TryGetValue(this[i], out places[i]))
+            {
+                known.Add(this[i], places[i] = kept.Count);
+                kept.Add(_places[i]);
+            }
+        }
+
+        return (new EmbeddingInputs(_body, [.. kept], AreTokens, IsSingle, Parameters), places);
     }
 
     /// <summary>Writes all that makes two requests ask for the same vectors in the same shape.</summary>

@@ -89,6 +89,13 @@ internal sealed class EmbeddingJourneys(Journeys journeys, EmbeddingBatches batc
     {
         var maxBatch = call.Route.Deployments.Min(static deployment => deployment.MaxBatch);
         var batch = new BatchKey(call.Route, KeyOf(call.Route, call.Request, call.Inputs, withInputs: false));
+        if (call.Inputs.Count > maxBatch)
+        {
+            // What is the same would stand in several parts, and be paid for in each.
+            var (inputs, places) = call.Inputs.Distinct();
+            call = inputs.Count == call.Inputs.Count ? call : call with { Inputs = inputs, Places = places };
+        }
+
         var left = call.Timeout - time.GetElapsedTime(call.Started);
         if (left <= TimeSpan.Zero)
         {
@@ -181,7 +188,9 @@ internal sealed class EmbeddingJourneys(Journeys journeys, EmbeddingBatches batc
         }
 
         report.Status = 200;
-        await EmbeddingAnswer.WriteAsync(results!, report, call.Answer, abandoned).ConfigureAwait(false);
+        ReadOnlyMemory<byte>[] vectors = [.. results.SelectMany(static result => result!.Vectors)];
+        vectors = call.Places is { } places ? Array.ConvertAll(places, place => vectors[place]) : vectors;
+        await EmbeddingAnswer.WriteAsync(vectors, results[0]!.Model, report, call.Answer, abandoned).ConfigureAwait(false);
         return null;
     }
 

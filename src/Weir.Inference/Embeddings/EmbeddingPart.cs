@@ -14,13 +14,17 @@ namespace Weir.Inference.Embeddings;
 internal sealed record EmbeddingCall(
     RouteModel Route, InferenceRequest Request, EmbeddingInputs Inputs, IAnswer Answer, InferenceReport Report, long Started)
 {
+    /// <summary>Where each of the client's inputs stands among <see cref="Inputs"/>, which then are each text once; null: they are as they came.</summary>
+    public int[]? Places { get; init; }
+
     public TimeSpan Timeout => Request.Timeout ?? Route.Timeout;
 }
 
 /// <summary>As many inputs of a call as one batch may hold: all of them, or a part.</summary>
 internal sealed record EmbeddingPart(EmbeddingCall Call, int From, int Count)
 {
-    public bool IsWhole => Count == Call.Inputs.Count;
+    /// <summary>The request as it came: its bytes can be sent.</summary>
+    public bool IsWhole => Count == Call.Inputs.Count && Call.Places is null;
 
     public ReadOnlyMemory<byte> this[int index] => Call.Inputs[From + index];
 

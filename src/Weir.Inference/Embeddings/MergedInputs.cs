@@ -69,18 +69,4 @@ internal sealed class MergedInputs
 
     /// <summary>The vectors of one part, in its order.</summary>
     public ReadOnlyMemory<byte>[] Of(int part, EmbeddingVectors answer) => Array.ConvertAll(_places[part], place => answer.Vectors[place]);
-
-    private sealed class BytesEquality : IEqualityComparer<ReadOnlyMemory<byte>>
-    {
-        public static readonly BytesEquality Instance = new();
-
-        public bool Equals(ReadOnlyMemory<byte> x, ReadOnlyMemory<byte> y) => x.Span.SequenceEqual(y.Span);
-
-        public int GetHashCode(ReadOnlyMemory<byte> bytes)
-        {
-            var hash = default(HashCode);
-            hash.AddBytes(bytes.Span);
-            return hash.ToHashCode();
-        }
-    }
 }

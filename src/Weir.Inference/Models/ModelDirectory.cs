@@ -49,6 +49,12 @@ public sealed class ModelDirectory
     /// <summary>How many requests a provider behind a name takes in one batch: the smallest of its deployments'. Null where the name is neither a route nor provider/model.</summary>
     public int? MaxBatchOf(string name) => _tables.Current.Find(name)?.Deployments.Min(static deployment => deployment.MaxBatch);
 
+    /// <summary>How many requests the narrowest provider behind a name may have in flight, over all its keys; of the lowest order, which is asked first. Null as above.</summary>
+    public int? MaxInFlightOf(string name) => _tables.Current.Find(name) is { } route ? (int)MaxInFlightOf(route) : null;
+
+    /// <summary>How long a request for a name may take where it does not say. Null as above.</summary>
+    public TimeSpan? TimeoutOf(string name) => _tables.Current.Find(name)?.Timeout;
+
     /// <summary>The tokens that answers of a model name have had on average, recent ones counting more; 0 where it is not known.</summary>
     internal int MeanOutputOf(string name) => _tables.Current.Find(name)?.State.MeanOutput ?? 0;
 
@@ -88,6 +94,16 @@ public sealed class ModelDirectory
         var hint = near.Count == 0 ? "GET /v1/models lists what there is."
             : $"{(several ? "Several providers have it; name one:" : "Did you mean")} {string.Join(", ", near)}{(several ? "." : "?")}";
         return (null, new InferenceError(404, "model_not_found", $"There is no model '{name}' here. {hint}") { Param = "model", ShouldRetry = false });
+    }
+
+    // Deployments of one key share what it may have in flight.
+    private static long MaxInFlightOf(RouteModel route)
+    {
+        var order = route.Deployments.Min(static deployment => deployment.Order);
+        return route.Deployments.Where(deployment => deployment.Order == order)
+            .GroupBy(static deployment => deployment.Provider.Name, StringComparer.Ordinal)
+            .Min(static provider => Math.Min(int.MaxValue, provider.GroupBy(static deployment => deployment.State.Key)
+                .Sum(static key => Math.Min(key.First().Provider.Limits.MaxConcurrency, key.Sum(static deployment => (long)deployment.MaxConcurrency)))));
     }
 
     private IEnumerable<string> Names(Func<string, bool>? mayUse)

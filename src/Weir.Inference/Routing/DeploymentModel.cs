@@ -22,6 +22,7 @@ internal sealed class DeploymentModel
         Order = order;
         Weight = weight;
         MaxBatch = provider.MaxBatch;
+        MaxConcurrency = provider.Limits.MaxConcurrency;
         _price = price;
         Name = $"{provider.Name}/{model}";
         Identity = StableHash.Of(Encoding.UTF8.GetBytes($"{Name}\n{state.Key.ApiKey}"));
@@ -65,6 +66,9 @@ internal sealed class DeploymentModel
 
     /// <summary>Inputs in one embeddings call: the provider's, or what narrows it here.</summary>
     public int MaxBatch { get; init; }
+
+    /// <summary>What may be in flight to it at once: the provider's for one key, or what narrows it here.</summary>
+    public int MaxConcurrency { get; init; }
 
     /// <summary>In dollars; 0 where the model has no price.</summary>
     public double CostOf(in TokenUsage usage) => _price?.Of(usage) ?? 0;

@@ -181,6 +181,7 @@ internal sealed class RouteTables : IDisposable
         {
             MaxOutput = configured?.MaxOutput ?? TranslationTarget.DefaultMaxOutput,
             MaxBatch = Math.Min(provider.MaxBatch, configured?.Limits?.MaxBatch ?? int.MaxValue),
+            MaxConcurrency = Math.Min(provider.Limits.MaxConcurrency, configured?.Limits?.MaxConcurrency ?? int.MaxValue),
         });
 
     private PriceOptions? PriceOf(string provider, string model) =>

@@ -11,7 +11,7 @@ using Weir.Server.Keys;
 namespace Weir.Server.Endpoints;
 
 /// <summary>Many requests in one call: <c>POST /v1/batch</c>. What is wrong with one of them is that one's error alone.</summary>
-internal sealed class BatchRequestEndpoints(InferencePipeline pipeline, ModelDirectory models, KeyLimits limits, BodyLimits bodies)
+internal sealed class BatchRequestEndpoints(InferencePipeline pipeline, ModelDirectory models, KeyLimits limits, BodyLimits bodies, TimeProvider time)
 {
     private const int DefaultAtOnce = 100;
 
@@ -22,7 +22,8 @@ internal sealed class BatchRequestEndpoints(InferencePipeline pipeline, ModelDir
             services.GetRequiredService<InferencePipeline>(),
             services.GetRequiredService<ModelDirectory>(),
             services.GetRequiredService<KeyLimits>(),
-            services.GetRequiredService<BodyLimits>());
+            services.GetRequiredService<BodyLimits>(),
+            services.GetRequiredService<TimeProvider>());
         app.MapPost("/v1/batch", endpoints.ServeAsync).Requires(Role.App).Describe("Many requests in one call, answered in order.");
     }
 
@@ -63,18 +64,19 @@ internal sealed class BatchRequestEndpoints(InferencePipeline pipeline, ModelDir
             UseCache = useCache,
             Headers = InferenceEndpoints.Read(headers),
         };
-        var run = new BatchRequestRun(pipeline, limits, new BatchTerms(caller, body, AtOnce(batch, body, caller), like));
+        var run = new BatchRequestRun(pipeline, models, limits, time, new BatchTerms(caller, body, AtOnce(batch, body, caller), like));
         context.Response.ContentType = "application/json";
         await run.RunAsync(batch.Items, context.Response.BodyWriter, context.RequestAborted);
     }
 
-    // No more than the narrowest provider among those that are asked takes in one batch, nor than the key may have in flight.
+    // No more than the narrowest provider among those that are asked takes in one batch or may have in flight: the rest would only fill
+    // its queue, and past that be refused. Nor than the key may have in flight.
     private int AtOnce(BatchRequest batch, PooledBody body, Caller caller)
     {
         var names = batch.Items.Where(static item => item is { Fault: null, Body: not null })
             .Select(item => RequestHeadScanner.Scan(body.Memory.Span[item.Body!.Value], out var head) is null ? head.Model : null)
             .OfType<string>().ToHashSet(StringComparer.Ordinal);
-        var widest = names.Select(name => models.MaxBatchOf(name) ?? DefaultAtOnce).DefaultIfEmpty(DefaultAtOnce).Min();
+        var widest = names.Select(name => Math.Min(models.MaxBatchOf(name) ?? DefaultAtOnce, models.MaxInFlightOf(name) ?? DefaultAtOnce)).DefaultIfEmpty(DefaultAtOnce).Min();
         return Math.Min(Math.Min(batch.MaxConcurrency ?? widest, widest), Math.Min(caller.MaxInFlight ?? BatchRequest.MostAtOnce, BatchRequest.MostAtOnce));
     }
 }

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Text.Json;
 using Weir.Inference;
+using Weir.Inference.Models;
 using Weir.Inference.Relay;
 using Weir.Inference.Requests;
 using Weir.Server.Errors;
@@ -17,12 +18,19 @@ namespace Weir.Server.Endpoints;
 internal sealed record BatchTerms(Caller Caller, PooledBody Body, int AtOnce, InferenceRequest Like);
 
 /// <summary>Runs the requests of one batch and writes their results in order, each as soon as those before it are written.</summary>
-internal sealed class BatchRequestRun(InferencePipeline pipeline, KeyLimits limits, BatchTerms terms)
+internal sealed class BatchRequestRun(InferencePipeline pipeline, ModelDirectory models, KeyLimits limits, TimeProvider time, BatchTerms terms)
 {
     private const int LargestAnswer = 16 << 20;
 
     // Answers that wait for an earlier one; past it nothing new is begun until that one has come.
     private const long MostHeld = 256L << 20;
+
+    // Between two tries of what Weir's own full queue refused; the queue says itself when to come back.
+    private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
+
+    // As routes have it: of a name that only a provider's list resolves no route is known here.
+    private static readonly TimeSpan DefaultTimeout = TimeSpan.FromMinutes(10);
 
     private static readonly Operation[] Served =
         [Operation.ChatCompletions, Operation.Completions, Operation.Embeddings, Operation.Responses, Operation.Messages];
@@ -114,14 +122,44 @@ internal sealed class BatchRequestRun(InferencePipeline pipeline, KeyLimits limi
 
         using (permit)
         {
-            var answer = new BufferedAnswer(LargestAnswer);
-            var report = await pipeline.RunAsync(Request(operation, head, body, index), answer, stop);
+            var (answer, report) = await RunAsync(left => Request(operation, head, body, index, left), head, stop);
             InferenceEndpoints.Settle(permit, report);
             return Result(item.CustomId, answer, report);
         }
     }
 
-    private InferenceRequest Request(Operation operation, RequestHead head, ReadOnlyMemory<byte> body, int index) => new()
+    // A full queue empties, if only as the others of this batch end: a batch must not fail by its own size. Its place among those that are
+    // under way is kept meanwhile, so that no other takes it.
+    private async ValueTask<(BufferedAnswer Answer, InferenceReport Report)> RunAsync(Func<TimeSpan?, InferenceRequest> request, RequestHead head, CancellationToken stop)
+    {
+        var started = time.GetTimestamp();
+        var timeout = terms.Like.Timeout ?? (head.Model is { } model ? models.TimeoutOf(model) : null) ?? DefaultTimeout;
+        var left = terms.Like.Timeout;
+        while (true)
+        {
+            var answer = new BufferedAnswer(LargestAnswer);
+            var report = await pipeline.RunAsync(request(left), answer, stop);
+            if (report is not { Error: { Code: "overloaded" } error, Attempts: 0 })
+            {
+                return (answer, report);
+            }
+
+            var wait = TimeSpan.FromTicks(Math.Clamp((error.RetryAfter ?? TimeSpan.FromSeconds(1)).Ticks, ShortestWait.Ticks, LongestWait.Ticks));
+            if (timeout - time.GetElapsedTime(started) <= wait)
+            {
+                return (answer, report);
+            }
+
+            await Task.Delay(wait, time, stop);
+            left = timeout - time.GetElapsedTime(started);
+            if (left <= TimeSpan.Zero)
+            {
+                return (answer, report);
+            }
+        }
+    }
+
+    private InferenceRequest Request(Operation operation, RequestHead head, ReadOnlyMemory<byte> body, int index, TimeSpan? timeout) => new()
     {
         Operation = operation,
         Head = head,
@@ -130,7 +168,7 @@ internal sealed class BatchRequestRun(InferencePipeline pipeline, KeyLimits limi
         Tenant = terms.Caller.Tenant,
         MayUse = terms.Caller.MayUse,
         Priority = terms.Like.Priority,
-        Timeout = terms.Like.Timeout,
+        Timeout = timeout,
         UseCache = terms.Like.UseCache,
         // One key for all would make them one request at the provider.
         Headers = terms.Like.Headers is { IdempotencyKey: { } key } all ? all with { IdempotencyKey = $"{key}\n{index}" } : terms.Like.Headers,

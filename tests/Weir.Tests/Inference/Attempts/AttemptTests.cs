@@ -60,6 +60,18 @@ public sealed class AttemptTests
     }
 
     [Theory]
+    [InlineData("oops")]
+    [InlineData(null)]
+    public async Task SendAsync_ErrorWithStatus200ThatNamesNone_SaysWhatTheProviderDid(string? said)
+    {
+        var body = said is null ? """{"error":{"type":"x"}}""" : """{"error":{"message":"oops"}}""";
+        await using var impostor = new ScriptedUpstream(exchange => exchange.RespondAsync(200, body));
+        await using var gateway = new GatewayHarness(GatewayHarness.RouteOf(Once, impostor));
+
+        (await gateway.ChatAsync()).Report.Error!.Message.ShouldContain($"answered 200 with an error{(said is null ? "." : ": oops")}");
+    }
+
+    [Theory]
     [InlineData(503, "provider_unavailable")]
     [InlineData(400, "provider_rejected")]
     [InlineData(401, "provider_refused")]

@@ -119,6 +119,21 @@ public sealed class EmbeddingJourneysTests : IAsyncLifetime
         (answer.Report.Usage!.Value.Input, answer.Report.Attempts).ShouldBe((texts.Sum(text => text.Length), 4));
     }
 
+    [Theory]
+    [InlineData(7, 1, 1)]
+    [InlineData(17, 4, 1)]
+    [InlineData(17, 7, 2)]
+    public async Task Run_SameTextsInMoreThanOneCallTakes_GoOnce(int inputs, int distinct, int calls)
+    {
+        Restart(maxBatch: 5);
+        var texts = Enumerable.Range(0, inputs).Select(i => new string('x', (i % distinct) + 1)).ToArray();
+        var answer = await AskAsync(EmbeddingUpstream.Request(texts));
+        VectorsOf(answer).ShouldBe(texts.Select(EmbeddingUpstream.VectorOf));
+        IndicesOf(answer).ShouldBe(Enumerable.Range(0, inputs));
+        _upstream.Calls.Count.ShouldBe(calls);
+        _upstream.Calls.SelectMany(call => call).Order().ShouldBe(texts.Distinct().Order());
+    }
+
     [Fact]
     public async Task Run_SplitWithABadText_IsTheProvidersAnswer()
     {

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using Weir.Inference.Providers;
+using Weir.Inference.Routing;
 using Weir.Server.Configuration;
 using Weir.Server.Keys;
 using Weir.Tests.Inference.Support;
@@ -143,6 +144,58 @@ public sealed class BatchRequestEndpointsTests : IAsyncLifetime
         most.ShouldBe(1);
     }
 
+    [Theory]
+    [InlineData(3, null)]
+    [InlineData(50, 3)]
+    public async Task Batch_MoreThanProviderMayHaveInFlight_NoneIsRefusedByItsQueue(int cap, int? narrowed)
+    {
+        var (inFlight, most) = (0, 0);
+        await DisposeAsync();
+        _upstream = new ScriptedUpstream(async exchange =>
+        {
+            most = Math.Max(most, Interlocked.Increment(ref inFlight));
+            await Task.Delay(5, CancellationToken.None);
+            Interlocked.Decrement(ref inFlight);
+            await exchange.RespondAsync(200, ScriptedUpstream.Answer);
+        });
+        _server = await StartServerAsync(new LimitOptions { MaxConcurrency = cap, Queue = 1 }, narrowed);
+        var results = await SendAsync($$"""{"requests":[{{string.Join(',', Enumerable.Range(0, 100).Select(i => Item($"{i}", "fast")))}}]}""");
+        results.ShouldAllBe(result => result!["response"] != null);
+        most.ShouldBeInRange(1, 3);
+    }
+
+    [Fact]
+    public async Task Batch_QueueIsFullOfOthers_IsTriedAgainUntilItsDeadline()
+    {
+        await DisposeAsync();
+        var go = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _upstream = new ScriptedUpstream(async exchange =>
+        {
+            await go.Task;
+            await exchange.RespondAsync(200, ScriptedUpstream.Answer);
+        });
+        _server = await StartServerAsync(new LimitOptions { MaxConcurrency = 1, Queue = 1 }, null);
+        Task<HttpResponseMessage> Other() => _server.SendAsync(HttpMethod.Post, "/v1/chat/completions", null, Json("""{"model":"fast","messages":[]}"""));
+        var others = new[] { Other(), Other() };
+        await _upstream.ReceivedAsync();
+        var body = $$"""{"requests":[{{Item("a", "fast")}}]}""";
+        using (var hurried = await _server.SendAsync(HttpMethod.Post, "/v1/batch", null, Json(body), ("x-weir-timeout", "90ms")))
+        {
+            var code = (string)JsonNode.Parse(await hurried.Content.ReadAsStringAsync())!["results"]![0]!["error"]!["code"]!;
+            code.ShouldBeOneOf("overloaded", "deadline_exceeded");
+        }
+
+        var patient = SendAsync(body);
+        await Task.Delay(150, CancellationToken.None);
+        patient.IsCompleted.ShouldBeFalse();
+        go.SetResult();
+        (await patient).Single()!["response"].ShouldNotBeNull();
+        foreach (var other in await Task.WhenAll(others))
+        {
+            other.Dispose();
+        }
+    }
+
     [Fact]
     public async Task Batch_ClientLeaves_WhatIsLeftIsCancelled()
     {
@@ -190,7 +243,7 @@ public sealed class BatchRequestEndpointsTests : IAsyncLifetime
         ((int)totals["requests"]!, (int)totals["input_tokens"]!, (int)totals["output_tokens"]!).ShouldBe((2, 3, 5));
     }
 
-    private static string Item(string id) => $$"""{"custom_id":"{{id}}","url":"/v1/chat/completions","body":{"model":"box/m","messages":[]} }""";
+    private static string Item(string id, string model = "box/m") => $$"""{"custom_id":"{{id}}","url":"/v1/chat/completions","body":{"model":"{{model}}","messages":[]} }""";
 
     private static StringContent Json(string body) => new(body, Encoding.UTF8, "application/json");
 
@@ -209,6 +262,18 @@ public sealed class BatchRequestEndpointsTests : IAsyncLifetime
         _upstream = new ScriptedUpstream(script);
         _server = await StartServerAsync();
     }
+
+    private Task<RunningServer> StartServerAsync(LimitOptions limits, int? narrowed) => RunningServer.StartAsync(new()
+    {
+        Weir = new WeirOptions
+        {
+            Providers = new Dictionary<string, ProviderOptions> { ["box"] = new() { BaseUrl = _upstream.BaseUrl, Limits = limits } },
+            Routes = new Dictionary<string, RouteOptions>
+            {
+                ["fast"] = new() { Deployments = [new DeploymentOptions { Provider = "box", Model = "m", Limits = narrowed is null ? null : new LimitOptions { MaxConcurrency = narrowed } }] },
+            },
+        },
+    });
 
     private Task<RunningServer> StartServerAsync() => RunningServer.StartAsync(new()
     {
