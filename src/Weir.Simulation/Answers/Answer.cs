@@ -26,12 +26,14 @@ internal sealed class Answer
         Dimensions = options.Dimensions;
 
         var shared = Shared(prompt);
-        var whole = shared.Count + (prompt.Calls.Count > 0 ? 0 : options.AnswerTokens);
+        var whole = shared.Count + (prompt.Calls.Count > 0 ? 0 : prompt.Json is { } all ? Pieces(all).Count : options.AnswerTokens);
         IsCutShort = prompt.MaxTokens < whole;
         TokenCount = Math.Min(whole, prompt.MaxTokens ?? int.MaxValue);
         _shared = [.. shared.Take(TokenCount)];
 
-        var texts = prompt.Texts.Select(text => AnswerText.Tokens(text, TokenCount - _shared.Length)).ToArray();
+        var texts = prompt.Texts.Select(text => prompt.Json is { } json && prompt.Calls.Count == 0
+            ? [.. Pieces(json).Take(TokenCount - _shared.Length)]
+            : AnswerText.Tokens(text, TokenCount - _shared.Length)).ToArray();
         Choices = new string[texts.Length * prompt.Choices][];
         for (var choice = 0; choice < Choices.Length; choice++)
             Choices[choice] = texts[choice / prompt.Choices];
@@ -86,17 +88,25 @@ internal sealed class Answer
         for (var call = 0; call < prompt.Calls.Count; call++)
         {
             parts.Add(new(AnswerPartKind.Call, prompt.Calls[call].Name, call));
-            var rest = prompt.Calls[call].Arguments;
-            while (rest.Length > 0)
-            {
-                var length = Math.Min(ArgumentsPerToken, rest.Length);
-                if (length < rest.Length && char.IsHighSurrogate(rest[length - 1]))
-                    length++;
-                parts.Add(new(AnswerPartKind.Arguments, rest[..length], call));
-                rest = rest[length..];
-            }
+            foreach (var piece in Pieces(prompt.Calls[call].Arguments))
+                parts.Add(new(AnswerPartKind.Arguments, piece, call));
         }
 
         return parts;
+    }
+
+    private static List<string> Pieces(string rest)
+    {
+        var pieces = new List<string>();
+        while (rest.Length > 0)
+        {
+            var length = Math.Min(ArgumentsPerToken, rest.Length);
+            if (length < rest.Length && char.IsHighSurrogate(rest[length - 1]))
+                length++;
+            pieces.Add(rest[..length]);
+            rest = rest[length..];
+        }
+
+        return pieces;
     }
 }

@@ -52,4 +52,7 @@ internal sealed class Prompt
 
         return Convert.ToHexStringLower(hash[..8]);
     }
+
+    /// <summary>What the text must be, by the schema that was asked for; null: any text.</summary>
+    public string? Json { get; init; }
 }

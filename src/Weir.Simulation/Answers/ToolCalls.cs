@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 using System.Text.Json;
 
@@ -27,7 +26,7 @@ internal static class ToolCalls
         if (calls.Count == 0 && must && tools.Count > 0)
         {
             var tool = tools.FirstOrDefault(tool => tool.Name == named, tools[0]);
-            calls = [new(tool.Name, Sample(tool.Schema))];
+            calls = [new(tool.Name, SchemaSample.Arguments(tool.Schema))];
         }
 
         return several ? calls : calls.GetRange(0, Math.Min(1, calls.Count));
@@ -48,7 +47,7 @@ internal static class ToolCalls
                 if (tool.Name != name)
                     continue;
                 var arguments = text.AsSpan(end).StartsWith(With, StringComparison.Ordinal) ? ObjectAt(text[(end + With.Length)..]) : null;
-                calls.Add(new(name, arguments ?? Sample(tool.Schema)));
+                calls.Add(new(name, arguments ?? SchemaSample.Arguments(tool.Schema)));
                 break;
             }
         }
@@ -71,61 +70,6 @@ internal static class ToolCalls
         catch (JsonException)
         {
             return null;
-        }
-    }
-
-    /// <summary>Arguments that fit a schema: what is required, and the plainest value of each type.</summary>
-    private static string Sample(JsonElement schema)
-    {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer, SimulationJson.Writer))
-            Write(json, schema, isRoot: true);
-        return Encoding.UTF8.GetString(buffer.WrittenSpan);
-    }
-
-    private static void Write(Utf8JsonWriter json, JsonElement schema, bool isRoot = false)
-    {
-        var isObject = schema.ValueKind == JsonValueKind.Object;
-        if (!isRoot && isObject && schema.TryGetProperty("enum"u8, out var values) && values.ValueKind == JsonValueKind.Array && values.GetArrayLength() > 0)
-        {
-            values[0].WriteTo(json);
-            return;
-        }
-
-        switch (isRoot ? "object" : isObject && schema.TryGetProperty("type"u8, out var type) && type.ValueKind == JsonValueKind.String ? type.GetString() : "string")
-        {
-            case "object":
-                json.WriteStartObject();
-                if (isObject && schema.TryGetProperty("properties"u8, out var properties) && properties.ValueKind == JsonValueKind.Object
-                    && schema.TryGetProperty("required"u8, out var required) && required.ValueKind == JsonValueKind.Array)
-                {
-                    foreach (var name in required.EnumerateArray())
-                    {
-                        if (name.ValueKind != JsonValueKind.String || !properties.TryGetProperty(name.GetString()!, out var property))
-                            continue;
-                        json.WritePropertyName(name.GetString()!);
-                        Write(json, property);
-                    }
-                }
-
-                json.WriteEndObject();
-                break;
-            case "array":
-                json.WriteStartArray();
-                json.WriteEndArray();
-                break;
-            case "integer" or "number":
-                json.WriteNumberValue(1);
-                break;
-            case "boolean":
-                json.WriteBooleanValue(true);
-                break;
-            case "null":
-                json.WriteNullValue();
-                break;
-            default:
-                json.WriteStringValue("simulated"u8);
-                break;
         }
     }
 }

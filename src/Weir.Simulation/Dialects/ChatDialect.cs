@@ -20,6 +20,7 @@ internal sealed class ChatDialect : Dialect
             Model = model,
             Texts = [results ?? text],
             Calls = results is null ? ChatTools.Calls(body, text) : [],
+            Json = body.TryGetProperty("response_format"u8, out var format) ? SchemaSample.Answer(format) : null,
             Thinks = body.TryGetProperty("reasoning_effort"u8, out var effort) && effort.ValueKind == JsonValueKind.String && !effort.ValueEquals("none"u8),
             Instructions = ChatTools.Instructions(body),
             InputTokens = BodyFields.Tokens(characters),

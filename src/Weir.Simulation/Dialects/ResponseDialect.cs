@@ -26,6 +26,8 @@ internal sealed class ResponseDialect(StoredResponses stored) : Dialect
         {
             Model = model,
             Texts = [text],
+            Json = body.TryGetProperty("text"u8, out var shape) && shape.ValueKind == JsonValueKind.Object && shape.TryGetProperty("format"u8, out var format)
+                ? SchemaSample.Answer(format) : null,
             InputTokens = BodyFields.Tokens(characters),
             MaxTokens = fields.Count("max_output_tokens"),
             Stream = fields.Flag("stream"),
