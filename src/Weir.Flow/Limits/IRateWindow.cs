@@ -15,7 +15,7 @@ public interface IRateWindow
     /// </summary>
     /// <param name="amount">At least 0.</param>
     /// <param name="receipt">Names the take for <see cref="Settle"/>.</param>
-    /// <param name="background">Only if a tenth of the limit, at least 1, stays free beside it.</param>
+    /// <param name="background">Only if a tenth of the limit, at least 1 where one process counts alone, stays free beside it.</param>
     bool TryTake(int amount, out long receipt, bool background = false);
 
     /// <summary>How long until <paramref name="amount"/> fits, as far as is known, if nobody else takes any: zero now, infinite never.</summary>

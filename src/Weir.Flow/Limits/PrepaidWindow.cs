@@ -76,7 +76,10 @@ public sealed class PrepaidWindow : IGateWindow
         {
             var now = _source.Now;
             receipt = -1;
-            if (!Fits(now, amount, background))
+            // Nobody waits here for a block, which would have lapsed when the caller comes back: the background too may spend in advance,
+            // as long as the pool, as it was last seen, has its reserve.
+            var fits = _source.Terms.IsLocal ? Fits(now, amount, background) : Fits(now, amount, background: false) && (!background || _room >= Reserve);
+            if (!fits)
             {
                 Miss(now, amount, background);
                 return false;
