@@ -171,7 +171,7 @@ internal sealed partial class BatchScheduler(
         while (true)
         {
             var now = time.GetTimestamp();
-            var load = new Load(_entries.Values);
+            var load = LoadNow();
             var running = load.Tenants;
             // A batch's id begins with the time at which it was made.
             var next = _entries.Where(pair => pair.Value is { Signals: null, IsGone: false } && pair.Value.NotBefore <= now && TurnOf(pair.Value, load) != Turn.None)
@@ -193,7 +193,10 @@ internal sealed partial class BatchScheduler(
         }
     }
 
-    private Turn TurnOf(Entry entry, Load load)
+    private BatchLoad LoadNow() =>
+        new(_entries.Values.Where(entry => entry.Signals is not null).Select(entry => (entry.Pending, entry.IsLook)));
+
+    private Turn TurnOf(Entry entry, BatchLoad load)
     {
         var tenant = entry.Pending.Tenant;
         // One that was made before and is being looked at goes first.
@@ -254,7 +257,7 @@ internal sealed partial class BatchScheduler(
     // Infinite where no batch waits, or none could be started.
     private TimeSpan UntilDue()
     {
-        var (now, load) = (time.GetTimestamp(), new Load(_entries.Values));
+        var (now, load) = (time.GetTimestamp(), LoadNow());
         var first = TimeSpan.MaxValue;
         foreach (var entry in _entries.Values.Where(entry => entry is { Signals: null, IsGone: false }))
         {
@@ -334,43 +337,6 @@ internal sealed partial class BatchScheduler(
         Run,
         Look,
         None,
-    }
-
-    /// <summary>What is under way at one moment.</summary>
-    private sealed class Load
-    {
-        public Load(IEnumerable<Entry> entries)
-        {
-            foreach (var entry in entries.Where(entry => entry.Signals is not null))
-            {
-                var (tenant, id) = (entry.Pending.Tenant, entry.Pending.Id);
-                Tenants[tenant] = Tenants.GetValueOrDefault(tenant) + 1;
-                if (!entry.IsLook)
-                {
-                    Runs++;
-                    Running[tenant] = Running.GetValueOrDefault(tenant) + 1;
-                    continue;
-                }
-
-                Looks++;
-                if (!Looked.TryGetValue(tenant, out var first) || string.CompareOrdinal(id, first) < 0)
-                {
-                    Looked[tenant] = id;
-                }
-            }
-        }
-
-        public int Runs { get; private set; }
-
-        public int Looks { get; private set; }
-
-        /// <summary>Of each tenant: runs and looks together.</summary>
-        public Dictionary<string, int> Tenants { get; } = new(StringComparer.Ordinal);
-
-        public Dictionary<string, int> Running { get; } = new(StringComparer.Ordinal);
-
-        /// <summary>Of each tenant: the first that is being looked at.</summary>
-        public Dictionary<string, string> Looked { get; } = new(StringComparer.Ordinal);
     }
 
     /// <summary>A batch that has not ended. Of the schedule's loop alone.</summary>
