@@ -15,10 +15,11 @@ public interface IRateWindow
     /// </summary>
     /// <param name="amount">At least 0.</param>
     /// <param name="receipt">Names the take for <see cref="Settle"/>.</param>
-    bool TryTake(int amount, out long receipt);
+    /// <param name="background">Only if a tenth of the limit, at least 1 where one process counts alone, stays free beside it.</param>
+    bool TryTake(int amount, out long receipt, bool background = false);
 
     /// <summary>How long until <paramref name="amount"/> fits, as far as is known, if nobody else takes any: zero now, infinite never.</summary>
-    TimeSpan WaitFor(int amount);
+    TimeSpan WaitFor(int amount, bool background = false);
 
     /// <summary>Replaces an estimate by what was really used; a use beyond it is charged even over the limit, since it has happened.</summary>
     void Settle(long receipt, int estimate, int actual);
@@ -30,7 +31,7 @@ internal interface IGateWindow : IRateWindow
     /// <summary>A hint without a lock: false only when there is probably no room.</summary>
     bool MayFit(long now);
 
-    /// <summary>Whether <paramref name="amount"/> fits; for what runs in the background only if a tenth of the limit stays free beside it.</summary>
+    /// <summary>Whether <paramref name="amount"/> fits; for what runs in the background only if a tenth of the limit, at least 1, stays free beside it.</summary>
     bool CanTake(long now, int amount, bool background);
 
     /// <summary>Takes without asking.</summary>

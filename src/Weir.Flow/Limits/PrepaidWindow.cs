@@ -69,16 +69,19 @@ public sealed class PrepaidWindow : IGateWindow
     }
 
     /// <inheritdoc/>
-    public bool TryTake(int amount, out long receipt)
+    public bool TryTake(int amount, out long receipt, bool background = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(amount);
         lock (_sync)
         {
             var now = _source.Now;
             receipt = -1;
-            if (!Fits(now, amount, background: false))
+            // Nobody waits here for a block, which would have lapsed when the caller comes back: the background too may spend in advance,
+            // as long as the pool, as it was last seen, has its reserve.
+            var fits = _source.Terms.IsLocal ? Fits(now, amount, background) : Fits(now, amount, background: false) && (!background || _room >= Reserve);
+            if (!fits)
             {
-                Miss(now, amount, background: false);
+                Miss(now, amount, background);
                 return false;
             }
 
@@ -88,9 +91,9 @@ public sealed class PrepaidWindow : IGateWindow
     }
 
     /// <inheritdoc/>
-    public TimeSpan WaitFor(int amount)
+    public TimeSpan WaitFor(int amount, bool background = false)
     {
-        var at = FitsAt(0, amount, background: false);
+        var at = FitsAt(0, amount, background);
         if (at == MonotonicClock.Never)
             return Timeout.InfiniteTimeSpan;
         // While it was last seen full: until it will have room if nobody gives anything back.
@@ -279,7 +282,7 @@ public sealed class PrepaidWindow : IGateWindow
         {
             var used = _slots.Used(slot);
             var mine = Math.Max(1, _limit / terms.Replicas);
-            return used + amount + (background ? mine / 10 : 0) <= mine || used == 0;
+            return used + amount + (background ? Math.Max(1, mine / 10) : 0) <= mine || used == 0;
         }
 
         ref var current = ref _slots.At(slot);
@@ -337,7 +340,7 @@ public sealed class PrepaidWindow : IGateWindow
                 return now + Math.Max(RetryTicks / 4, _retryAt - shared);
             var mine = Math.Max(1, _limit / terms.Replicas);
             var slot = WindowSlots.SlotOf(shared);
-            return now + (_slots.BelowFrom(slot, Math.Max(0, mine - amount - (background ? mine / 10 : 0))) * WindowSlots.Width) - shared;
+            return now + (_slots.BelowFrom(slot, Math.Max(0, mine - amount - (background ? Math.Max(1, mine / 10) : 0))) * WindowSlots.Width) - shared;
         }
     }
 }

@@ -72,27 +72,28 @@ public sealed class SlidingWindow : IRateWindow, IGateWindow
     /// </summary>
     /// <param name="amount">At least 0.</param>
     /// <param name="receipt">Names the take for <see cref="Settle"/>.</param>
-    public bool TryTake(int amount, out long receipt)
+    /// <param name="background">Only if a tenth of the limit, at least 1, stays free beside it.</param>
+    public bool TryTake(int amount, out long receipt, bool background = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(amount);
         lock (_sync)
         {
             var now = _clock.Now;
             Expire(now);
-            var fits = Fits(amount);
+            var fits = Fits(WithReserve(amount, background));
             receipt = fits ? Append(now, amount) : -1;
             return fits;
         }
     }
 
-    /// <inheritdoc cref="TryTake(int, out long)"/>
+    /// <inheritdoc cref="TryTake(int, out long, bool)"/>
     public bool TryTake(int amount = 1) => TryTake(amount, out _);
 
     /// <summary>How long until <paramref name="amount"/> fits if nobody else takes any: zero now, infinite never.</summary>
-    public TimeSpan WaitFor(int amount = 1)
+    public TimeSpan WaitFor(int amount = 1, bool background = false)
     {
         var now = _clock.Now;
-        var at = FitsAt(now, amount, background: false);
+        var at = FitsAt(now, amount, background);
         return at == MonotonicClock.Never ? Timeout.InfiniteTimeSpan : TimeSpan.FromTicks(at - now);
     }
 
@@ -168,8 +169,8 @@ public sealed class SlidingWindow : IRateWindow, IGateWindow
         }
     }
 
-    // What runs in the background leaves a tenth free.
-    private long WithReserve(int amount, bool background) => background && amount > 0 ? amount + (_limit / 10) : amount;
+    // What runs in the background leaves a tenth free, and at least 1: a tenth of a small limit is none.
+    private long WithReserve(int amount, bool background) => background && amount > 0 ? amount + Math.Max(1, _limit / 10) : amount;
 
     private bool Fits(long amount) => amount == 0 || _used + amount <= _limit || (_used == 0 && _limit > 0);
 

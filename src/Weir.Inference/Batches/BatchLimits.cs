@@ -27,8 +27,14 @@ public sealed record BatchLimits
     /// <summary>Batches of a tenant that have not ended. Default 100.</summary>
     public int BatchesPerTenant { get; init; } = 100;
 
-    /// <summary>Batches that one replica runs at once; the others wait for their turn. Default 4.</summary>
-    public int BatchesAtOnce { get; init; } = 4;
+    /// <summary>Batches of one tenant that one replica runs at once, so that those of a stopped provider leave room to other tenants. Default 4.</summary>
+    public int TenantBatchesAtOnce { get; init; } = 4;
+
+    /// <summary>Batches that one replica runs at once in all; the others wait for their turn. Default 64.</summary>
+    public int BatchesAtOnce { get; init; } = 64;
+
+    /// <summary>Batches that are validated or brought to their end at once without a turn: that waits for no provider. Default 8.</summary>
+    public int LooksAtOnce { get; init; } = 8;
 
     /// <summary>Lines of one batch that are under way at once at most. Default 64.</summary>
     public int LinesAtOnce { get; init; } = 64;

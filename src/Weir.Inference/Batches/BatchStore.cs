@@ -59,7 +59,7 @@ public sealed class BatchStore
             if (await _documents.CommitAsync(
                 [
                     BatchDocuments.Put(batch, 0),
-                    BatchDocuments.Put(new PendingRecord(batch.Tenant, batch.Id, Cancel: false), 0),
+                    BatchDocuments.Put(new PendingRecord(batch.Tenant, batch.Id, Cancel: false, batch.ExpiresAt), 0),
                     BatchDocuments.Put(reading, file.Version),
                 ],
                 cancellationToken).ConfigureAwait(false))

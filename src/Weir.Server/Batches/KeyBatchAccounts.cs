@@ -27,7 +27,7 @@ internal sealed class KeyBatchAccounts(KeyRing ring, KeyLimits limits, TimeProvi
             var refusal = caller is null
                 ? new ApiError(401, "key_revoked", "The key that made this batch was revoked before this line was sent.") { ShouldRetry = false }
                 : caller.Expires <= time.GetUtcNow() ? ApiError.KeyExpired(caller.Expires.Value) : null;
-            if (refusal is null && limits.TryEnter(caller!, estimatedTokens, out var entered, out refusal))
+            if (refusal is null && limits.TryEnter(caller!, estimatedTokens, out var entered, out refusal, background: true))
             {
                 permit = new Permit(entered);
                 return null;

@@ -11,12 +11,14 @@ internal sealed class KeyLimits(KeyMetrics metrics)
     /// <param name="estimatedTokens">Input and output together, as far as can be told before; at least 0.</param>
     /// <param name="permit">To settle when the usage is known, and to dispose when the request ends, however it ends.</param>
     /// <param name="refusal">402 <c>budget_exceeded</c>, or 429 with <c>Retry-After</c>.</param>
+    /// <param name="background">A line of a batch: it leaves something of each limit to what somebody waits for.</param>
     public bool TryEnter(
-        Caller caller, int estimatedTokens, [NotNullWhen(true)] out KeyPermit? permit, [NotNullWhen(false)] out ApiError? refusal)
+        Caller caller, int estimatedTokens, [NotNullWhen(true)] out KeyPermit? permit, [NotNullWhen(false)] out ApiError? refusal,
+        bool background = false)
     {
         permit = null;
         refusal = null;
-        if (caller.State.TryTake(caller, estimatedTokens, out var receipt) is not { } reached)
+        if (caller.State.TryTake(caller, estimatedTokens, out var receipt, background) is not { } reached)
         {
             permit = new KeyPermit(caller.State, receipt, estimatedTokens);
             return true;

@@ -24,7 +24,11 @@ internal sealed class KeyState(string keyId, TimeProvider time, IPrepaidWindows?
     public int InFlight => Volatile.Read(ref _inFlight);
 
     /// <summary>Takes what <paramref name="caller"/>'s limits ask for: all of it, or nothing and the reason.</summary>
-    public KeyRefusal? TryTake(Caller caller, int tokens, out long tokenReceipt)
+    /// <param name="caller">Whose limits hold.</param>
+    /// <param name="tokens">As far as can be told before.</param>
+    /// <param name="tokenReceipt">For <see cref="SettleTokens"/>.</param>
+    /// <param name="background">Leaves something of each limit to the key's other requests.</param>
+    public KeyRefusal? TryTake(Caller caller, int tokens, out long tokenReceipt, bool background = false)
     {
         tokenReceipt = -1;
         _tenant = caller.Tenant;
@@ -37,7 +41,7 @@ internal sealed class KeyState(string keyId, TimeProvider time, IPrepaidWindows?
             if (spent >= spend.Limit) return new KeyRefusal(KeyLimit.Spend, Wait: null);
         }
 
-        if (Interlocked.Increment(ref _inFlight) > Share(caller.MaxInFlight))
+        if (Interlocked.Increment(ref _inFlight) > Places(caller.MaxInFlight, background))
         {
             Interlocked.Decrement(ref _inFlight);
             return new KeyRefusal(KeyLimit.InFlight, TimeSpan.FromSeconds(1));
@@ -45,18 +49,18 @@ internal sealed class KeyState(string keyId, TimeProvider time, IPrepaidWindows?
 
         // Tokens first: they can be given back exactly, so that a refusal takes nothing.
         var tokenWindow = Window(ref _tokens, caller.TokensPerMinute, "tokens");
-        if (tokenWindow is not null && !tokenWindow.TryTake(tokens, out tokenReceipt))
+        if (tokenWindow is not null && !tokenWindow.TryTake(tokens, out tokenReceipt, background))
         {
             Leave();
-            return new KeyRefusal(KeyLimit.Tokens, tokenWindow.WaitFor(tokens));
+            return new KeyRefusal(KeyLimit.Tokens, tokenWindow.WaitFor(tokens, background));
         }
 
         var requestWindow = Window(ref _requests, caller.RequestsPerMinute, "requests");
-        if (requestWindow is not null && !requestWindow.TryTake(1, out _))
+        if (requestWindow is not null && !requestWindow.TryTake(1, out _, background))
         {
             tokenWindow?.Settle(tokenReceipt, tokens, 0);
             Leave();
-            return new KeyRefusal(KeyLimit.Requests, requestWindow.WaitFor(1));
+            return new KeyRefusal(KeyLimit.Requests, requestWindow.WaitFor(1, background));
         }
 
         return null;
@@ -84,6 +88,9 @@ internal sealed class KeyState(string keyId, TimeProvider time, IPrepaidWindows?
 
     // What is in flight is divided among the replicas: nobody asks the others for each request.
     private int? Share(int? most) => most is { } all && windows is not null ? Math.Max(1, all / windows.Replicas) : most;
+
+    // What runs in the background leaves an eighth, at least one place where there are two.
+    private int? Places(int? most, bool background) => Share(most) is { } all && background && all > 1 ? all - Math.Max(1, all / 8) : Share(most);
 
     private IRateWindow? Window(ref IRateWindow? window, int? limit, string what)
     {

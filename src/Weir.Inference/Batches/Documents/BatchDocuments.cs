@@ -126,7 +126,8 @@ internal sealed record Stored<T>(string Key, long Version, T Value);
 /// <param name="Tenant">Whose.</param>
 /// <param name="Id">Which.</param>
 /// <param name="Cancel">It was cancelled, and whoever runs it is to stop.</param>
-internal sealed record PendingRecord(string Tenant, string Id, bool Cancel);
+/// <param name="ExpiresAt">When its window is over, in store time. Null in what was written before this stood here: seen when it is run.</param>
+internal sealed record PendingRecord(string Tenant, string Id, bool Cancel, DateTimeOffset? ExpiresAt = null);
 
 /// <summary>Something beside the documents that is to be removed.</summary>
 /// <param name="Sort"><c>blob</c> or <c>log</c>.</param>

@@ -18,11 +18,12 @@ internal sealed partial class BatchRunner(
     private DateTimeOffset Now => Store.Clock.Now;
 
     /// <param name="pending">Which.</param>
+    /// <param name="isLook">Only what waits for no provider: it is validated, and ended if its time is over or it was cancelled.</param>
     /// <param name="fence">Of the claim.</param>
     /// <param name="signals">What it is told meanwhile.</param>
     /// <param name="ends">The claim ends.</param>
     /// <exception cref="StaleFenceException">Another holds it, or it was changed while it was being taken.</exception>
-    public async Task RunAsync(PendingRecord pending, long fence, BatchSignals signals, CancellationToken ends)
+    public async Task RunAsync(PendingRecord pending, bool isLook, long fence, BatchSignals signals, CancellationToken ends)
     {
         if (await HeldBatch.TakeAsync(documents, pending, fence, ends).ConfigureAwait(false) is not { } held)
         {
@@ -42,6 +43,11 @@ internal sealed partial class BatchRunner(
         if (held.Record is { Status: BatchStatus.Cancelling, Total: 0 })
         {
             await EndAsync(held, BatchStatus.Cancelled, [], null, ends).ConfigureAwait(false);
+            return;
+        }
+
+        if (isLook && held.Record is { Status: BatchStatus.InProgress, FinalizingAt: null } && held.Record.ExpiresAt > Now && !signals.Cancelled.IsCancellationRequested)
+        {
             return;
         }
 

@@ -10,7 +10,8 @@ namespace Weir.Inference.Batches.Execution;
 
 /// <summary>
 /// Follows which batches have not ended and runs as many of them as this replica may, each under a claim, so that one replica holds it
-/// and another takes over where that one dies. Tenants take turns.
+/// and another takes over where that one dies. Tenants take turns. Validation and the end of a batch that was cancelled or whose time is
+/// over need no turn: a look does them, beside the runs.
 /// </summary>
 internal sealed partial class BatchScheduler(
     BatchDocuments documents, BatchRunner runner, Discards discards, BatchLimits limits, TimeProvider time, Random random, ILoggerFactory loggers, ILogger<BatchScheduler> logger)
@@ -118,13 +119,15 @@ internal sealed partial class BatchScheduler(
                 entry.Signals!.Dispose();
                 entry.Signals = null;
                 entry.Failures = ended.IsFailed ? entry.Failures + 1 : 0;
+                entry.IsLooked |= !ended.IsFailed;
                 if (entry.IsGone)
                 {
                     _entries.Remove(ended.Key);
                 }
                 else
                 {
-                    entry.NotBefore = After(Pause(entry.Failures));
+                    // What was only looked at may be run at once.
+                    entry.NotBefore = ended.IsDone && entry.IsLook && !WantsLook(entry) ? time.GetTimestamp() : After(Pause(entry.Failures));
                 }
 
                 break;
@@ -165,37 +168,55 @@ internal sealed partial class BatchScheduler(
 
     private void StartDue()
     {
-        while (_entries.Values.Count(entry => entry.Signals is not null) < limits.BatchesAtOnce)
+        while (true)
         {
             var now = time.GetTimestamp();
-            var running = _entries.Values.Where(entry => entry.Signals is not null).CountBy(entry => entry.Pending.Tenant).ToDictionary(StringComparer.Ordinal);
+            var load = LoadNow();
+            var running = load.Tenants;
             // A batch's id begins with the time at which it was made.
-            var next = _entries.Where(pair => pair.Value is { Signals: null, IsGone: false } && pair.Value.NotBefore <= now)
-                .OrderBy(pair => running.GetValueOrDefault(pair.Value.Pending.Tenant)).ThenBy(pair => pair.Value.Pending.Id, StringComparer.Ordinal)
+            var next = _entries.Where(pair => pair.Value is { Signals: null, IsGone: false } && pair.Value.NotBefore <= now && TurnOf(pair.Value, load) != Turn.None)
+                .OrderBy(pair => TurnOf(pair.Value, load)).ThenBy(pair => running.GetValueOrDefault(pair.Value.Pending.Tenant)).ThenBy(pair => pair.Value.Pending.Id, StringComparer.Ordinal)
                 .FirstOrDefault();
             if (next.Value is null)
             {
                 return;
             }
 
+            next.Value.IsLook = TurnOf(next.Value, load) == Turn.Look;
             next.Value.Signals = new BatchSignals(_stopping.Token, _cut.Token);
             if (next.Value.Pending.Cancel)
             {
                 next.Value.Signals.Cancel();
             }
 
-            _ = RunAsync(next.Key, next.Value.Pending, next.Value.Signals);
+            _ = RunAsync(next.Key, next.Value.Pending, next.Value.IsLook, next.Value.Signals);
         }
     }
 
-    private async Task RunAsync(string key, PendingRecord pending, BatchSignals signals)
+    private BatchLoad LoadNow() =>
+        new(_entries.Values.Where(entry => entry.Signals is not null).Select(entry => (entry.Pending, entry.IsLook)));
+
+    private Turn TurnOf(Entry entry, BatchLoad load)
+    {
+        var tenant = entry.Pending.Tenant;
+        // One that was made before and is being looked at goes first.
+        var isNext = !load.Looked.TryGetValue(tenant, out var looked) || string.CompareOrdinal(entry.Pending.Id, looked) < 0;
+        return isNext && load.Runs < limits.BatchesAtOnce && load.Running.GetValueOrDefault(tenant) < limits.TenantBatchesAtOnce ? Turn.Run
+            : WantsLook(entry) && load.Looks < limits.LooksAtOnce ? Turn.Look
+            : Turn.None;
+    }
+
+    private bool WantsLook(Entry entry) => !entry.IsLooked || entry.Pending.Cancel || entry.Pending.ExpiresAt <= documents.Store.Clock.Now;
+
+    private async Task RunAsync(string key, PendingRecord pending, bool isLook, BatchSignals signals)
     {
         var isFailed = false;
+        var isDone = false;
         try
         {
             var duty = new Duty(documents.Store, BatchDocuments.Partition, "batch/" + pending.Id, _holder, time) { Term = Term };
-            await new DutyRunner(duty, random, loggers.CreateLogger<DutyRunner>())
-                .TryRunAsync((claim, ends) => runner.RunAsync(pending, claim.Fence, signals, ends), _cut.Token).ConfigureAwait(false);
+            isDone = await new DutyRunner(duty, random, loggers.CreateLogger<DutyRunner>())
+                .TryRunAsync((claim, ends) => runner.RunAsync(pending, isLook, claim.Fence, signals, ends), _cut.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (_cut.IsCancellationRequested)
         {
@@ -216,7 +237,7 @@ internal sealed partial class BatchScheduler(
             LogFailed(fault, pending.Id);
         }
 
-        _events.Writer.TryWrite(new Event.Ended(key, isFailed));
+        _events.Writer.TryWrite(new Event.Ended(key, isFailed, isDone));
     }
 
     private async Task WaitAsync(bool stopping)
@@ -236,14 +257,22 @@ internal sealed partial class BatchScheduler(
     // Infinite where no batch waits, or none could be started.
     private TimeSpan UntilDue()
     {
-        var waiting = _entries.Values.Where(entry => entry is { Signals: null, IsGone: false }).ToList();
-        if (waiting.Count == 0 || _entries.Values.Count(entry => entry.Signals is not null) >= limits.BatchesAtOnce)
+        var (now, load) = (time.GetTimestamp(), LoadNow());
+        var first = TimeSpan.MaxValue;
+        foreach (var entry in _entries.Values.Where(entry => entry is { Signals: null, IsGone: false }))
         {
-            return Timeout.InfiniteTimeSpan;
+            var due = time.GetElapsedTime(now, entry.NotBefore);
+            if (TurnOf(entry, load) == Turn.None)
+            {
+                // It has no turn before another ends, but its window may be over sooner.
+                var left = WantsLook(entry) ? null : entry.Pending.ExpiresAt - documents.Store.Clock.Now;
+                due = left is not { } wait ? TimeSpan.MaxValue : wait > due ? wait : due;
+            }
+
+            first = due < first ? due : first;
         }
 
-        var due = time.GetElapsedTime(time.GetTimestamp(), waiting.Min(entry => entry.NotBefore));
-        return due > TimeSpan.Zero ? due + TimeSpan.FromMilliseconds(1) : TimeSpan.Zero;
+        return first == TimeSpan.MaxValue ? Timeout.InfiniteTimeSpan : first > TimeSpan.Zero ? first + TimeSpan.FromMilliseconds(1) : TimeSpan.Zero;
     }
 
     private Task FollowAsync(CancellationToken stoppingToken) => documents.Store.FollowAsync(
@@ -300,7 +329,14 @@ internal sealed partial class BatchScheduler(
     {
         public sealed record Followed(Feed Step) : Event;
 
-        public sealed record Ended(string Key, bool IsFailed) : Event;
+        public sealed record Ended(string Key, bool IsFailed, bool IsDone) : Event;
+    }
+
+    private enum Turn
+    {
+        Run,
+        Look,
+        None,
     }
 
     /// <summary>A batch that has not ended. Of the schedule's loop alone.</summary>
@@ -310,6 +346,12 @@ internal sealed partial class BatchScheduler(
 
         /// <summary>Null while it is not run here.</summary>
         public BatchSignals? Signals { get; set; }
+
+        /// <summary>What is under way, or was last, is a look.</summary>
+        public bool IsLook { get; set; }
+
+        /// <summary>It was held once, here or elsewhere, and so validated.</summary>
+        public bool IsLooked { get; set; }
 
         /// <summary>It has ended; the run notices by itself.</summary>
         public bool IsGone { get; set; }

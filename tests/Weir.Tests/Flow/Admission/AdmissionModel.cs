@@ -215,15 +215,17 @@ internal sealed class AdmissionModel(AdmissionLimits limits, TimeSpan ageing)
 
         public bool Allows(AdmissionTicket ticket, TimeSpan now)
         {
-            var (places, part) = ticket.IsBackground ? (Limit == 1 ? 0 : Math.Max(1, Limit / 8), 10) : (0, int.MaxValue);
+            var places = ticket.IsBackground && Limit > 1 ? Math.Max(1, Limit / 8) : 0;
             var expected = ticket.IsBackground ? _interactive.At(now.Ticks) - _interactive.InFlight : 0;
             if (InFlight + expected >= Limit - places)
                 return false;
             var requests = RequestsUsed(now);
-            if (limits.RequestsPerMinute is { } most && requests > 0 && requests + 1 + (most / part) > most)
+            if (limits.RequestsPerMinute is { } most && requests > 0 && requests + 1 + LeftFree(most) > most)
                 return false;
             var (tokens, used) = (ticket.Tokens, TokensUsed(now));
-            return limits.TokensPerMinute is not { } budget || tokens == 0 || used == 0 || used + tokens + (budget / part) <= budget;
+            return limits.TokensPerMinute is not { } budget || tokens == 0 || used == 0 || used + tokens + LeftFree(budget) <= budget;
+
+            int LeftFree(int limit) => ticket.IsBackground ? Math.Max(1, limit / 10) : 0;
         }
 
         public long RequestsUsed(TimeSpan now) => _requests.Count(r => r.At + TimeSpan.FromMinutes(1) > now);

@@ -212,6 +212,44 @@ public sealed class KeyLimitsTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(20, 18)]
+    [InlineData(5, 4)]
+    [InlineData(1, 1)]
+    public void TryEnter_BackgroundTakesAllItMay_LeavesATenthOfTheMinuteToOthers(int limit, int lines)
+    {
+        var caller = Caller(new KeyRequest { RequestsPerMinute = limit, TokensPerMinute = limit });
+
+        for (var i = 0; i < lines; i++) EnterInBackground(caller).ShouldBeNull();
+        var refusal = EnterInBackground(caller).ShouldNotBeNull();
+
+        refusal.Status.ShouldBe(429);
+        refusal.RetryAfter.ShouldBe(TimeSpan.FromMinutes(1));
+        for (var i = lines; i < limit; i++) Enter(caller).Settle(new KeyUsage { Model = "m", InputTokens = 1 });
+        Refused(caller);
+    }
+
+    [Theory]
+    [InlineData(16, 14)]
+    [InlineData(2, 1)]
+    [InlineData(1, 1)]
+    public void TryEnter_BackgroundInFlight_LeavesAnEighthToOthers(int limit, int lines)
+    {
+        var caller = Caller(new KeyRequest { MaxInFlight = limit });
+
+        for (var i = 0; i < lines; i++) EnterInBackground(caller).ShouldBeNull();
+
+        EnterInBackground(caller).ShouldNotBeNull().Code.ShouldBe("key_in_flight");
+        for (var i = lines; i < limit; i++) Enter(caller);
+        Refused(caller).Code.ShouldBe("key_in_flight");
+    }
+
+    private ApiError? EnterInBackground(Caller caller)
+    {
+        if (_limits.TryEnter(caller, 1, out var permit, out var refusal, background: true)) permit.Settle(new KeyUsage { Model = "m", InputTokens = 1 });
+        return refusal;
+    }
+
     private void Spend(Caller caller, decimal cost)
     {
         using var permit = Enter(caller);

@@ -303,6 +303,41 @@ public sealed class BatchSchedulerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Batches_AllTurnsOfATenantStandStill_OthersRunAndItsOwnEndAllTheSame()
+    {
+        var release = new TaskCompletionSource();
+        var harness = await StartAsync(new BatchLimits { TenantBatchesAtOnce = 2 }, async exchange =>
+        {
+            if (NumberIn(exchange.Request) < 3)
+            {
+                await release.Task;
+            }
+
+            await exchange.RespondAsync(200, ScriptedUpstream.Answer);
+        });
+        for (var i = 1; i <= 2; i++)
+        {
+            await harness.CreateAsync(BatchHarness.Line(i));
+            _time.Advance(TimeSpan.FromMilliseconds(2));
+        }
+
+        await harness.UntilAsync(() => _upstream!.Requests.Count == 2);
+        var bad = await harness.CreateAsync("not json");
+        var cancelled = await harness.CreateAsync(BatchHarness.Line(4));
+        var expired = await harness.CreateAsync(BatchHarness.Line(5), TimeSpan.FromMinutes(1));
+        var other = await harness.CreateAsync(BatchHarness.Line(9), tenant: "other");
+
+        (await harness.EndedAsync(other.Id, tenant: "other")).Completed.ShouldBe(1);
+        (await harness.EndedAsync(bad.Id)).Status.ShouldBe(BatchStatus.Failed);
+        await harness.UntilAsync(() => harness.ReadAsync(cancelled.Id).Result.Status == BatchStatus.InProgress);
+        (await harness.Batches.CancelAsync(BatchHarness.Tenant, cancelled.Id, CancellationToken.None)).Error.ShouldBeNull();
+        (await harness.EndedAsync(cancelled.Id)).Status.ShouldBe(BatchStatus.Cancelled);
+        (await harness.EndedAsync(expired.Id)).Status.ShouldBe(BatchStatus.Expired);
+        _upstream!.Requests.Select(NumberIn).Distinct().Order().ShouldBe([1, 2, 9]);
+        release.SetResult();
+    }
+
+    [Fact]
     public async Task Batches_OfOneTenant_RunInTheOrderInWhichTheyWereMade()
     {
         var harness = await StartAsync(new BatchLimits { BatchesAtOnce = 1 }, start: false);
