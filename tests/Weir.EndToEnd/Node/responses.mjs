@@ -59,7 +59,7 @@ await run({
   async "what needs a server that keeps responses"(assert) {
     const { id } = await client.responses.create({ model, input: "hello" });
     await assert.rejects(client.responses.retrieve(id), OpenAI.NotFoundError);
-    await assert.rejects(client.responses.create({ model, input: "more", previous_response_id: id }), OpenAI.NotFoundError);
+    await assert.rejects(client.responses.create({ model, input: "more", previous_response_id: id }), OpenAI.UnprocessableEntityError);
     await assert.rejects(client.responses.create({ model, input: "hello", background: true }), OpenAI.UnprocessableEntityError);
   },
   async errors(assert) {

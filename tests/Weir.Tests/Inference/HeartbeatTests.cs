@@ -144,7 +144,7 @@ public sealed class HeartbeatTests
 
     [Theory]
     [InlineData("/chat/completions", "data: {\"error\":{\"message\":\"The provider answered 400: no\",\"type\":\"upstream_error\",\"param\":null,\"code\":\"provider_rejected\"}}\n\n")]
-    [InlineData("/responses", "event: error\ndata: {\"type\":\"error\",\"code\":\"provider_rejected\",\"message\":\"The provider answered 400: no\",\"param\":null}\n\n")]
+    [InlineData("/responses", "event: error\ndata: {\"type\":\"error\",\"code\":\"provider_rejected\",\"message\":\"The provider answered 400: no\",\"param\":null,\"error\":{\"message\":\"The provider answered 400: no\",\"type\":\"upstream_error\",\"param\":null,\"code\":\"provider_rejected\"}}\n\n")]
     public async Task RunAsync_ProviderRefusesAfterABeat_IsAnErrorEventOfTheDialect(string path, string expected)
     {
         var think = new TaskCompletionSource();
