@@ -8,7 +8,7 @@ internal readonly record struct Candidate(float Score, long Id, int View, int Ro
 }
 
 /// <summary>The best so many candidates of all that were offered; the worst of them at the root, where it is replaced.</summary>
-internal sealed class CandidateHeap(int capacity)
+internal sealed class CandidateHeap(int capacity, float floor = float.NegativeInfinity)
 {
     private Candidate[] _items = new Candidate[Math.Min(capacity, 256)];
     private int _count;
@@ -16,7 +16,9 @@ internal sealed class CandidateHeap(int capacity)
     public ReadOnlySpan<Candidate> Items => _items.AsSpan(0, _count);
 
     /// <summary>A score below this cannot enter; one that equals it may, by its id.</summary>
-    public float Threshold { get; private set; } = float.NegativeInfinity;
+    public float Threshold { get; private set; } = floor;
+
+    public bool Full => _count == capacity;
 
     public bool Accepts(float score, long id) =>
         _count < capacity || score > _items[0].Score || (score == _items[0].Score && id < _items[0].Id);

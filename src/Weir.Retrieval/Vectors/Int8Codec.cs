@@ -15,36 +15,53 @@ internal static class Int8Codec
 
     public static int Stride(int dimensions) => (dimensions + RowAlignment - 1) / RowAlignment * RowAlignment;
 
-    /// <summary>Writes the codes, zeros after them, and returns the scale; 0 for a vector of zeros, or of numbers too small to matter.</summary>
-    public static float Encode(ReadOnlySpan<float> vector, Span<sbyte> codes)
+    /// <summary>Writes the codes, and zeros after them. A vector of zeros, or of numbers too small to matter, becomes zeros of scale 0.</summary>
+    public static Int8Row Encode(ReadOnlySpan<float> vector, Span<sbyte> codes)
     {
         var largest = MathF.Abs(TensorPrimitives.MaxMagnitude(vector));
         if (largest < 1e-30f)
         {
             codes.Clear();
-            return 0;
+            return new Int8Row(0, largest * MathF.Sqrt(vector.Length), 0);
         }
 
-        var inverse = 127 / largest;
+        var (scale, inverse) = (largest / 127, 127 / largest);
         ref var from = ref MemoryMarshal.GetReference(vector);
         ref var to = ref MemoryMarshal.GetReference(codes);
+        var (lost, kept) = (Vector128<float>.Zero, Vector128<float>.Zero);
         var i = 0;
         for (; i <= vector.Length - 16; i += 16)
         {
-            var low = Vector128.Narrow(Round(ref from, i, inverse), Round(ref from, i + 4, inverse));
-            var high = Vector128.Narrow(Round(ref from, i + 8, inverse), Round(ref from, i + 12, inverse));
+            var low = Vector128.Narrow(Round(i, ref from, ref lost, ref kept), Round(i + 4, ref from, ref lost, ref kept));
+            var high = Vector128.Narrow(Round(i + 8, ref from, ref lost, ref kept), Round(i + 12, ref from, ref lost, ref kept));
             Vector128.Narrow(low, high).StoreUnsafe(ref to, (nuint)i);
         }
 
+        var (error, norm) = (Vector128.Sum(lost), Vector128.Sum(kept));
         for (; i < vector.Length; i++)
-            codes[i] = (sbyte)Math.Clamp(MathF.Round(vector[i] * inverse), -127, 127);
-        codes[vector.Length..].Clear();
-        return largest / 127;
-    }
+        {
+            var code = Math.Clamp(MathF.Round(vector[i] * inverse), -127, 127);
+            codes[i] = (sbyte)code;
+            error += (vector[i] * inverse - code) * (vector[i] * inverse - code);
+            norm += code * code;
+        }
 
-    private static Vector128<int> Round(ref float from, int at, float inverse) =>
-        Vector128.Clamp(
-            Vector128.ConvertToInt32(Vector128.Round(Vector128.LoadUnsafe(ref from, (nuint)at) * inverse)),
-            Vector128.Create(-127),
-            Vector128.Create(127));
+        codes[vector.Length..].Clear();
+        return new Int8Row(scale, MathF.Sqrt(error) * scale, MathF.Sqrt(norm) * scale);
+
+        Vector128<int> Round(int at, ref float from, ref Vector128<float> lost, ref Vector128<float> kept)
+        {
+            var exact = Vector128.LoadUnsafe(ref from, (nuint)at) * inverse;
+            var code = Vector128.Clamp(Vector128.Round(exact), Vector128.Create(-127f), Vector128.Create(127f));
+            lost += (exact - code) * (exact - code);
+            kept += code * code;
+            return Vector128.ConvertToInt32(code);
+        }
+    }
 }
+
+/// <summary>What a row's codes stand for.</summary>
+/// <param name="Scale">What a code is multiplied with.</param>
+/// <param name="Error">The length of the difference between the vector and what its codes stand for.</param>
+/// <param name="Norm">The length of what the codes stand for.</param>
+internal readonly record struct Int8Row(float Scale, float Error, float Norm);

@@ -18,6 +18,12 @@ internal sealed record VectorIndexSettings
     public int CandidateFactor { get; init; } = 4;
 
     /// <summary>
+    /// Where the kept rows do not prove that no other belongs to the best, all that may are looked for in a second scan, up to so many. Only if more rows
+    /// than that crowd within the error of int8 around the last hit may one of them be missed. 0: there is no second scan. Default: 16,384.
+    /// </summary>
+    public int MostCandidates { get; init; } = 16_384;
+
+    /// <summary>
     /// Whether the index keeps its own copy of the floats. False: it refers to the memory of each upsert, which must never change: rows of a
     /// mapped file, say, which the operating system may drop from memory and read again. Default: true.
     /// </summary>

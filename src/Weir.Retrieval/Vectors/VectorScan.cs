@@ -2,8 +2,8 @@ using System.Numerics.Tensors;
 
 namespace Weir.Retrieval.Vectors;
 
-/// <summary>One query over the rows of a snapshot: the best candidates by int8 codes, or by floats.</summary>
-internal sealed unsafe class VectorScan(SegmentView[] views, float[] query, int capacity, bool quantized, Predicate<long>? filter)
+/// <summary>One query over the rows of a snapshot: the best candidates by int8 codes, or, without them, by floats.</summary>
+internal sealed unsafe class VectorScan(SegmentView[] views, float[] query, Int8Query? codes, Predicate<long>? filter, int threads)
 {
     /// <summary>Rows between two looks at the cancellation, and the piece of work a thread takes: 1.5 MB of codes at 384 dimensions.</summary>
     private const int PieceRows = 4096;
@@ -11,11 +11,10 @@ internal sealed unsafe class VectorScan(SegmentView[] views, float[] query, int 
     /// <summary>Rows whose dot products are taken before any is compared: they fit in the first level cache.</summary>
     private const int BlockRows = 256;
 
-    private readonly short[]? _codes = quantized ? Widened(query) : null;
-
-    public CandidateHeap Run(int threads, CancellationToken cancellationToken)
+    /// <summary>The best <paramref name="capacity"/> rows whose score is at least <paramref name="floor"/>.</summary>
+    public CandidateHeap Run(int capacity, float floor, CancellationToken cancellationToken)
     {
-        var heap = new CandidateHeap(capacity);
+        var heap = new CandidateHeap(capacity, floor);
         if (threads <= 1)
         {
             for (var view = 0; view < views.Length; view++)
@@ -34,7 +33,7 @@ internal sealed unsafe class VectorScan(SegmentView[] views, float[] query, int 
             0,
             pieces.Count,
             new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancellationToken },
-            () => new CandidateHeap(capacity),
+            () => new CandidateHeap(capacity, floor),
             (piece, _, own) =>
             {
                 Scan(pieces[piece].View, pieces[piece].From, own);
@@ -61,31 +60,26 @@ internal sealed unsafe class VectorScan(SegmentView[] views, float[] query, int 
 
     private void Scan(int view, int from, CandidateHeap heap)
     {
-        var seen = views[view];
-        var end = Math.Min(from + PieceRows, seen.Length);
-        if (_codes is null)
+        var segment = views[view].Segment;
+        var end = Math.Min(from + PieceRows, views[view].Length);
+        if (codes is null)
         {
             for (var row = from; row < end; row++)
-                Offer(view, row, TensorPrimitives.Dot(query, seen.Segment.Row(row)), heap);
+                Offer(view, row, TensorPrimitives.Dot(query, segment.Row(row)), heap);
             return;
         }
 
-        var segment = seen.Segment;
-        var stride = segment.Stride;
+        var (stride, scale) = (segment.Stride, codes.Scale);
         var scales = segment.Scales;
         var dots = stackalloc int[BlockRows];
-        fixed (short* codes = _codes)
+        fixed (short* wide = codes.Codes)
         {
             for (var block = from; block < end; block += BlockRows)
             {
                 var count = Math.Min(BlockRows, end - block);
-                Int8Kernels.Dots(segment.Codes + (long)block * stride, stride, codes, count, dots);
+                Int8Kernels.Dots(segment.Codes + (long)block * stride, stride, wide, count, dots);
                 for (var i = 0; i < count; i++)
-                {
-                    var score = dots[i] * scales[block + i];
-                    if (score >= heap.Threshold)
-                        Offer(view, block + i, score, heap);
-                }
+                    Offer(view, block + i, dots[i] * (scales[block + i] * scale), heap);
             }
         }
     }
@@ -99,15 +93,5 @@ internal sealed unsafe class VectorScan(SegmentView[] views, float[] query, int 
         var id = seen.Segment.Ids[row];
         if (heap.Accepts(score, id) && !seen.IsDead(row) && (filter is null || filter(id)))
             heap.Add(new Candidate(score, id, view, row));
-    }
-
-    private static short[] Widened(float[] query)
-    {
-        Span<sbyte> codes = new sbyte[Int8Codec.Stride(query.Length)];
-        Int8Codec.Encode(query, codes);
-        var widened = new short[codes.Length];
-        for (var i = 0; i < codes.Length; i++)
-            widened[i] = codes[i];
-        return widened;
     }
 }

@@ -44,6 +44,12 @@ internal sealed unsafe class VectorSegment : IDisposable
 
     public ReadOnlySpan<long> Ids => new(_block.Pointer + _idsAt, Capacity);
 
+    /// <summary>No row's codes are further from its vector. It only grows, and before the rows it speaks of can be seen.</summary>
+    public float LargestError { get; private set; }
+
+    /// <summary>No row's codes stand for a longer vector.</summary>
+    public float LargestNorm { get; private set; }
+
     /// <summary>Rows by id, once no more are added; null: they ascend by id as they are, or more may come.</summary>
     public int[]? Order => Volatile.Read(ref _order);
 
@@ -58,7 +64,7 @@ internal sealed unsafe class VectorSegment : IDisposable
         else
             _borrowed[row] = vector;
         if (Stride > 0)
-            Scales[row] = Int8Codec.Encode(vector.Span, new Span<sbyte>(Codes + (long)row * Stride, Stride));
+            Keep(row, Int8Codec.Encode(vector.Span, new Span<sbyte>(Codes + (long)row * Stride, Stride)));
     }
 
     /// <summary>Takes over a row of another segment of the same index, as it is.</summary>
@@ -71,7 +77,7 @@ internal sealed unsafe class VectorSegment : IDisposable
             _borrowed[row] = from._borrowed![fromRow];
         if (Stride == 0)
             return;
-        Scales[row] = from.Scales[fromRow];
+        Keep(row, new Int8Row(from.Scales[fromRow], from.LargestError, from.LargestNorm));
         NativeMemory.Copy(from.Codes + (long)fromRow * Stride, Codes + (long)row * Stride, (nuint)Stride);
     }
 
@@ -110,5 +116,12 @@ internal sealed unsafe class VectorSegment : IDisposable
     {
         _block.Dispose();
         _floats?.Dispose();
+    }
+
+    private void Keep(int row, Int8Row codes)
+    {
+        Scales[row] = codes.Scale;
+        LargestError = Math.Max(LargestError, codes.Error);
+        LargestNorm = Math.Max(LargestNorm, codes.Norm);
     }
 }

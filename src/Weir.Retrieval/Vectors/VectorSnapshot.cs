@@ -44,18 +44,17 @@ internal sealed class VectorSnapshot
         k = Math.Min(k, Count);
         if (k <= 0)
             return [];
-        var quantized = _settings.Quantize && Count > _settings.FloatScanRows;
-        var capacity = quantized ? (int)Math.Min(Math.Max((long)k * _settings.CandidateFactor, k + 64L), Count) : k;
-        var scan = new VectorScan(_views, query.ToArray(), capacity, quantized, filter);
+        var codes = _settings.Quantize && Count > _settings.FloatScanRows ? new Int8Query(query) : null;
+        var helpers = Count >= _settings.ParallelRows ? ScanHelpers.Take((_settings.Parallelism ?? Environment.ProcessorCount) - 1) : 0;
         var held = 0;
-        var helpers = Count >= _settings.ParallelRows
-            ? ScanHelpers.Take((_settings.Parallelism ?? Environment.ProcessorCount) - 1)
-            : 0;
         try
         {
             for (; held < _views.Length; held++)
                 _views[held].Segment.Hold();
-            return Best(query, scan.Run(1 + helpers, cancellationToken).Items, k, rescore: quantized);
+            var scan = new VectorScan(_views, query.ToArray(), codes, filter, 1 + helpers);
+            return codes is null
+                ? Best(scan.Run(k, float.NegativeInfinity, cancellationToken).Items, k)
+                : SearchCodes(query, k, codes, scan, cancellationToken);
         }
         catch (AggregateException e) when (e.InnerExceptions.Count > 0)
         {
@@ -96,16 +95,40 @@ internal sealed class VectorSnapshot
         return false;
     }
 
-    private VectorHit[] Best(ReadOnlySpan<float> query, ReadOnlySpan<Candidate> candidates, int k, bool rescore)
+    /// <summary>
+    /// The best rows by codes, scored again. Where these do not prove that no other row belongs to the best, those that may are looked for once more.
+    /// </summary>
+    private VectorHit[] SearchCodes(ReadOnlySpan<float> query, int k, Int8Query codes, VectorScan scan, CancellationToken cancellationToken)
+    {
+        var capacity = (int)Math.Min(Math.Max((long)k * _settings.CandidateFactor, k + 64L), Count);
+        var kept = scan.Run(capacity, float.NegativeInfinity, cancellationToken);
+        var hits = Best(Rescored(query, kept.Items), k);
+        if (!kept.Full || hits.Length == 0)
+            return hits;
+
+        // Whatever was left out scores at most the threshold by its codes, and so at most this by its floats.
+        var bound = codes.Bound(_views);
+        if (hits[^1].Score > kept.Threshold + bound || _settings.MostCandidates <= capacity)
+            return hits;
+        var wider = scan.Run(Math.Min(_settings.MostCandidates, Count), hits[^1].Score - bound, cancellationToken);
+        return Best(Rescored(query, wider.Items), k);
+    }
+
+    private Candidate[] Rescored(ReadOnlySpan<float> query, ReadOnlySpan<Candidate> candidates)
     {
         var scored = candidates.ToArray();
-        if (rescore)
-            foreach (ref var candidate in scored.AsSpan())
-                candidate = candidate with { Score = TensorPrimitives.Dot(query, _views[candidate.View].Segment.Row(candidate.Row)) };
-        Array.Sort(scored, static (a, b) => Candidate.Compare(a, b));
-        var hits = new VectorHit[Math.Min(k, scored.Length)];
+        foreach (ref var candidate in scored.AsSpan())
+            candidate = candidate with { Score = TensorPrimitives.Dot(query, _views[candidate.View].Segment.Row(candidate.Row)) };
+        return scored;
+    }
+
+    private static VectorHit[] Best(ReadOnlySpan<Candidate> candidates, int k)
+    {
+        var sorted = candidates.ToArray();
+        Array.Sort(sorted, static (a, b) => Candidate.Compare(a, b));
+        var hits = new VectorHit[Math.Min(k, sorted.Length)];
         for (var i = 0; i < hits.Length; i++)
-            hits[i] = new VectorHit(scored[i].Id, scored[i].Score);
+            hits[i] = new VectorHit(sorted[i].Id, sorted[i].Score);
         return hits;
     }
 }

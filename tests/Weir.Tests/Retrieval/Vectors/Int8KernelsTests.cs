@@ -62,13 +62,16 @@ public sealed unsafe class Int8KernelsTests
         var codes = new sbyte[Int8Codec.Stride(dimensions)];
         Array.Fill(codes, (sbyte)99);
 
-        var scale = Int8Codec.Encode(vector, codes);
-
+        var row = Int8Codec.Encode(vector, codes);
+        var scale = row.Scale;
+        var error = Math.Sqrt(Enumerable.Range(0, dimensions).Sum(i => Math.Pow(vector[i] - (double)codes[i] * scale, 2)));
+        row.Error.ShouldBe((float)error, 1e-6f);
+        row.Norm.ShouldBe((float)(scale * Math.Sqrt(codes.Sum(c => c * (double)c))), 1e-5f);
         for (var i = 0; i < dimensions; i++)
             Math.Abs(codes[i] * scale - vector[i]).ShouldBeLessThanOrEqualTo(scale * 0.5001f);
         codes.Max(c => Math.Abs((int)c)).ShouldBe(127);
         codes.Skip(dimensions).ShouldAllBe(c => c == 0);
-        Int8Codec.Encode(new float[dimensions], codes).ShouldBe(0);
+        Int8Codec.Encode(new float[dimensions], codes).ShouldBe(default);
         codes.ShouldAllBe(c => c == 0);
     }
 }

@@ -51,6 +51,28 @@ public sealed class VectorIndexTests
             Same(random, snapshot, then, dimensions);
     });
 
+    [Theory]
+    [InlineData(0.02)]
+    [InlineData(1.0)]
+    [InlineData(30.0)]
+    public void Search_CrowdedRows_AreFoundAsByFloats(double spread) => RandomSchedule.Run(10, random =>
+    {
+        const int Dimensions = 48;
+        using var index = new VectorIndex(Dimensions, new VectorIndexSettings { FloatScanRows = 0, CandidateFactor = 1, SegmentRows = 500 });
+        var model = new NaiveVectors();
+        var centre = NaiveVectors.Unit(random, Dimensions);
+        // The int8 error is far larger than what tells these rows apart where the spread is small.
+        var upserts = Enumerable.Range(0, 2000).Select(i => new VectorUpsert(i, Near(random, centre, (float)spread))).ToList();
+        index.Apply(upserts, []);
+        model.Apply(upserts, []);
+        for (var i = 0; i < 5; i++)
+        {
+            var query = Near(random, centre, (float)spread);
+            index.Snapshot.Search(query, 10).ShouldBe(model.Search(query, 10));
+            index.Snapshot.Search(query, 10, id => id % 2 == 0).ShouldBe(model.Search(query, 10, id => id % 2 == 0));
+        }
+    });
+
     [Fact]
     public void Apply_MostRowsRemoved_GivesTheirMemoryBack()
     {
@@ -124,6 +146,9 @@ public sealed class VectorIndexTests
         Should.Throw<OperationCanceledException>(() => index.Snapshot.Search([1, 0], 1, null, cancel.Token));
         Should.Throw<InvalidOperationException>(() => index.Snapshot.Search([1, 0], 1, _ => throw new InvalidOperationException("mine"))).Message.ShouldBe("mine");
     }
+
+    private static float[] Near(Random random, float[] centre, float spread) =>
+        [.. centre.Zip(NaiveVectors.Unit(random, centre.Length), (c, u) => c + spread * u)];
 
     private static void Same(Random random, VectorSnapshot snapshot, NaiveVectors model, int dimensions)
     {
