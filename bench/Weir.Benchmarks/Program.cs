@@ -8,6 +8,7 @@ var benchmarks = new Dictionary<string, Func<string[], Task<int>>>(StringCompare
     ["embeddings"] = EmbeddingsBenchmark.RunAsync,
     ["gateway"] = GatewayBenchmark.RunAsync,
     ["streams"] = GatewayStreams.RunAsync,
+    ["retrieval"] = RetrievalBenchmark.RunAsync,
     ["state"] = StateBenchmark.RunAsync,
     ["vectors"] = VectorsBenchmark.RunAsync,
     ["micro"] = micro =>
