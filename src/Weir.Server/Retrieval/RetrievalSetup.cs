@@ -4,6 +4,7 @@ using Weir.Inference;
 using Weir.Inference.Models;
 using Weir.Retrieval.Embedding;
 using Weir.Server.Configuration;
+using Weir.Server.Observability.Health;
 
 namespace Weir.Server.Retrieval;
 
@@ -14,21 +15,26 @@ internal static class RetrievalSetup
     {
         services.AddSingleton<IEmbeddingRoute>(provider => new GatewayEmbeddings(
             provider.GetRequiredService<InferencePipeline>, provider.GetRequiredService<ModelDirectory>, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(new EmbeddingService(new Dictionary<string, ILocalModel>(StringComparer.Ordinal)));
+        services.AddEmbeddingService();
         services.AddSingleton<EmbeddingAnswers>();
         services.AddSingleton<IServedModels>(provider => provider.GetRequiredService<EmbeddingAnswers>());
+        services.AddSingleton<IReadinessCheck, EmbeddingCheck>();
     }
 
     public static void MapRetrieval(this WebApplication app)
     {
+        var embeddings = app.Services.GetRequiredService<EmbeddingService>();
         var answers = app.Services.GetRequiredService<EmbeddingAnswers>();
         var live = app.Services.GetRequiredService<LiveConfiguration>();
-        live.OnChange(options => Apply(options.Embeddings, answers));
-        Apply(live.Current.Embeddings, answers);
+        live.OnChange(options => Apply(options.Embeddings, embeddings, answers));
+        Apply(live.Current.Embeddings, embeddings, answers);
+        app.MapEmbeddings();
     }
 
-    private static void Apply(EmbeddingsOptions options, EmbeddingAnswers answers)
+    // A model is there before it is offered.
+    private static void Apply(EmbeddingsOptions options, EmbeddingService embeddings, EmbeddingAnswers answers)
     {
+        embeddings.Apply(options.ToService());
         answers.Offer(options.ModelsWithDefault().Keys);
     }
 }
