@@ -19,20 +19,20 @@ import http.client
 import json
 import math
 import os
-import random
 import socket
 import struct
 import sys
 import threading
 import time
-import unicodedata
 import urllib.parse
 import warnings
 import weakref
 from collections import OrderedDict
 from functools import lru_cache
-from hashlib import sha256
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # Loaded by type checkers alone: many workers hold this module.
+    from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 __all__ = ["Weir", "WeirError", "HashingModel", "get_embedding", "get_embeddings", "preload_common_tools", "search_tools", "tool_text"]
 
@@ -302,7 +302,7 @@ class Weir:
                 raise WeirError(f"What answers at {self._url} is not Weir: {exception}", code="invalid_answer") from exception
             if attempt >= self._max_retries or (error.retry_after or 0) > self._max_retry_wait:
                 raise error
-            backoff = min(0.5 * 2**attempt * random.uniform(0.5, 1), self._max_retry_wait)
+            backoff = min(0.5 * 2**attempt * (0.5 + os.urandom(1)[0] / 512), self._max_retry_wait)
             time.sleep(backoff if error.retry_after is None else error.retry_after)
             attempt += 1
 
@@ -480,6 +480,8 @@ class HashingModel:
     def __init__(self, dimensions: int = 384):
         if not 64 <= dimensions <= 4096:
             raise ValueError("dimensions must be from 64 to 4096")
+        from hashlib import sha256
+
         self.dimensions = dimensions
         self.revision = sha256(f"weir-hashing-{self.VERSION}/{dimensions}".encode()).hexdigest()[:32]
 
@@ -529,6 +531,8 @@ def _hash(kind: int, utf8: bytes) -> int:
 
 def _words(text: str) -> Dict[Tuple[int, str], int]:
     """The words with their counts, in the order in which they first came."""
+    import unicodedata
+
     words: Dict[Tuple[int, str], int] = {}
     word: List[str] = []
     last: Optional[str] = None
@@ -568,6 +572,8 @@ def _words(text: str) -> Dict[Tuple[int, str], int]:
 @lru_cache(maxsize=65_536)
 def _folded(character: str) -> Tuple[Tuple[str, int], ...]:
     """What a character becomes, and the kind of each: part of a word, a character of a script without blanks, or 0 for neither."""
+    import unicodedata
+
     code = ord(character)
     if 0x300 <= code <= 0x36F:
         return ()
@@ -578,6 +584,8 @@ def _folded(character: str) -> Tuple[Tuple[str, int], ...]:
 
 
 def _kind(character: str) -> int:
+    import unicodedata
+
     category = unicodedata.category(character)
     if category[0] not in "LM" and category not in ("Nd", "Nl", "No"):
         return 0
