@@ -28,7 +28,7 @@ internal sealed class DocumentEmbedder(EmbeddingService service, CollectionLimit
             if (lease is null)
                 return (null, error);
             var shape = ShapeOf(collection, lease.Model);
-            ITokenCounter counter = lease.Model.Tokenizer is { } tokenizer ? new ModelTokens(tokenizer) : new WordTokens();
+            ITokenCounter counter = lease.Model.Tokenizer is { } tokenizer ? new TokenizerCounter(tokenizer) : WordTokenCounter.Instance;
             var settings = new ChunkSettings(shape.Tokens, shape.Overlap);
             var chunks = texts.Select(text => Cut(text, settings, counter)).ToList();
             var (vectors, revision, fault) = await VectorsAsync(collection.EmbeddingModel, texts, chunks, asker, cancellationToken).ConfigureAwait(false);
@@ -101,37 +101,5 @@ internal sealed record EmbeddedTexts(EmbeddingShape Shape, IReadOnlyList<IReadOn
         }
 
         return slices;
-    }
-}
-
-/// <summary>Counts with a model's own tokenizer.</summary>
-internal sealed class ModelTokens(ITextTokenizer tokenizer) : ITokenCounter
-{
-    public int Count(ReadOnlySpan<char> text) => tokenizer.Count(text);
-}
-
-/// <summary>Counts where a model has no tokenizer: words / 0.75, a run of letters of a script without blanks counting by its letters.</summary>
-internal sealed class WordTokens : ITokenCounter
-{
-    private const char FirstIdeograph = '\u2E80';
-
-    public int Count(ReadOnlySpan<char> text)
-    {
-        var (words, letters, inWord) = (0, 0, false);
-        foreach (var c in text)
-        {
-            if (c >= FirstIdeograph && char.IsLetter(c))
-            {
-                letters++;
-                inWord = false;
-                continue;
-            }
-
-            var isWord = !char.IsWhiteSpace(c);
-            words += isWord && !inWord ? 1 : 0;
-            inWord = isWord;
-        }
-
-        return (int)Math.Ceiling(words / 0.75) + letters;
     }
 }

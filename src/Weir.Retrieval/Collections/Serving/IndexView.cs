@@ -38,6 +38,7 @@ internal sealed record IndexView
 /// <param name="Shape">Which.</param>
 /// <param name="Documents">How many.</param>
 /// <param name="Chunks">How many.</param>
+/// <param name="Dimensions">Of its vectors; 0: there are none.</param>
 /// <param name="Vectors">Null: none of them has a chunk.</param>
 /// <param name="Sparse">Of the same chunks.</param>
-internal sealed record ShapeView(EmbeddingShape Shape, int Documents, int Chunks, VectorSnapshot? Vectors, SparseSnapshot Sparse);
+internal sealed record ShapeView(EmbeddingShape Shape, int Documents, int Chunks, int Dimensions, VectorSnapshot? Vectors, SparseSnapshot Sparse);

@@ -13,16 +13,25 @@ internal sealed class ShapeIndex(EmbeddingShape shape)
     private readonly List<VectorUpsert> _vectors = [];
     private readonly List<long> _removals = [];
     private VectorIndex? _dense;
+    private int _dimensions;
     private int _documents;
     private int _chunks;
 
     public bool IsEmpty => _documents == 0;
 
-    public ShapeView View => new(shape, _documents, _chunks, _dense?.Snapshot, _sparse.Snapshot);
+    /// <summary>In memory, estimated; what was gathered and not applied left out.</summary>
+    public long Bytes => _sparse.Snapshot.Bytes + (_dense?.Snapshot.Bytes ?? 0);
+
+    public ShapeView View => new(shape, _documents, _chunks, _dimensions, _dense?.Snapshot, _sparse.Snapshot);
+
+    /// <summary>Vectors of another length, or of numbers that are none, would make the index useless to all.</summary>
+    public bool Takes(PackedVectors vectors) =>
+        vectors.Chunks.Count == 0 || ((_dimensions == 0 || vectors.Dimensions == _dimensions) && vectors.Dimensions > 0 && vectors.Values.All(float.IsFinite));
 
     public void Add(string text, ServedPart part, PackedVectors vectors)
     {
         _documents++;
+        _dimensions = Math.Max(_dimensions, vectors.Dimensions);
         _chunks += part.Chunks.Count;
         for (var i = 0; i < part.Chunks.Count; i++)
         {
@@ -44,7 +53,7 @@ internal sealed class ShapeIndex(EmbeddingShape shape)
         if (_texts.Count == 0 && _removals.Count == 0)
             return;
         if (_vectors.Count > 0)
-            _dense ??= new VectorIndex(_vectors[0].Vector.Length);
+            _dense ??= new VectorIndex(_dimensions);
         _sparse.Apply(_texts, _removals);
         _dense?.Apply(_vectors, _removals);
         _texts.Clear();
