@@ -9,6 +9,7 @@ using Weir.Server.Keys;
 using Weir.Server.Observability;
 using Weir.Server.Observability.Alerts;
 using Weir.Server.Observability.Health;
+using Weir.Server.Retrieval;
 using Weir.State;
 
 namespace Weir.Server.Endpoints;
@@ -41,6 +42,7 @@ internal static class StatusEndpoints
             Paused = [.. context.Service<GatewayStatus>().ReadProviders(null).Where(p => p.Paused is not null).Select(p => new PausedProvider(p.Name, p.Paused!.Drain, p.Paused.Since, p.Paused.IsShared))],
             Alerts = context.Service<Watchman>().Active,
             Providers = [.. options.Providers.Keys.Order(StringComparer.Ordinal)],
+            Collections = context.Service<CollectionStatus>().Read(),
             Routes = [.. options.Routes.Keys.Order(StringComparer.Ordinal)],
         });
     }
@@ -82,6 +84,9 @@ internal sealed record StatusReport
     public IReadOnlyList<ActiveAlert> Alerts { get; init; } = [];
 
     public required IReadOnlyList<string> Routes { get; init; }
+
+    /// <summary>Those that all share.</summary>
+    public IReadOnlyList<CollectionReport> Collections { get; init; } = [];
 }
 
 /// <param name="Profile"><c>conservative</c>, <c>balanced</c> or <c>aggressive</c>.</param>

@@ -2,8 +2,11 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Weir.Inference;
 using Weir.Inference.Models;
+using Weir.Retrieval.Collections;
 using Weir.Retrieval.Embedding;
 using Weir.Server.Configuration;
+using Weir.Server.Endpoints;
+using Weir.Server.Observability.Health;
 
 namespace Weir.Server.Retrieval;
 
@@ -15,6 +18,9 @@ internal static class RetrievalSetup
         services.AddSingleton<IEmbeddingRoute>(provider => new GatewayEmbeddings(
             provider.GetRequiredService<InferencePipeline>, provider.GetRequiredService<ModelDirectory>, provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(new EmbeddingService(new Dictionary<string, ILocalModel>(StringComparer.Ordinal)));
+        services.AddCollections();
+        services.AddSingleton<CollectionStatus>();
+        services.AddSingleton<IReadinessCheck, CollectionCheck>();
         services.AddSingleton<EmbeddingAnswers>();
         services.AddSingleton<IServedModels>(provider => provider.GetRequiredService<EmbeddingAnswers>());
     }
@@ -25,6 +31,9 @@ internal static class RetrievalSetup
         var live = app.Services.GetRequiredService<LiveConfiguration>();
         live.OnChange(options => Apply(options.Embeddings, answers));
         Apply(live.Current.Embeddings, answers);
+        live.OnChange(options => app.Services.ApplyCollections(options.Collections));
+        app.Services.ApplyCollections(live.Current.Collections);
+        app.MapCollections();
     }
 
     private static void Apply(EmbeddingsOptions options, EmbeddingAnswers answers)

@@ -172,6 +172,7 @@ public sealed partial class ConfiguredCollections : BackgroundService
     {
         var loader = new FileLoader(record, new FilePatterns(load, Root), _definitions.Store, _ingest, new DocumentReaders(_limits), _limits, _logger);
         RetrievalError? told = null;
+        _states[record.Name] = _states[record.Name] with { Files = 0 };
         while (true)
         {
             if (!await _definitions.StandsAsync(record, ends).ConfigureAwait(false))
