@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Weir.Inference.Load;
 using Weir.Inference.Status;
+using Weir.Retrieval.Embedding;
 using Weir.Server.Configuration;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
@@ -44,6 +45,7 @@ internal static class StatusEndpoints
             Providers = [.. options.Providers.Keys.Order(StringComparer.Ordinal)],
             Collections = context.Service<CollectionStatus>().Read(),
             Routes = [.. options.Routes.Keys.Order(StringComparer.Ordinal)],
+            EmbeddingModels = EmbeddingModelStatus.Of(context.Service<EmbeddingService>()),
         });
     }
 }
@@ -87,6 +89,8 @@ internal sealed record StatusReport
 
     /// <summary>Those that all share.</summary>
     public IReadOnlyList<CollectionReport> Collections { get; init; } = [];
+
+    public IReadOnlyList<EmbeddingModelStatus> EmbeddingModels { get; init; } = [];
 }
 
 /// <param name="Profile"><c>conservative</c>, <c>balanced</c> or <c>aggressive</c>.</param>

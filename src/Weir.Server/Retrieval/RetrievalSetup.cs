@@ -17,27 +17,33 @@ internal static class RetrievalSetup
     {
         services.AddSingleton<IEmbeddingRoute>(provider => new GatewayEmbeddings(
             provider.GetRequiredService<InferencePipeline>, provider.GetRequiredService<ModelDirectory>, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(new EmbeddingService(new Dictionary<string, ILocalModel>(StringComparer.Ordinal)));
+        services.AddEmbeddingService();
         services.AddCollections();
         services.AddSingleton<CollectionStatus>();
         services.AddSingleton<IReadinessCheck, CollectionCheck>();
         services.AddSingleton<EmbeddingAnswers>();
         services.AddSingleton<IServedModels>(provider => provider.GetRequiredService<EmbeddingAnswers>());
+        services.AddSingleton<IReadinessCheck, EmbeddingCheck>();
     }
 
     public static void MapRetrieval(this WebApplication app)
     {
+        var embeddings = app.Services.GetRequiredService<EmbeddingService>();
         var answers = app.Services.GetRequiredService<EmbeddingAnswers>();
         var live = app.Services.GetRequiredService<LiveConfiguration>();
-        live.OnChange(options => Apply(options.Embeddings, answers));
-        Apply(live.Current.Embeddings, answers);
+        live.OnChange(options => Apply(options.Embeddings, embeddings, answers));
+        Apply(live.Current.Embeddings, embeddings, answers);
+        app.MapEmbeddings();
+        // After the models: a collection whose model changed is embedded anew with what there is now.
         live.OnChange(options => app.Services.ApplyCollections(options.Collections));
         app.Services.ApplyCollections(live.Current.Collections);
         app.MapCollections();
     }
 
-    private static void Apply(EmbeddingsOptions options, EmbeddingAnswers answers)
+    // A model is there before it is offered.
+    private static void Apply(EmbeddingsOptions options, EmbeddingService embeddings, EmbeddingAnswers answers)
     {
+        embeddings.Apply(options.ToService());
         answers.Offer(options.ModelsWithDefault().Keys);
     }
 }
