@@ -43,11 +43,4 @@ public static class CollectionRegistration
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<ConfiguredCollections>());
         return services;
     }
-
-    /// <summary>Tells collections what the configuration says, now and at each reload: models may have changed with it.</summary>
-    public static void ApplyCollections(this IServiceProvider services, IReadOnlyDictionary<string, CollectionOptions> collections)
-    {
-        services.GetRequiredService<ConfiguredCollections>().Apply(collections);
-        services.GetRequiredService<CollectionUpkeep>().Wake();
-    }
 }

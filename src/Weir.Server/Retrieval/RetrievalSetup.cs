@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Weir.Inference;
 using Weir.Inference.Models;
 using Weir.Retrieval.Collections;
+using Weir.Retrieval.Collections.Loading;
 using Weir.Retrieval.Embedding;
 using Weir.Server.Configuration;
 using Weir.Server.Endpoints;
@@ -34,9 +35,9 @@ internal static class RetrievalSetup
         live.OnChange(options => Apply(options.Embeddings, embeddings, answers));
         Apply(live.Current.Embeddings, embeddings, answers);
         app.MapEmbeddings();
-        // After the models: a collection whose model changed is embedded anew with what there is now.
-        live.OnChange(options => app.Services.ApplyCollections(options.Collections));
-        app.Services.ApplyCollections(live.Current.Collections);
+        var collections = app.Services.GetRequiredService<ConfiguredCollections>();
+        live.OnChange(options => collections.Apply(options.Collections));
+        collections.Apply(live.Current.Collections);
         app.MapCollections();
     }
 

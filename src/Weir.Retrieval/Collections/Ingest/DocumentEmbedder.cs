@@ -9,6 +9,10 @@ internal sealed class DocumentEmbedder(EmbeddingService service, CollectionLimit
 {
     private const int Tries = 4;
 
+    /// <summary>The revisions of models that have been loaded; none is loaded for it.</summary>
+    public IReadOnlyDictionary<string, string?> Revisions() =>
+        service.Snapshot().Models.ToDictionary(model => model.Name, model => model.Revision, StringComparer.Ordinal);
+
     /// <summary>How documents of a collection are cut and embedded now, or why nobody knows.</summary>
     public async ValueTask<(EmbeddingShape? Shape, RetrievalError? Error)> ShapeAsync(CollectionRecord collection, CancellationToken cancellationToken)
     {

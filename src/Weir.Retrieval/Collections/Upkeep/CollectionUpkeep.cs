@@ -26,10 +26,6 @@ internal sealed partial class CollectionUpkeep(
     private readonly CollectionRemoval _removal = new(definitions, limits);
     private readonly Dictionary<string, Look> _looks = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _turns = new(AtOnce);
-    private volatile int _wakes;
-
-    /// <summary>Models may have changed: every collection is looked at again.</summary>
-    public void Wake() => Interlocked.Increment(ref _wakes);
 
     public override void Dispose()
     {
@@ -78,20 +74,24 @@ internal sealed partial class CollectionUpkeep(
         }
     }
 
-    private List<StoredCollection> DueNow() =>
-        [.. directory.Collections.Values.Where(stored => !_looks.TryGetValue(stored.Value.Id, out var look) || look.IsDue(stored.Version, _wakes, time, limits.ScanEvery))];
+    // A model is not loaded to ask for its revision: one that changed has been loaded anew, or is when it is next used.
+    private List<StoredCollection> DueNow()
+    {
+        var revisions = embedder.Revisions();
+        return [.. directory.Collections.Values.Where(stored => !_looks.TryGetValue(stored.Value.Id, out var look)
+            || look.IsDue(stored.Version, revisions.GetValueOrDefault(stored.Value.EmbeddingModel), time, limits.ScanEvery))];
+    }
 
     private async Task StartAsync(List<StoredCollection> due, CancellationToken cancellationToken)
     {
         foreach (var stored in due)
         {
             var look = LookOf(stored.Value.Id);
-            var wakes = _wakes;
             look.Begin(time);
             look.Work = RunAsync(look, $"upkeep:{stored.Value.Id}", stored.Value.Name, async ends =>
             {
-                await CareAsync(stored.Value, look, ends).ConfigureAwait(false);
-                look.Seen(stored.Version, wakes);
+                var revision = await CareAsync(stored.Value, ends).ConfigureAwait(false);
+                look.Seen(stored.Version, revision);
             }, cancellationToken);
         }
 
@@ -100,13 +100,13 @@ internal sealed partial class CollectionUpkeep(
         {
             known.Add($"removed:{removed.Id}");
             var look = LookOf($"removed:{removed.Id}");
-            if (!look.IsDue(document.Version, 0, time, limits.ScanEvery))
+            if (!look.IsDue(document.Version, null, time, limits.ScanEvery))
                 continue;
             look.Begin(time);
             look.Work = RunAsync(look, $"remove:{removed.Id}", removed.Id, async ends =>
             {
                 var count = await _removal.RunAsync(document, removed, ends).ConfigureAwait(false);
-                look.Seen(document.Version, 0);
+                look.Seen(document.Version, null);
                 LogRemoved(removed.Id, count);
             }, cancellationToken);
         }
@@ -115,7 +115,7 @@ internal sealed partial class CollectionUpkeep(
             _looks.Remove(id);
     }
 
-    private async Task CareAsync(CollectionRecord collection, Look look, CancellationToken cancellationToken)
+    private async Task<string?> CareAsync(CollectionRecord collection, CancellationToken cancellationToken)
     {
         var (shape, unknown) = await embedder.ShapeAsync(collection, cancellationToken).ConfigureAwait(false);
         if (shape is not null)
@@ -130,7 +130,7 @@ internal sealed partial class CollectionUpkeep(
         if (removed + moved > 0)
             LogSwept(collection.Name, removed, moved);
         if (unknown is null)
-            return;
+            return shape?.Revision;
         LogWaits(collection.Name, unknown.Message);
         throw new UpkeepWaitsException(unknown.RetryAfter);
     }
@@ -209,21 +209,21 @@ internal sealed partial class CollectionUpkeep(
     {
         private long _at;
         private long _version;
-        private int _wakes;
+        private string? _revision;
         private TimeSpan? _again;
 
         public Task Work { get; set; } = Task.CompletedTask;
 
         public int Failures { get; set; }
 
-        public bool IsDue(long version, int wakes, TimeProvider time, TimeSpan every) =>
+        public bool IsDue(long version, string? revision, TimeProvider time, TimeSpan every) =>
             Work.IsCompleted && (_again is { } wait
                 ? time.GetElapsedTime(_at) >= wait
-                : _version != version || _wakes != wakes || time.GetElapsedTime(_at) >= every);
+                : _version != version || (revision is not null && _revision != revision) || time.GetElapsedTime(_at) >= every);
 
         public void Begin(TimeProvider time) => (_at, _again) = (time.GetTimestamp(), null);
 
-        public void Seen(long version, int wakes) => (_version, _wakes) = (version, wakes);
+        public void Seen(long version, string? revision) => (_version, _revision) = (version, revision);
 
         public void Again(TimeProvider time, TimeSpan wait) => (_at, _again) = (time.GetTimestamp(), wait);
     }
