@@ -81,7 +81,7 @@ internal sealed class DocumentParser(CollectionLimits limits)
                 ? ("metadata_too_large", $"{place}.metadata has {size} bytes; at most {limits.MetadataBytes} are kept.")
                 : (null, "");
         }
-        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException or JsonException)
         {
             return ("invalid_utf8", $"{place}.metadata holds a text that is not valid Unicode.");
         }

@@ -57,6 +57,7 @@ internal sealed class CollectionHost : IAsyncDisposable
     {
         var host = new CollectionHost(store, models ?? new TestModels(), limits);
         await host.RunAsync<CollectionDirectory>();
+        await host.Service<CollectionDirectory>().SeenAsync(_ => true, TimeSpan.FromSeconds(30), CancellationToken.None);
         if (upkeep)
             await host.RunAsync<CollectionUpkeep>();
         return host;
