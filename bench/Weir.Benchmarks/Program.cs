@@ -9,6 +9,7 @@ var benchmarks = new Dictionary<string, Func<string[], Task<int>>>(StringCompare
     ["gateway"] = GatewayBenchmark.RunAsync,
     ["streams"] = GatewayStreams.RunAsync,
     ["state"] = StateBenchmark.RunAsync,
+    ["vectors"] = VectorsBenchmark.RunAsync,
     ["micro"] = micro =>
     {
         BenchmarkSwitcher.FromAssembly(typeof(GatewayBenchmark).Assembly).Run(micro);

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.Intrinsics;
 
 namespace Weir.Retrieval.Vectors;
 
@@ -78,10 +79,26 @@ internal sealed unsafe class VectorScan(SegmentView[] views, float[] query, Int8
             {
                 var count = Math.Min(BlockRows, end - block);
                 Int8Kernels.Dots(segment.Codes + (long)block * stride, stride, wide, count, dots);
-                for (var i = 0; i < count; i++)
-                    Offer(view, block + i, dots[i] * (scales[block + i] * scale), heap);
+                Offer(view, block, count, dots, scales + block, scale, heap);
             }
         }
+    }
+
+    /// <summary>Nearly every row is below the threshold: eight are compared at once, and looked at one by one only if one of them is not.</summary>
+    private void Offer(int view, int from, int count, int* dots, float* scales, float scale, CandidateHeap heap)
+    {
+        var i = 0;
+        for (; i <= count - 8; i += 8)
+        {
+            var scores = Vector256.ConvertToSingle(Vector256.Load(dots + i)) * (Vector256.Load(scales + i) * scale);
+            if (!Vector256.GreaterThanOrEqualAny(scores, Vector256.Create(heap.Threshold)))
+                continue;
+            for (var lane = 0; lane < 8; lane++)
+                Offer(view, from + i + lane, scores[lane], heap);
+        }
+
+        for (; i < count; i++)
+            Offer(view, from + i, dots[i] * (scales[i] * scale), heap);
     }
 
     /// <summary>The filter is a caller's code, and the dearest question: it is asked last.</summary>

@@ -30,6 +30,9 @@ internal sealed class VectorSnapshot
 
     internal ReadOnlySpan<SegmentView> Views => _views;
 
+    /// <summary>The same rows, searched in another way.</summary>
+    internal VectorSnapshot With(VectorIndexSettings settings) => new(Dimensions, settings, _views);
+
     /// <summary>The <paramref name="k"/> best, best first; equal scores by id. Fewer where there are fewer.</summary>
     /// <param name="query">As many finite numbers as the index has dimensions.</param>
     /// <param name="k">How many; 0 or less: none.</param>
