@@ -13,7 +13,6 @@ internal static class LaterSettings
     [
         "assistants",
         "catalogs",
-        "collections",
         "kinds",
         "nodes",
         "pools",

@@ -37,6 +37,7 @@ public sealed class EndpointRolesTests : IAsyncLifetime
         ("/v1/completions", Role.App),
         ("/v1/responses", Role.App),
         ("/v1/embeddings", Role.App),
+        ("/v1/collections", Role.App),
         ("/v1/messages", Role.App),
         ("/v1/models", Role.App),
         ("/v1/files", Role.App),
