@@ -90,6 +90,7 @@ public static class ConfigurationLoader
             new ProviderValidator(),
             new CredentialValidator(),
             new RouteValidator(),
+            new EmbeddingValidator(),
             new TelemetryValidator(),
         ];
         foreach (var validator in validators)

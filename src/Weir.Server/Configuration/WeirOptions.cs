@@ -33,6 +33,9 @@ public sealed record WeirOptions
     /// <summary>How answers are kept, to be given again to the same request.</summary>
     public CacheOptions Cache { get; init; } = new();
 
+    /// <summary>Models that turn texts into vectors, for all who share this server.</summary>
+    public EmbeddingsOptions Embeddings { get; init; } = new();
+
     /// <summary>Where traces and metrics go.</summary>
     public TelemetryOptions Telemetry { get; init; } = new();
 }

@@ -14,7 +14,6 @@ internal static class LaterSettings
         "assistants",
         "catalogs",
         "collections",
-        "embeddings",
         "kinds",
         "nodes",
         "pools",
