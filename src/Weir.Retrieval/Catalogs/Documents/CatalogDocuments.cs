@@ -48,9 +48,9 @@ internal sealed class CatalogDocuments(IStateStore store)
 
     /// <returns>The revision; null: something was changed meanwhile, read again and decide anew.</returns>
     /// <exception cref="StoreUnavailableException">The store is away, or did not say what became of it.</exception>
-    public async ValueTask<long?> CommitAsync(IReadOnlyList<Write> writes, CancellationToken cancellationToken)
+    public async ValueTask<long?> CommitAsync(IReadOnlyList<Write> writes, CancellationToken cancellationToken, IReadOnlyList<Check>? checks = null)
     {
-        var commit = new Commit(Partition) { Writes = writes };
+        var commit = new Commit(Partition) { Writes = writes, Checks = checks ?? [] };
         var outcome = await store.CommitAsync(commit, cancellationToken).ConfigureAwait(false);
         if (outcome is CommitOutcome.Unknown)
             outcome = await store.SettleAsync(commit, cancellationToken).ConfigureAwait(false);
