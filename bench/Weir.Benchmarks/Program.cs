@@ -5,6 +5,7 @@ using Weir.Benchmarks;
 var benchmarks = new Dictionary<string, Func<string[], Task<int>>>(StringComparer.Ordinal)
 {
     ["batch"] = BatchBenchmark.RunAsync,
+    ["embeddings"] = EmbeddingsBenchmark.RunAsync,
     ["gateway"] = GatewayBenchmark.RunAsync,
     ["streams"] = GatewayStreams.RunAsync,
     ["state"] = StateBenchmark.RunAsync,
@@ -17,6 +18,8 @@ var benchmarks = new Dictionary<string, Func<string[], Task<int>>>(StringCompare
 
 if (args is [GatewayBare.Command, .. var bare])
     return await GatewayBare.RunAsync(bare);
+if (args is [EmbeddingsBare.Command, .. var fixedAnswer])
+    return await EmbeddingsBare.RunAsync(fixedAnswer);
 if (args is [var name, .. var rest] && benchmarks.TryGetValue(name, out var benchmark))
     return await benchmark(rest);
 Console.Error.WriteLine($"weir bench NAME, where NAME is one of {string.Join(", ", benchmarks.Keys.Order())}.");
