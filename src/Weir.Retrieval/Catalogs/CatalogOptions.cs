@@ -48,11 +48,13 @@ public sealed record McpSourceOptions
     public IReadOnlyList<string> Args { get; init; } = [];
 
     /// <summary>Variables of the program, beside the few that every program needs (PATH, HOME, LANG …): no others are handed on.</summary>
+    [DataType(DataType.Password)]
     public IReadOnlyDictionary<string, string> Env { get; init; } = new Dictionary<string, string>();
 
     /// <summary>The address of a server that speaks Streamable HTTP, or HTTP with server-sent events. Null: there is a command.</summary>
     public string? Url { get; init; }
 
     /// <summary>Sent with each request to the url, such as Authorization.</summary>
+    [DataType(DataType.Password)]
     public IReadOnlyDictionary<string, string> Headers { get; init; } = new Dictionary<string, string>();
 }

@@ -4,6 +4,8 @@ using Microsoft.Extensions.Hosting;
 using Weir.Retrieval.Catalogs.Documents;
 using Weir.Retrieval.Catalogs.Mcp;
 using Weir.Retrieval.Catalogs.Serving;
+using Weir.Retrieval.Embedding;
+using Weir.Retrieval.Embedding.Preloading;
 
 namespace Weir.Retrieval.Catalogs;
 
@@ -31,8 +33,10 @@ public static class CatalogRegistration
             provider.GetRequiredService<CatalogDirectory>(),
             provider.GetRequiredService<CatalogIndexer>(),
             provider.GetRequiredService<CatalogWriter>(),
+            provider.GetRequiredService<EmbeddingService>(),
             provider.GetRequiredService<CatalogLimits>(),
             provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IPreloadSource, CatalogPreload>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<CatalogDirectory>());
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<ConfiguredCatalogs>());
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<CatalogSources>());

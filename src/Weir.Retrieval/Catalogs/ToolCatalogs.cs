@@ -20,11 +20,12 @@ public sealed class ToolCatalogs
     private readonly CatalogDirectory _directory;
     private readonly CatalogIndexer _indexer;
     private readonly CatalogWriter _writer;
+    private readonly EmbeddingService _embeddings;
     private readonly CatalogLimits _limits;
     private readonly TimeProvider _time;
 
-    internal ToolCatalogs(CatalogDirectory directory, CatalogIndexer indexer, CatalogWriter writer, CatalogLimits limits, TimeProvider time) =>
-        (_directory, _indexer, _writer, _limits, _time) = (directory, indexer, writer, limits, time);
+    internal ToolCatalogs(CatalogDirectory directory, CatalogIndexer indexer, CatalogWriter writer, EmbeddingService embeddings, CatalogLimits limits, TimeProvider time) =>
+        (_directory, _indexer, _writer, _embeddings, _limits, _time) = (directory, indexer, writer, embeddings, limits, time);
 
     /// <summary>Everybody's catalogs: for readiness, which names no tenant's.</summary>
     public IReadOnlyList<CatalogView> Everybodys => [.. Views(state => state.Entry is { Record.Tenant: null })];
@@ -44,6 +45,8 @@ public sealed class ToolCatalogs
     /// <summary>Makes a catalog, or changes one, whole: nobody sees half of it. Returns once it is stored, and usually once searches answer from it.</summary>
     public async ValueTask<(CatalogView? View, RetrievalError? Error)> PutAsync(CatalogCaller caller, string name, CatalogChange change, CancellationToken cancellationToken = default)
     {
+        if (change.EmbeddingModel is { } model && !_embeddings.Has(model))
+            return (null, CatalogErrors.NoModel(model));
         await KnownAsync(cancellationToken).ConfigureAwait(false);
         var (entry, error) = await _writer.PutAsync(caller, name, change, cancellationToken).ConfigureAwait(false);
         if (entry is null)

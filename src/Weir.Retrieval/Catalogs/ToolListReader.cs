@@ -149,9 +149,11 @@ internal sealed class ToolListReader(CatalogLimits limits)
 
     private JsonElement? Parameters(JsonElement value, string at)
     {
-        if (value.ValueKind is JsonValueKind.Object or JsonValueKind.Array)
+        if (value.ValueKind is JsonValueKind.Object or JsonValueKind.Array && !JsonDepth.IsOver(value))
             return value.Clone();
-        if (value.ValueKind != JsonValueKind.Null)
+        if (JsonDepth.IsOver(value))
+            _faults.Add((at, $"nests deeper than {JsonDepth.Most} levels"));
+        else if (value.ValueKind != JsonValueKind.Null)
             _faults.Add((at, "must be a JSON Schema object, or a list of parameters"));
         return null;
     }

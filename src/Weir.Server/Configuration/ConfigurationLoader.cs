@@ -91,6 +91,7 @@ public static class ConfigurationLoader
             new CredentialValidator(),
             new RouteValidator(),
             new EmbeddingValidator(),
+            new CatalogValidator(),
             new TelemetryValidator(),
         ];
         foreach (var validator in validators)

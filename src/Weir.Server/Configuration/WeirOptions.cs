@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using Weir.Inference.Load;
 using Weir.Inference.Providers;
 using Weir.Inference.Routing;
+using Weir.Retrieval.Catalogs;
 
 namespace Weir.Server.Configuration;
 
@@ -35,6 +36,9 @@ public sealed record WeirOptions
 
     /// <summary>Models that turn texts into vectors, for all who share this server.</summary>
     public EmbeddingsOptions Embeddings { get; init; } = new();
+
+    /// <summary>Catalogs of tools that all tenants may search, by name; made where there is none, afterwards what is stored counts.</summary>
+    public IReadOnlyDictionary<string, CatalogOptions> Catalogs { get; init; } = new Dictionary<string, CatalogOptions>();
 
     /// <summary>Where traces and metrics go.</summary>
     public TelemetryOptions Telemetry { get; init; } = new();

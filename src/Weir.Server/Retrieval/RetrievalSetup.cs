@@ -2,8 +2,11 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Weir.Inference;
 using Weir.Inference.Models;
+using Weir.Retrieval.Catalogs;
 using Weir.Retrieval.Embedding;
 using Weir.Server.Configuration;
+using Weir.Server.Endpoints;
+using Weir.Server.Observability.Health;
 
 namespace Weir.Server.Retrieval;
 
@@ -17,6 +20,8 @@ internal static class RetrievalSetup
         services.AddSingleton(new EmbeddingService(new Dictionary<string, ILocalModel>(StringComparer.Ordinal)));
         services.AddSingleton<EmbeddingAnswers>();
         services.AddSingleton<IServedModels>(provider => provider.GetRequiredService<EmbeddingAnswers>());
+        services.AddCatalogs();
+        services.AddSingleton<IReadinessCheck, CatalogsCheck>();
     }
 
     public static void MapRetrieval(this WebApplication app)
@@ -25,6 +30,10 @@ internal static class RetrievalSetup
         var live = app.Services.GetRequiredService<LiveConfiguration>();
         live.OnChange(options => Apply(options.Embeddings, answers));
         Apply(live.Current.Embeddings, answers);
+        var catalogs = app.Services.GetRequiredService<IConfiguredCatalogs>();
+        live.OnChange(options => catalogs.Apply(options.Catalogs));
+        catalogs.Apply(live.Current.Catalogs);
+        app.MapCatalogs();
     }
 
     private static void Apply(EmbeddingsOptions options, EmbeddingAnswers answers)

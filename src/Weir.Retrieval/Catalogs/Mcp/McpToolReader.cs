@@ -87,6 +87,12 @@ internal sealed class McpToolReader(string server, CatalogLimits catalog, McpLim
             return null;
         }
 
+        if (JsonDepth.IsOver(schema))
+        {
+            Note($"The inputSchema of {Shown(name)} nests deeper than {JsonDepth.Most} levels: it is kept without parameters.");
+            return null;
+        }
+
         if (schema.ValueKind == JsonValueKind.Object && (!schema.TryGetProperty("type", out var type) || (type.ValueKind == JsonValueKind.String && type.ValueEquals("object"u8))))
             return schema.Clone();
         Note($"The inputSchema of {Shown(name)} does not describe an object: it is kept without parameters.");

@@ -1,12 +1,11 @@
 using Weir.Retrieval.Catalogs.Documents;
 using Weir.Retrieval.Catalogs.Mcp;
-using Weir.Retrieval.Embedding;
 using Weir.State;
 
 namespace Weir.Retrieval.Catalogs.Serving;
 
 /// <summary>Decides changes of catalogs and commits them: who may, what is wrong with them, and what they replace.</summary>
-internal sealed class CatalogWriter(CatalogDocuments documents, ToolBlobs blobs, CatalogDirectory directory, EmbeddingService embeddings, CatalogLimits limits, TimeProvider time)
+internal sealed class CatalogWriter(CatalogDocuments documents, ToolBlobs blobs, CatalogDirectory directory, CatalogLimits limits, TimeProvider time)
 {
     private const int MostTries = 20;
 
@@ -64,8 +63,6 @@ internal sealed class CatalogWriter(CatalogDocuments documents, ToolBlobs blobs,
             return (null, CatalogErrors.GlobalNeedsAdmin);
         if (change is { Tools: not null, Mcp: not null })
             return (null, CatalogErrors.Invalid("mcp", "stands beside tools: a catalog has one or the other"));
-        if (change.EmbeddingModel is { } model && !embeddings.Has(model))
-            return (null, CatalogErrors.NoModel(model));
         if (change.Weights is { } weights && FaultOf(weights) is { } fault)
             return (null, fault);
         if (change.Mcp is { } mcp)

@@ -80,7 +80,7 @@ internal sealed partial class ConfiguredCatalogs(
         var change = new CatalogChange { Global = true, EmbeddingModel = options.EmbeddingModel, Weights = options.Weights, Mcp = options.Mcp.Count > 0 ? options.Mcp : null };
         if (options.Load is { } path)
         {
-            change = change with { Tools = CatalogFile.Read(path, limits, out var fault) };
+            change = change with { Tools = CatalogChecks.ReadFile(path, limits, out var fault) };
             if (fault is not null)
                 return $"its file of tools: {fault}";
         }

@@ -2,17 +2,24 @@ using System.Text.Json;
 
 namespace Weir.Retrieval.Catalogs;
 
-/// <summary>A file with a list of tools.</summary>
-public static class CatalogFile
+/// <summary>What can be known to be wrong with a configured catalog before anything is started.</summary>
+public static class CatalogChecks
 {
-    /// <summary>What is wrong with it, with the place inside, in a sentence without a full stop. Null: nothing.</summary>
-    public static string? FaultOf(string path)
+    /// <summary>What is wrong with a file of tools, with the place inside, in a sentence without a full stop. Null: nothing.</summary>
+    public static string? FaultOfFile(string path)
     {
-        Read(path, new CatalogLimits(), out var fault);
+        ReadFile(path, new CatalogLimits(), out var fault);
         return fault?.TrimEnd('.');
     }
 
-    internal static JsonElement? Read(string path, CatalogLimits limits, out string? fault)
+    /// <summary>What is wrong with MCP servers as the configuration names them, with its place below <paramref name="place"/>. Null: nothing.</summary>
+    public static RetrievalError? FaultOf(IReadOnlyList<McpSourceOptions> servers, string place)
+    {
+        Mcp.McpSourceReader.Read(servers, place, isTrusted: true, new CatalogLimits(), out var error);
+        return error;
+    }
+
+    internal static JsonElement? ReadFile(string path, CatalogLimits limits, out string? fault)
     {
         fault = null;
         try
