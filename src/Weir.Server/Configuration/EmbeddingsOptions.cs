@@ -22,6 +22,15 @@ public sealed record EmbeddingsOptions
     [Range(typeof(TimeSpan), "00:00:00", "30.00:00:00")]
     public TimeSpan UnloadIdle { get; init; } = TimeSpan.FromMinutes(30);
 
+    /// <summary>As the service takes them.</summary>
+    public EmbeddingOptions ToService() => new()
+    {
+        Models = ModelsWithDefault(),
+        Cache = new EmbeddingCacheOptions { MaxBytes = Cache.MaxBytes.Bytes, Persist = Cache.Persist, Precision = Cache.Precision },
+        Preload = Preload,
+        UnloadIdle = UnloadIdle,
+    };
+
     /// <summary>Those that there are in fact.</summary>
     public IReadOnlyDictionary<string, EmbeddingModelOptions> ModelsWithDefault() => Models.ContainsKey(DefaultModel)
         ? Models
@@ -37,4 +46,7 @@ public sealed record EmbeddingsCacheOptions
 
     /// <summary>Whether they are kept across restarts and shared between replicas.</summary>
     public bool Persist { get; init; } = true;
+
+    /// <summary>How vectors of hashing and static models are kept: float32, or int8, which takes a quarter. Those of a provider stay as they came, unless their model itself says otherwise.</summary>
+    public VectorPrecision Precision { get; init; } = VectorPrecision.Float32;
 }

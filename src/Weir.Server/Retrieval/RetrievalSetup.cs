@@ -17,27 +17,32 @@ internal static class RetrievalSetup
     {
         services.AddSingleton<IEmbeddingRoute>(provider => new GatewayEmbeddings(
             provider.GetRequiredService<InferencePipeline>, provider.GetRequiredService<ModelDirectory>, provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton(new EmbeddingService(new Dictionary<string, ILocalModel>(StringComparer.Ordinal)));
+        services.AddEmbeddingService();
         services.AddSingleton<EmbeddingAnswers>();
         services.AddSingleton<IServedModels>(provider => provider.GetRequiredService<EmbeddingAnswers>());
+        services.AddSingleton<IReadinessCheck, EmbeddingCheck>();
         services.AddCatalogs();
         services.AddSingleton<IReadinessCheck, CatalogsCheck>();
     }
 
     public static void MapRetrieval(this WebApplication app)
     {
+        var embeddings = app.Services.GetRequiredService<EmbeddingService>();
         var answers = app.Services.GetRequiredService<EmbeddingAnswers>();
         var live = app.Services.GetRequiredService<LiveConfiguration>();
-        live.OnChange(options => Apply(options.Embeddings, answers));
-        Apply(live.Current.Embeddings, answers);
+        live.OnChange(options => Apply(options.Embeddings, embeddings, answers));
+        Apply(live.Current.Embeddings, embeddings, answers);
+        app.MapEmbeddings();
         var catalogs = app.Services.GetRequiredService<IConfiguredCatalogs>();
         live.OnChange(options => catalogs.Apply(options.Catalogs));
         catalogs.Apply(live.Current.Catalogs);
         app.MapCatalogs();
     }
 
-    private static void Apply(EmbeddingsOptions options, EmbeddingAnswers answers)
+    // A model is there before it is offered.
+    private static void Apply(EmbeddingsOptions options, EmbeddingService embeddings, EmbeddingAnswers answers)
     {
+        embeddings.Apply(options.ToService());
         answers.Offer(options.ModelsWithDefault().Keys);
     }
 }

@@ -23,6 +23,8 @@ public sealed class EndpointRolesTests : IAsyncLifetime
         ["GET /v1/usage"] = Role.Any,
         ["POST /v1/batch"] = Role.App,
         ["GET /v1/history"] = Role.Any,
+        ["GET /v1/embeddings/stats"] = Role.Any,
+        ["DELETE /v1/embeddings/cache"] = Role.Admin,
         ["POST /v1/keys"] = Role.Admin,
         ["GET /v1/keys"] = Role.Admin,
         ["DELETE /v1/keys/{id}"] = Role.Admin,
