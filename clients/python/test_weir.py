@@ -173,7 +173,7 @@ class Retrieval(ServerCase):
         result = self.weir.upsert("c", ({"id": str(i), "text": "t"} for i in range(1100)))
 
         self.assertEqual([len(request[3]) for request in self.server.requests], [500, 500, 100])
-        self.assertEqual(result, {"documents": 3, "chunks": 6, "unchanged": 0, "failed": []})
+        self.assertEqual(result, {"documents": 3, "chunks": 6, "unchanged": 0, "failed": [], "failed_total": 0})
 
 
 class Wire(ServerCase):

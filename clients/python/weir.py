@@ -110,7 +110,7 @@ class Weir:
 
     def explain(self, text: str, model: str = "default") -> Dict[str, Any]:
         """Why a text has its vector: tokens, model, revision, and whether it is cached."""
-        return self._send("POST", "/v1/embeddings/explain", {"model": model, "input": text})
+        return self._send("POST", "/v1/embeddings/explain", {"model": model, "text": text})
 
     def stats(self) -> Dict[str, Any]:
         """What the embedding service has done: its cache, its models, and its hits per client."""
@@ -144,9 +144,9 @@ class Weir:
     def upsert(self, collection: str, documents: Iterable[Mapping[str, Any]]) -> Dict[str, Any]:
         """Puts documents {"id", "text", "metadata"} in, read as they come; the same id replaces what was there.
 
-        Returns {"documents", "chunks", "unchanged", "failed"}: a document that is refused stands in failed, and the others are in.
+        Returns {"documents", "chunks", "unchanged", "failed", "failed_total"}: a document that is refused stands in failed, and the others are in.
         """
-        total: Dict[str, Any] = {"documents": 0, "chunks": 0, "unchanged": 0, "failed": []}
+        total: Dict[str, Any] = {"documents": 0, "chunks": 0, "unchanged": 0, "failed": [], "failed_total": 0}
         for part in _parts(documents, _MOST_DOCUMENTS, lambda document: len(document.get("text") or "")):
             result = self._send("POST", f"/v1/collections/{_quote(collection)}/documents", part)
             for name in total:
@@ -473,7 +473,7 @@ _UNSEGMENTED = (
 
 
 class HashingModel:
-    """Weir's model without weights: the same vectors as a model of kind hashing gives, for when Weir is away. Some 100 times slower than there."""
+    """Weir's model without weights: the same vectors as a model of kind hashing gives, for when Weir is away. Much slower than there."""
 
     VERSION = 1
 

@@ -41,6 +41,23 @@ public sealed record CatalogInfo
 {
     public string Name { get; init; } = "";
 
+    /// <summary>Read by all tenants.</summary>
+    public bool Global { get; init; }
+
+    /// <summary>Of the tools and settings; it only grows.</summary>
+    public long Version { get; init; }
+
+    /// <summary>The version that searches answer from. Null: the first search builds the index.</summary>
+    public long? Indexed { get; init; }
+
+    /// <summary><c>ready</c>, <c>indexing</c> or <c>idle</c>.</summary>
+    public string? State { get; init; }
+
+    /// <summary>How many tools.</summary>
+    public long Tools { get; init; }
+
+    public string? EmbeddingModel { get; init; }
+
     /// <summary>All else that the server says of it.</summary>
     [JsonExtensionData]
     public IDictionary<string, JsonElement>? More { get; set; }

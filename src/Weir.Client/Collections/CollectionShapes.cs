@@ -31,13 +31,25 @@ public sealed record CollectionInfo
 {
     public string Name { get; init; } = "";
 
+    /// <summary>Read by all tenants.</summary>
+    public bool Global { get; init; }
+
     public string? EmbeddingModel { get; init; }
 
-    public long Documents { get; init; }
+    /// <summary>Of the model, where it is known.</summary>
+    public string? Revision { get; init; }
 
-    public long Chunks { get; init; }
-
+    /// <summary><c>idle</c>, <c>loading</c>, <c>ready</c>, <c>embedding</c> or <c>degraded</c>.</summary>
     public string? State { get; init; }
+
+    /// <summary>What is wrong, where something is.</summary>
+    public string? Detail { get; init; }
+
+    /// <summary>Null: it is not in the memory of the replica that answered.</summary>
+    public long? Documents { get; init; }
+
+    /// <summary>Null: it is not in the memory of the replica that answered.</summary>
+    public long? Chunks { get; init; }
 
     /// <summary>All else that the server says of it.</summary>
     [JsonExtensionData]
@@ -56,15 +68,20 @@ public sealed record CollectionDocument(string Id, string Text)
 /// <summary>What came of an ingest.</summary>
 public sealed record IngestResult
 {
-    /// <summary>That are in now, the unchanged included.</summary>
+    /// <summary>New or changed.</summary>
     public long Documents { get; init; }
 
+    /// <summary>Of those documents.</summary>
     public long Chunks { get; init; }
 
+    /// <summary>Documents that were there already with the same content.</summary>
     public long Unchanged { get; init; }
 
-    /// <summary>Documents that were refused; the others are in.</summary>
+    /// <summary>Documents that were refused; the others are in. Of very many only the first are listed.</summary>
     public IReadOnlyList<IngestFailure> Failed { get; init; } = [];
+
+    /// <summary>How many were refused.</summary>
+    public long FailedTotal { get; init; }
 }
 
 /// <summary>Why a document was refused.</summary>
@@ -157,6 +174,8 @@ internal sealed record IngestEvent
     public long Unchanged { get; init; }
 
     public IReadOnlyList<IngestFailure>? Failed { get; init; }
+
+    public long FailedTotal { get; init; }
 
     public string? Code { get; init; }
 

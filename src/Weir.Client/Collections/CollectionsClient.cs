@@ -48,6 +48,7 @@ public sealed class CollectionsClient
                 Chunks = sum.Chunks + result.Chunks,
                 Unchanged = sum.Unchanged + result.Unchanged,
                 Failed = [.. sum.Failed, .. result.Failed],
+                FailedTotal = sum.FailedTotal + result.FailedTotal,
             };
         }
 

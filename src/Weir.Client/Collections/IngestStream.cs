@@ -28,7 +28,10 @@ internal static class IngestStream
                             progress?.Report(new(said.Documents, said.Chunks));
                             break;
                         case { Type: "done" } said:
-                            return new IngestResult { Documents = said.Documents, Chunks = said.Chunks, Unchanged = said.Unchanged, Failed = said.Failed ?? [] };
+                            return new IngestResult
+                            {
+                                Documents = said.Documents, Chunks = said.Chunks, Unchanged = said.Unchanged, Failed = said.Failed ?? [], FailedTotal = said.FailedTotal,
+                            };
                         case { Type: "error" } said:
                             throw WeirErrors.Of(said.Message, said.Code);
                     }

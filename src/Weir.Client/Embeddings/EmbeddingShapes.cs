@@ -33,4 +33,37 @@ internal sealed record EmbeddingAnswer
     }
 }
 
-internal sealed record ExplainBody(string Input, string Model);
+/// <summary>What is known of a text.</summary>
+public sealed record TextExplanation
+{
+    public string Model { get; init; } = "";
+
+    /// <summary>Names the vectors: those of one revision may be compared, those of two may not.</summary>
+    public string Revision { get; init; } = "";
+
+    /// <summary>Null: not known yet.</summary>
+    public int? Dimensions { get; init; }
+
+    /// <summary>Estimated where the model has no tokenizer in Weir.</summary>
+    public int TokenCount { get; init; }
+
+    /// <summary>The first of them. Null: the model has no tokenizer in Weir.</summary>
+    public IReadOnlyList<TextToken>? Tokens { get; init; }
+
+    /// <summary><c>memory</c>, <c>store</c> or <c>absent</c>.</summary>
+    public string Cached { get; init; } = "";
+
+    /// <summary>Whether it is being made at this moment.</summary>
+    public bool InFlight { get; init; }
+
+    /// <summary>How often the asker's tenant asked for it. Null: not that is remembered.</summary>
+    public TextCalls? Calls { get; init; }
+}
+
+/// <summary>A token as it stands in the model's vocabulary.</summary>
+public sealed record TextToken(int Id, string Text);
+
+/// <summary>How often a text was asked for, when first and when last.</summary>
+public sealed record TextCalls(long Count, DateTimeOffset First, DateTimeOffset Last);
+
+internal sealed record ExplainBody(string Text, string Model);

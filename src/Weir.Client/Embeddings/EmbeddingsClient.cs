@@ -55,8 +55,8 @@ public sealed class EmbeddingsClient
     }
 
     /// <summary>Why a text has the vector that it has: its tokens, the model and its revision, and whether it is cached.</summary>
-    public Task<JsonElement> ExplainAsync(string text, string model = DefaultModel, CancellationToken cancellationToken = default) => _connection.SendAsync(
-        HttpMethod.Post, "v1/embeddings/explain", WeirContent.Json(new ExplainBody(text, model), WeirJson.Default.ExplainBody), WeirJson.Default.JsonElement, cancellationToken);
+    public Task<TextExplanation> ExplainAsync(string text, string model = DefaultModel, CancellationToken cancellationToken = default) => _connection.SendAsync(
+        HttpMethod.Post, "v1/embeddings/explain", WeirContent.Json(new ExplainBody(text, model), WeirJson.Default.ExplainBody), WeirJson.Default.TextExplanation, cancellationToken);
 
     /// <summary>What the embedding service has done: its cache, its models, and its hits per client.</summary>
     public Task<JsonElement> StatsAsync(CancellationToken cancellationToken = default) =>

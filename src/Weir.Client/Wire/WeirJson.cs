@@ -8,6 +8,7 @@ namespace Weir.Client.Wire;
 [JsonSerializable(typeof(EmbeddingBody))]
 [JsonSerializable(typeof(EmbeddingAnswer))]
 [JsonSerializable(typeof(ExplainBody))]
+[JsonSerializable(typeof(TextExplanation))]
 [JsonSerializable(typeof(CollectionSettings))]
 [JsonSerializable(typeof(CollectionInfo))]
 [JsonSerializable(typeof(ListOf<CollectionInfo>))]

@@ -35,6 +35,7 @@ public sealed record EmbeddingCacheOptions
 }
 
 /// <summary>How a vector is kept.</summary>
+#pragma warning disable CA1720 // They are what the settings say.
 public enum VectorPrecision
 {
     /// <summary>As it was made: four bytes for each dimension.</summary>
@@ -43,6 +44,7 @@ public enum VectorPrecision
     /// <summary>One byte for each dimension and one scale for each vector, which keeps its length exact: a quarter of the memory.</summary>
     Int8,
 }
+#pragma warning restore CA1720
 
 /// <summary>One embedding model, as configured.</summary>
 public sealed record EmbeddingModelOptions

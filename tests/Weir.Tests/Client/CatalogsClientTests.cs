@@ -14,7 +14,7 @@ public sealed class CatalogsClientTests
         var made = await server.Client().Catalogs.PutToolsAsync("tools", [new("get_weather", "The weather") { Parameters = JsonNode.Parse("""{"type":"object"}"""), Category = "web" }]);
 
         server.Requests.ShouldBe([("PUT /v1/catalogs/tools/tools", """[{"name":"get_weather","description":"The weather","parameters":{"type":"object"},"category":"web"}]""")]);
-        made.More!["version"].GetInt32().ShouldBe(2);
+        (made.Version, made.Tools).ShouldBe((2, 1));
     }
 
     [Fact]

@@ -9,12 +9,12 @@ public sealed class CollectionsClientTests
     [Fact]
     public async Task Create_WithSettings_SendsThoseThatAreSet()
     {
-        var server = new ScriptedServer().Then(HttpStatusCode.Created, """{"name":"hand book","embedding_model":"default","documents":0,"state":"ready","revision":3}""");
+        var server = new ScriptedServer().Then(HttpStatusCode.Created, """{"name":"hand book","embedding_model":"default","documents":0,"state":"ready","created":3}""");
 
         var made = await server.Client().Collections.CreateAsync("hand book", new() { EmbeddingModel = "default", Chunk = new(128, 16), Weights = new(0.7, 0.3) });
 
         server.Requests.ShouldBe([("PUT /v1/collections/hand%20book", """{"embedding_model":"default","chunk":{"tokens":128,"overlap":16},"weights":{"dense":0.7,"sparse":0.3}}""")]);
-        (made.Name, made.State, made.More!["revision"].GetInt32()).ShouldBe(("hand book", "ready", 3));
+        (made.Name, made.State, made.More!["created"].GetInt32()).ShouldBe(("hand book", "ready", 3));
     }
 
     [Fact]

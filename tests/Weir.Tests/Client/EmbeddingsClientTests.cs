@@ -66,6 +66,20 @@ public sealed class EmbeddingsClientTests
         (await Should.ThrowAsync<WeirException>(() => new ScriptedServer().Then(HttpStatusCode.OK, body).Client().Embeddings.EmbedAsync("a"))).Code.ShouldBe("invalid_answer");
 
     [Fact]
+    public async Task Explain_Text_SaysWhatIsKnown()
+    {
+        var server = new ScriptedServer().Then(HttpStatusCode.OK, """
+            {"model":"m","revision":"r","dimensions":2,"token_count":2,"tokens":[{"id":7,"text":"a"}],"cached":"store","in_flight":false,
+             "calls":{"count":3,"first":"2026-01-01T00:00:00Z","last":"2026-01-02T00:00:00Z"}}
+            """);
+
+        var known = await server.Client().Embeddings.ExplainAsync("a", "m");
+
+        server.Requests.ShouldBe([("POST /v1/embeddings/explain", """{"text":"a","model":"m"}""")]);
+        (known.Revision, known.Dimensions, known.Tokens![0], known.Cached, known.Calls!.Count).ShouldBe(("r", 2, new TextToken(7, "a"), "store", 3));
+    }
+
+    [Fact]
     public async Task Generate_WithOptions_PassesThemAndSaysUsage()
     {
         var server = new ScriptedServer().Then(HttpStatusCode.OK, Answer((0, [1f, 0f])));

@@ -19,7 +19,6 @@ internal sealed partial class EncoderPool
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Lock _sync = new();
-    private readonly SemaphoreSlim _wake = new(0);
     private readonly EncoderQueue _queue;
     private int _threads;
     private int _parked;
@@ -40,6 +39,9 @@ internal sealed partial class EncoderPool
         (_settings, _take, _encode, _batched, _time, _logger) = (settings, take, encode, batched, time, logger);
         _queue = new EncoderQueue(settings);
     }
+
+    /// <summary>Never disposed: a thread may still be on its way to it, and it holds nothing of the system's.</summary>
+    private SemaphoreSlim Wake { get; } = new(0);
 
     /// <returns>Null: they will be made. Else none of them will.</returns>
     public RetrievalError? Enqueue(List<Flight> flights)
@@ -90,7 +92,7 @@ internal sealed partial class EncoderPool
         {
             _closed = true;
             _queue.Empty(left);
-            _wake.Release(_parked + 1);
+            Wake.Release(_parked + 1);
             _parked = 0;
         }
 
@@ -106,7 +108,7 @@ internal sealed partial class EncoderPool
         if (_parked > 0)
         {
             _parked--;
-            _wake.Release();
+            Wake.Release();
         }
 
         var quick = _threads - _slow;
@@ -180,7 +182,7 @@ internal sealed partial class EncoderPool
             Start(started);
             if (batch.Count > 0)
                 return true;
-            _wake.Wait();
+            Wake.Wait();
         }
     }
 

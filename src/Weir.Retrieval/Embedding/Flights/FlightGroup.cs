@@ -5,8 +5,10 @@ namespace Weir.Retrieval.Embedding.Flights;
 /// <summary>The vectors that one request has to make itself: looked up together, and for a model of a provider one call.</summary>
 internal sealed class FlightGroup(LoadedModel model, string modelName, int dimensions, int? asked, EmbeddingSettings settings, EmbeddingAsker asker)
 {
-    private readonly CancellationTokenSource _abandoned = new();
     private long _paidTokens;
+
+    /// <summary>It has neither timer nor link, so there is nothing in it to dispose.</summary>
+    private CancellationTokenSource Abandoning { get; } = new();
 
     /// <summary>Held until the last of <see cref="Flights"/> has landed.</summary>
     public LoadedModel Model => model;
@@ -36,7 +38,7 @@ internal sealed class FlightGroup(LoadedModel model, string modelName, int dimen
     public int Wanted { get; set; }
 
     /// <summary>Cancelled when nobody waits for any of it.</summary>
-    public CancellationToken Abandoned => _abandoned.Token;
+    public CancellationToken Abandoned => Abandoning.Token;
 
     /// <summary>Inputs that the state store had. Final once every flight has landed, as are the next two.</summary>
     public int StoreHits { get; set; }
@@ -47,7 +49,7 @@ internal sealed class FlightGroup(LoadedModel model, string modelName, int dimen
 
     public void Pay(long tokens) => Interlocked.Add(ref _paidTokens, tokens);
 
-    public void Abandon() => _abandoned.Cancel();
+    public void Abandon() => Abandoning.Cancel();
 
     /// <summary>Nothing of it is open any more.</summary>
     public void Close() => model.Release();

@@ -158,7 +158,7 @@ internal sealed partial class EmbeddingPreload(EmbeddingService service, Func<IE
             await EmbedAsync(tally, batch, cancellationToken);
     }
 
-    private async Task EmbedAsync(PreloadTally tally, IReadOnlyList<PreloadText> batch, CancellationToken cancellationToken)
+    private async Task EmbedAsync(PreloadTally tally, List<PreloadText> batch, CancellationToken cancellationToken)
     {
         var error = await TryEmbedAsync(batch, cancellationToken);
         if (error is null)
@@ -178,7 +178,7 @@ internal sealed partial class EmbeddingPreload(EmbeddingService service, Func<IE
             await EmbedAsync(tally, [text], cancellationToken);
     }
 
-    private async Task<RetrievalError?> TryEmbedAsync(IReadOnlyList<PreloadText> batch, CancellationToken cancellationToken)
+    private async Task<RetrievalError?> TryEmbedAsync(List<PreloadText> batch, CancellationToken cancellationToken)
     {
         var model = batch[0].Model ?? UsualModel();
         var request = new EmbeddingRequest { Model = model, Inputs = [.. batch.Select(text => EmbeddingInput.OfText(text.Text))], Asker = _asker };
