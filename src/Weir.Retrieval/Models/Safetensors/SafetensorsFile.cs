@@ -19,17 +19,21 @@ internal sealed unsafe class SafetensorsFile : IDisposable
     public SafetensorsFile(string path)
     {
         Path = path;
+        FileStream? stream = null;
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
+            stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete);
             Length = stream.Length;
             if (Length < 8)
                 throw SafetensorsHeader.Wrong(path, $"it has {Length} bytes, and a safetensors file begins with eight of its header's length");
-            _file = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: true);
+            _file = MemoryMappedFile.CreateFromFile(stream, null, 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        catch (Exception fault)
         {
-            throw new ModelLoadException($"{path}: it cannot be read: {fault.Message}", fault);
+            stream?.Dispose();
+            if (fault is IOException or UnauthorizedAccessException)
+                throw new ModelLoadException($"{path}: it cannot be read: {fault.Message}", fault);
+            throw;
         }
 
         try

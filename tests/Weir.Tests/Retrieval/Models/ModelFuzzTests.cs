@@ -102,7 +102,7 @@ public sealed class ModelFuzzTests : IDisposable
     {
         var random = new Random(seed);
         var loaded = 0;
-        for (var round = 0; round < 700; round++)
+        for (var round = 0; round < 300; round++)
         {
             var bytes = valid.ToArray();
             for (var flips = 1 + random.Next(3); flips > 0; flips--)

@@ -80,7 +80,7 @@ public class TokenizerPropertyTests
         const int Seed = 81_321;
         var random = new Random(Seed);
         Tokenizer[] tokenizers = [Unigram, BytePair, TokenizerTests.Read(StaticModelFolder.Bert(["[UNK]", "a", "##b", "é", "漢"]))];
-        for (var round = 0; round < 1_000; round++)
+        for (var round = 0; round < 400; round++)
         {
             var text = new string([.. Enumerable.Range(0, random.Next(40)).Select(_ => random.Next(6) switch
             {
@@ -99,17 +99,17 @@ public class TokenizerPropertyTests
         }
     }
 
-    // Anything but linear time in the length would take minutes here.
+    // Anything but linear time in the length would be felt here.
     [Theory]
-    [InlineData("a", 300_000)]
-    [InlineData("ab", 150_000)]
-    [InlineData(" ", 1_000_000)]
-    [InlineData("!", 1_000_000)]
-    [InlineData("\u0301\u0323", 250_000)]
-    [InlineData("👩\u200D👧😀", 100_000)]
-    [InlineData("漢", 300_000)]
-    [InlineData("[UNK", 200_000)]
-    [InlineData("\uD800", 300_000)]
+    [InlineData("a", 100_000)]
+    [InlineData("ab", 50_000)]
+    [InlineData(" ", 300_000)]
+    [InlineData("!", 100_000)]
+    [InlineData("\u0301\u0323", 50_000)]
+    [InlineData("👩\u200D👧😀", 20_000)]
+    [InlineData("漢", 50_000)]
+    [InlineData("[UNK", 30_000)]
+    [InlineData("\uD800", 50_000)]
     public void Encode_HugeText_IsDone(string part, int times)
     {
         var text = new StringBuilder().Insert(0, part, times).ToString();

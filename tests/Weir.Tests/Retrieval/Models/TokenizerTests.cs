@@ -188,6 +188,21 @@ public class TokenizerTests
         Should.Throw<ModelLoadException>(() => Read(json)).Message.ShouldContain(message);
 
     [Fact]
+    public void Read_HugeAffix_IsRefused() =>
+        Should.Throw<ModelLoadException>(() => Read("""{"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [], "end_of_word_suffix": "LONG"}}""".Replace("LONG", new string('x', 5_000_000))))
+            .Message.ShouldContain("model.end_of_word_suffix has 5000000 characters, more than 64");
+
+    [Fact]
+    public void Encode_BytePairAffixes_MarkTheInsideAndTheEndOfAWord()
+    {
+        var tokenizer = Read("""
+            {"pre_tokenizer": {"type": "Whitespace"}, "model": {"type": "BPE", "unk_token": "?", "continuing_subword_prefix": "##", "end_of_word_suffix": "</w>",
+             "vocab": {"?":0,"a":1,"##b":2,"##a</w>":3,"a</w>":4,"ab":5,"aba</w>":6}, "merges": ["a ##b","ab ##a</w>"]}}
+            """);
+        ShouldGive(tokenizer, "a aba abb ab", "a</w> aba</w> ab ? a ?");
+    }
+
+    [Fact]
     public void TokenOf_EveryId_IsTheVocabulary()
     {
         var tokenizer = Read("""{"added_tokens": [{"id": 4, "content": "<x>"}], "model": {"type": "WordLevel", "vocab": {"b": 1, "a": 0}}}""");

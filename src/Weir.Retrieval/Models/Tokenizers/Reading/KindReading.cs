@@ -5,6 +5,9 @@ namespace Weir.Retrieval.Models.Tokenizers.Reading;
 /// <summary>Reads what makes tokens of pieces: the vocabulary, and how it is used.</summary>
 internal static class KindReading
 {
+    /// <summary>Of a prefix or suffix, in characters: they are put together with every character on the stack.</summary>
+    private const int LongestAffix = 64;
+
     public static ITokenKind Read(JsonPart model, Vocabulary vocabulary) => model.Kind switch
     {
         "WordPiece" => WordPiece(model, vocabulary),
@@ -63,7 +66,7 @@ internal static class KindReading
         AddAll(model, vocabulary);
         if (model.Get("dropout") is { } dropout && dropout.Real > 0)
             throw dropout.Wrong("is more than 0: merges would be left out at random, and no vector be the same twice");
-        var continuation = model.TextOf("continuing_subword_prefix", "");
+        var continuation = Affix(model, "continuing_subword_prefix");
         var merges = new Dictionary<long, (int Rank, int Into)>();
         foreach (var merge in model.Need("merges").Items())
         {
@@ -81,7 +84,13 @@ internal static class KindReading
             model.FlagOf("byte_fallback", false),
             model.FlagOf("ignore_merges", false),
             continuation,
-            model.TextOf("end_of_word_suffix", "")));
+            Affix(model, "end_of_word_suffix")));
+    }
+
+    private static string Affix(JsonPart model, string name)
+    {
+        var affix = model.TextOf(name, "");
+        return affix.Length <= LongestAffix ? affix : throw model.Need(name).Wrong($"has {affix.Length} characters, more than {LongestAffix}");
     }
 
     private static (string Left, string Right) Sides(JsonPart merge)
