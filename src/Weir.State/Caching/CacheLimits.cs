@@ -14,4 +14,11 @@ internal static class CacheLimits
         if (value.Length > ValueBytes)
             throw new ArgumentException($"A cached value has at most {ValueBytes} bytes (1 MiB); this one has {value.Length}.");
     }
+
+    /// <exception cref="ArgumentException">One of them is out of bounds.</exception>
+    public static void Validate(IReadOnlyList<CacheEntry> entries)
+    {
+        foreach (var (key, value) in entries)
+            Validate(key, value);
+    }
 }

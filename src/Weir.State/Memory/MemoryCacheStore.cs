@@ -5,6 +5,7 @@ namespace Weir.State.Memory;
 /// <summary>Least recently used, bounded in bytes per space.</summary>
 internal sealed class MemoryCacheStore(long maxBytes, IStoreClock clock) : ICacheStore
 {
+    private readonly CacheBounds _bounds = new(maxBytes);
     private readonly Lock _lock = new();
     private readonly Dictionary<string, Space> _spaces = new(StringComparer.Ordinal);
 
@@ -19,9 +20,36 @@ internal sealed class MemoryCacheStore(long maxBytes, IStoreClock clock) : ICach
     {
         CacheLimits.Validate(key, value);
         lock (_lock)
-            Of(space).Set(new Entry(Convert.ToBase64String(key.Span), value.ToArray(), clock.Now + ttl), maxBytes);
+            Of(space).Set(new Entry(Convert.ToBase64String(key.Span), value.ToArray(), clock.Now + ttl), _bounds.Of(space));
         return ValueTask.CompletedTask;
     }
+
+    public ValueTask<IReadOnlyList<ReadOnlyMemory<byte>?>> GetManyAsync(
+        string space, IReadOnlyList<ReadOnlyMemory<byte>> keys, CancellationToken cancellationToken = default)
+    {
+        var values = new ReadOnlyMemory<byte>?[keys.Count];
+        lock (_lock)
+        {
+            for (var i = 0; i < values.Length; i++)
+                values[i] = Of(space).Get(Convert.ToBase64String(keys[i].Span), clock.Now);
+        }
+
+        return new(values);
+    }
+
+    public ValueTask<int> SetManyAsync(string space, IReadOnlyList<CacheEntry> entries, TimeSpan? ttl = null, CancellationToken cancellationToken = default)
+    {
+        CacheLimits.Validate(entries);
+        lock (_lock)
+        {
+            foreach (var (key, value) in entries)
+                Of(space).Set(new Entry(Convert.ToBase64String(key.Span), value.ToArray(), clock.Now + ttl), _bounds.Of(space));
+        }
+
+        return new(entries.Count);
+    }
+
+    public void Bound(string space, long maxBytes) => _bounds.Set(space, maxBytes);
 
     public ValueTask<long> ClearAsync(string space, CancellationToken cancellationToken = default)
     {

@@ -9,8 +9,12 @@ namespace Weir.State.Redis;
 internal sealed class RedisCacheStore(RedisConnection connection, IStoreClock clock, long maxBytes) : ICacheStore
 {
     private const int Shards = 4;
+    private const int MostEntries = 128;
+    private const int MostBytes = 256 << 10;
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(1);
+
+    private readonly CacheBounds _bounds = new(maxBytes);
 
     public async ValueTask<ReadOnlyMemory<byte>?> GetAsync(string space, ReadOnlyMemory<byte> key, CancellationToken cancellationToken = default)
     {
@@ -25,29 +29,49 @@ internal sealed class RedisCacheStore(RedisConnection connection, IStoreClock cl
             return null;
         }
 
-        if (value is null)
-            return null;
-        var until = BinaryPrimitives.ReadInt64LittleEndian(value);
-        return until != 0 && until <= Revisions.Micros(clock.Now) ? default(ReadOnlyMemory<byte>?) : value.AsMemory(sizeof(long));
+        return Opened(value);
     }
 
     public async ValueTask SetAsync(
         string space, ReadOnlyMemory<byte> key, ReadOnlyMemory<byte> value, TimeSpan? ttl = null, CancellationToken cancellationToken = default)
     {
         CacheLimits.Validate(key, value);
-        var stored = new byte[sizeof(long) + value.Length];
-        BinaryPrimitives.WriteInt64LittleEndian(stored, ttl is { } lasts ? Revisions.Micros(clock.Now + lasts) : 0);
-        value.Span.CopyTo(stored.AsSpan(sizeof(long)));
-        try
-        {
-            await connection.EvaluateAsync(
-                RedisScripts.CacheSet, RedisKeys.Cache(space, ShardOf(key.Span)), [key.ToArray(), stored, maxBytes / Shards], Limit, cancellationToken);
-        }
-        catch (StoreUnavailableException)
-        {
-            // Not kept.
-        }
+        await PutAsync(space, ShardOf(key.Span), [_bounds.Of(space) / Shards, key.ToArray(), Sealed(value, ttl)], cancellationToken);
     }
+
+    public async ValueTask<IReadOnlyList<ReadOnlyMemory<byte>?>> GetManyAsync(
+        string space, IReadOnlyList<ReadOnlyMemory<byte>> keys, CancellationToken cancellationToken = default)
+    {
+        var values = new ReadOnlyMemory<byte>?[keys.Count];
+        await Task.WhenAll(Enumerable.Range(0, keys.Count).GroupBy(i => ShardOf(keys[i].Span)).Select(async shard =>
+        {
+            var places = shard.ToArray();
+            var fields = Array.ConvertAll(places, i => (RedisValue)keys[i].ToArray());
+            try
+            {
+                var stored = await connection.CallAsync(database => database.HashGetAsync(RedisKeys.Cache(space, shard.Key)[0], fields), Limit, cancellationToken);
+                for (var i = 0; i < places.Length; i++)
+                    values[places[i]] = Opened(stored[i]);
+            }
+            catch (StoreUnavailableException)
+            {
+                // Misses.
+            }
+        }));
+        return values;
+    }
+
+    public async ValueTask<int> SetManyAsync(
+        string space, IReadOnlyList<CacheEntry> entries, TimeSpan? ttl = null, CancellationToken cancellationToken = default)
+    {
+        CacheLimits.Validate(entries);
+        var calls = entries.GroupBy(entry => ShardOf(entry.Key.Span)).SelectMany(shard => Calls(shard, _bounds.Of(space) / Shards, ttl), (shard, call) => (shard.Key, Call: call));
+        var written = await Task.WhenAll(calls.Select(
+            async call => await PutAsync(space, call.Key, call.Call, cancellationToken) ? (call.Call.Length - 1) / 2 : 0));
+        return written.Sum();
+    }
+
+    public void Bound(string space, long maxBytes) => _bounds.Set(space, maxBytes);
 
     public async ValueTask<long> ClearAsync(string space, CancellationToken cancellationToken = default)
     {
@@ -60,6 +84,56 @@ internal sealed class RedisCacheStore(RedisConnection connection, IStoreClock cl
         }
 
         return removed;
+    }
+
+    /// <summary>The bound and the entries, in calls that keep the server, which does one at a time, for no more than a moment.</summary>
+    private IEnumerable<RedisValue[]> Calls(IEnumerable<CacheEntry> entries, long bound, TimeSpan? ttl)
+    {
+        var (call, bytes) = (new List<RedisValue> { bound }, 0);
+        foreach (var (key, value) in entries)
+        {
+            if (call.Count > 1 && (call.Count >= 2 * MostEntries || bytes + value.Length > MostBytes))
+            {
+                yield return [.. call];
+                (call, bytes) = ([bound], 0);
+            }
+
+            call.Add(key.ToArray());
+            call.Add(Sealed(value, ttl));
+            bytes += value.Length;
+        }
+
+        if (call.Count > 1)
+            yield return [.. call];
+    }
+
+    private async ValueTask<bool> PutAsync(string space, int shard, RedisValue[] arguments, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await connection.EvaluateAsync(RedisScripts.CacheSet, RedisKeys.Cache(space, shard), arguments, Limit, cancellationToken);
+            return true;
+        }
+        catch (StoreUnavailableException)
+        {
+            return false;
+        }
+    }
+
+    private byte[] Sealed(ReadOnlyMemory<byte> value, TimeSpan? ttl)
+    {
+        var stored = new byte[sizeof(long) + value.Length];
+        BinaryPrimitives.WriteInt64LittleEndian(stored, ttl is { } lasts ? Revisions.Micros(clock.Now + lasts) : 0);
+        value.Span.CopyTo(stored.AsSpan(sizeof(long)));
+        return stored;
+    }
+
+    private ReadOnlyMemory<byte>? Opened(byte[]? stored)
+    {
+        if (stored is null || stored.Length < sizeof(long))
+            return null;
+        var until = BinaryPrimitives.ReadInt64LittleEndian(stored);
+        return until != 0 && until <= Revisions.Micros(clock.Now) ? null : stored.AsMemory(sizeof(long));
     }
 
     /// <summary>FNV-1a: the same in every replica.</summary>

@@ -213,16 +213,19 @@ internal static class RedisScripts
         return {'ok'}
         """);
 
-    /// <summary>Keys: entries, ages, sizes. Arguments: key, value with its expiry in front, most bytes. The oldest entries go first.</summary>
+    /// <summary>Keys: entries, ages, sizes. Arguments: most bytes, then each key and its value with the expiry in front. The oldest entries go first.</summary>
     public static readonly RedisScript CacheSet = new(
         """
         local bytes = tonumber(redis.call('HGET', KEYS[3], 'bytes') or '0')
-        local age = redis.call('HINCRBY', KEYS[3], 'age', 1)
-        bytes = bytes - (redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 and #ARGV[1] + redis.call('HSTRLEN', KEYS[1], ARGV[1]) or 0)
-        redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-        redis.call('ZADD', KEYS[2], age, ARGV[1])
-        bytes = bytes + #ARGV[1] + #ARGV[2]
-        while bytes > tonumber(ARGV[3]) do
+        for i = 2, #ARGV, 2 do
+          local key, value = ARGV[i], ARGV[i + 1]
+          local age = redis.call('HINCRBY', KEYS[3], 'age', 1)
+          bytes = bytes - (redis.call('HEXISTS', KEYS[1], key) == 1 and #key + redis.call('HSTRLEN', KEYS[1], key) or 0)
+          redis.call('HSET', KEYS[1], key, value)
+          redis.call('ZADD', KEYS[2], age, key)
+          bytes = bytes + #key + #value
+        end
+        while bytes > tonumber(ARGV[1]) do
           local oldest = redis.call('ZPOPMIN', KEYS[2])[1]
           if not oldest then break end
           bytes = bytes - #oldest - redis.call('HSTRLEN', KEYS[1], oldest)

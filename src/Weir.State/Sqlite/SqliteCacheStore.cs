@@ -14,7 +14,7 @@ internal sealed partial class SqliteCacheStore : ICacheStore, IAsyncDisposable
 {
     private const int Merged = 512;
 
-    private readonly long _maxBytes;
+    private readonly CacheBounds _bounds;
     private readonly IStoreClock _clock;
     private readonly ILogger _logger;
     private readonly SqliteSession _writing;
@@ -27,7 +27,7 @@ internal sealed partial class SqliteCacheStore : ICacheStore, IAsyncDisposable
 
     public SqliteCacheStore(string path, long maxBytes, IStoreClock clock, ILogger logger)
     {
-        (_maxBytes, _clock, _logger) = (maxBytes, clock, logger);
+        (_bounds, _clock, _logger) = (new CacheBounds(maxBytes), clock, logger);
         _writing = Open(path);
         using (var rows = _writing.Bind("SELECT space, sum(length(key) + length(value)) FROM entries GROUP BY space").ExecuteReader())
         {
@@ -43,11 +43,7 @@ internal sealed partial class SqliteCacheStore : ICacheStore, IAsyncDisposable
     {
         try
         {
-            var value = await _readers.ReadAsync(
-                session => session.Scalar(
-                    "SELECT value FROM entries WHERE space = $1 AND key = $2 AND (expires IS NULL OR expires > $3)",
-                    space, key.ToArray(), Revisions.Micros(_clock.Now)) as byte[],
-                cancellationToken);
+            var value = await _readers.ReadAsync(session => Read(session, space, key), cancellationToken);
             return value is null ? default(ReadOnlyMemory<byte>?) : value;
         }
         catch (StoreUnavailableException)
@@ -63,6 +59,40 @@ internal sealed partial class SqliteCacheStore : ICacheStore, IAsyncDisposable
         var until = ttl is { } lasts ? Revisions.Micros(_clock.Now + lasts) : (long?)null;
         await WorkAsync(() => Put(space, key.ToArray(), value.ToArray(), until), cancellationToken);
     }
+
+    public async ValueTask<IReadOnlyList<ReadOnlyMemory<byte>?>> GetManyAsync(
+        string space, IReadOnlyList<ReadOnlyMemory<byte>> keys, CancellationToken cancellationToken = default)
+    {
+        var values = new ReadOnlyMemory<byte>?[keys.Count];
+        try
+        {
+            await _readers.ReadAsync(
+                session =>
+                {
+                    for (var i = 0; i < values.Length && !cancellationToken.IsCancellationRequested; i++)
+                        values[i] = Read(session, space, keys[i]) is { } value ? value : default(ReadOnlyMemory<byte>?);
+                    return true;
+                },
+                cancellationToken);
+        }
+        catch (StoreUnavailableException)
+        {
+            // What was read before it failed is as good as ever.
+        }
+
+        return values;
+    }
+
+    public async ValueTask<int> SetManyAsync(
+        string space, IReadOnlyList<CacheEntry> entries, TimeSpan? ttl = null, CancellationToken cancellationToken = default)
+    {
+        CacheLimits.Validate(entries);
+        var until = ttl is { } lasts ? Revisions.Micros(_clock.Now + lasts) : (long?)null;
+        var copies = entries.Select(entry => (Key: entry.Key.ToArray(), Value: entry.Value.ToArray())).ToArray();
+        return (int)await WorkAsync(() => copies.Sum(copy => Put(space, copy.Key, copy.Value, until)), cancellationToken);
+    }
+
+    public void Bound(string space, long maxBytes) => _bounds.Set(space, maxBytes);
 
     public ValueTask<long> ClearAsync(string space, CancellationToken cancellationToken = default) => WorkAsync(() => Clear(space), cancellationToken);
 
@@ -107,6 +137,10 @@ internal sealed partial class SqliteCacheStore : ICacheStore, IAsyncDisposable
             throw;
         }
     }
+
+    private byte[]? Read(SqliteSession session, string space, ReadOnlyMemory<byte> key) => session.Scalar(
+        "SELECT value FROM entries WHERE space = $1 AND key = $2 AND (expires IS NULL OR expires > $3)",
+        space, key.ToArray(), Revisions.Micros(_clock.Now)) as byte[];
 
     private async ValueTask<long> WorkAsync(Func<long> apply, CancellationToken cancellationToken)
     {
@@ -154,7 +188,7 @@ internal sealed partial class SqliteCacheStore : ICacheStore, IAsyncDisposable
             held -= key.Length + old;
         _writing.Execute("INSERT OR REPLACE INTO entries(space, key, expires, value) VALUES($1, $2, $3, $4)", space, key, until, value);
         held += key.Length + value.Length;
-        while (held > _maxBytes && Eldest(space) is var (id, bytes))
+        while (held > _bounds.Of(space) && Eldest(space) is var (id, bytes))
         {
             _writing.Execute("DELETE FROM entries WHERE id = $1", id);
             held -= bytes;

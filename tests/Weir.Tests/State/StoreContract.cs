@@ -421,6 +421,40 @@ public abstract class StoreContract : IAsyncLifetime
         (await Store.Cache.GetAsync("s", BitConverter.GetBytes(39))).ShouldNotBeNull();
     }
 
+    [Fact]
+    public async Task Cache_Many_AreReadInTheOrderOfTheirKeys()
+    {
+        var entries = Enumerable.Range(0, 300).Select(i => new CacheEntry(BitConverter.GetBytes(i), Json($"v{i}"))).ToArray();
+        (await Store.Cache.SetManyAsync("m", entries)).ShouldBe(300);
+        (await Store.Cache.SetManyAsync("m", [new CacheEntry(BitConverter.GetBytes(7), Json("old")), new CacheEntry(BitConverter.GetBytes(7), Json("new"))])).ShouldBe(2);
+        await Store.Cache.SetManyAsync("m", [new CacheEntry(BitConverter.GetBytes(8), Json("short"))], TimeSpan.FromTicks(1));
+
+        ReadOnlyMemory<byte>[] keys = [BitConverter.GetBytes(299), BitConverter.GetBytes(1000), BitConverter.GetBytes(7), BitConverter.GetBytes(8), BitConverter.GetBytes(0)];
+        var values = await Store.Cache.GetManyAsync("m", keys);
+        values.Select(value => value?.Text()).ShouldBe(["v299", null, "new", null, "v0"]);
+        (await Store.Cache.GetAsync("m", keys[0]))!.Value.Text().ShouldBe("v299");
+        (await Store.Cache.GetManyAsync("other", keys)).ShouldAllBe(value => value == null);
+        (await Store.Cache.GetManyAsync("m", [])).ShouldBeEmpty();
+        (await Store.Cache.SetManyAsync("m", [])).ShouldBe(0);
+        await Should.ThrowAsync<ArgumentException>(async () => await Store.Cache.SetManyAsync("m", [entries[0], new CacheEntry(default, entries[0].Value)]));
+    }
+
+    [Fact]
+    public async Task Cache_SpaceWithABoundOfItsOwn_HoldsThatAndLeavesOthersAlone()
+    {
+        Store.Cache.Bound("tight", 500_000);
+        var entries = Enumerable.Range(0, 15).Select(i => new CacheEntry(BitConverter.GetBytes(i), new byte[100_000])).ToArray();
+        await Store.Cache.SetManyAsync("tight", entries);
+        await Store.Cache.SetManyAsync("wide", entries);
+
+        var keys = Array.ConvertAll(entries, entry => entry.Key);
+        (await Store.Cache.GetManyAsync("tight", keys)).Count(value => value is not null).ShouldBeInRange(1, 5);
+        (await Store.Cache.GetManyAsync("wide", keys)).Count(value => value is not null).ShouldBeGreaterThan(8);
+        Store.Cache.Bound("tight", 100_000_000);
+        await Store.Cache.SetManyAsync("tight", entries);
+        (await Store.Cache.GetManyAsync("tight", keys)).ShouldAllBe(value => value != null);
+    }
+
     protected const long CacheBytes = 2_000_000;
 
     protected async Task<byte[]> ReadAllAsync(string id)

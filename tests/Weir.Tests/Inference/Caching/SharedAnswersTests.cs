@@ -88,6 +88,16 @@ public sealed class SharedAnswersTests : IDisposable
             return new ValueTask(new TaskCompletionSource().Task);
         }
 
+        public ValueTask<IReadOnlyList<ReadOnlyMemory<byte>?>> GetManyAsync(
+            string space, IReadOnlyList<ReadOnlyMemory<byte>> keys, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+
+        public ValueTask<int> SetManyAsync(
+            string space, IReadOnlyList<CacheEntry> entries, TimeSpan? ttl = null, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+
+        public void Bound(string space, long maxBytes)
+        {
+        }
+
         public ValueTask<long> ClearAsync(string space, CancellationToken cancellationToken = default) => new(0);
     }
 }

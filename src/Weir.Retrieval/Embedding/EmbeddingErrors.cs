@@ -1,0 +1,25 @@
+namespace Weir.Retrieval.Embedding;
+
+/// <summary>What the service says where it cannot embed.</summary>
+internal static class EmbeddingErrors
+{
+    public const string Overloaded = "embeddings_overloaded";
+
+    public static RetrievalError NoModel(string name) =>
+        new(404, "model_not_found", $"There is no embedding model '{name}' here.") { Param = "model" };
+
+    public static RetrievalError Late(TimeSpan timeout) =>
+        new(504, "deadline_exceeded", $"The embeddings were not there within {timeout.TotalSeconds:0.###} s. Allow more time with x-weir-timeout, or send fewer inputs.");
+
+    public static RetrievalError Full(TimeSpan retryAfter) =>
+        new(429, Overloaded, "Too many inputs wait to be embedded. Try again later, or send fewer at once.") { RetryAfter = retryAfter };
+
+    public static RetrievalError Failed(string model) =>
+        new(500, "embedding_failed", $"The embedding model '{model}' failed on this input; the log says how.") { Param = "input" };
+
+    public static RetrievalError Internal { get; } =
+        new(500, "embedding_failed", "The embedding service failed; the log says how.");
+
+    public static RetrievalError BadAnswer(string why) =>
+        new(502, "bad_embeddings", $"The provider's embeddings cannot be used: {why}.");
+}

@@ -1,0 +1,49 @@
+namespace Weir.Retrieval.Embedding;
+
+/// <summary>What the service knows of one text.</summary>
+public sealed record EmbeddingExplanation
+{
+    public required string Model { get; init; }
+
+    public required string Revision { get; init; }
+
+    /// <summary>Of the model; null where it is not known yet.</summary>
+    public required int? Dimensions { get; init; }
+
+    /// <summary>How many tokens the text has; estimated where the model has no tokenizer here.</summary>
+    public required int TokenCount { get; init; }
+
+    /// <summary>The first <see cref="MostTokens"/> of them; null where the model has no tokenizer here.</summary>
+    public required IReadOnlyList<ExplainedToken>? Tokens { get; init; }
+
+    public required CachedWhere Cached { get; init; }
+
+    /// <summary>Whether it is being made at this moment.</summary>
+    public required bool InFlight { get; init; }
+
+    /// <summary>How often the asker's tenant asked for it, as far as is remembered; null: not that is remembered. Of others nothing is said.</summary>
+    public required ExplainedCalls? Calls { get; init; }
+
+    public const int MostTokens = 4096;
+}
+
+/// <summary>Where a vector is kept.</summary>
+public enum CachedWhere
+{
+    Absent,
+
+    /// <summary>In this process.</summary>
+    Memory,
+
+    /// <summary>In the state store only.</summary>
+    Store,
+}
+
+/// <param name="Id">In the model's vocabulary.</param>
+/// <param name="Text">As it stands there.</param>
+public sealed record ExplainedToken(int Id, string Text);
+
+/// <param name="Count">How often.</param>
+/// <param name="First">When first.</param>
+/// <param name="Last">When last.</param>
+public sealed record ExplainedCalls(long Count, DateTimeOffset First, DateTimeOffset Last);

@@ -1,0 +1,185 @@
+using Weir.Retrieval.Embedding.Caching;
+using Weir.Retrieval.Embedding.Counting;
+using Weir.Retrieval.Embedding.Flights;
+using Weir.Retrieval.Embedding.Loading;
+
+namespace Weir.Retrieval.Embedding;
+
+/// <content>One request.</content>
+public sealed partial class EmbeddingService
+{
+    private static readonly TimeSpan UsualTimeout = TimeSpan.FromMinutes(10);
+
+    /// <summary>How often one that joined others is sent on its own after those were refused for reasons of their own.</summary>
+    private const int MostRounds = 4;
+
+    /// <summary>What is known is answered at once, without a task and without a copy.</summary>
+    private ValueTask<EmbeddingResult> Embed(LoadedModel model, EmbeddingRequest request, CancellationToken cancellationToken)
+    {
+        var isRouted = model.Options.Kind == EmbeddingModelKind.Route;
+        var client = _clients.Of(request.Asker);
+        if (InputChecks.Fault(model.Model, isRouted, request) is { } fault)
+        {
+            model.Release();
+            _counts.Failed(request.Inputs.Count);
+            return new(new EmbeddingResult { Error = fault });
+        }
+
+        var settings = EmbeddingSettings.Of(model.Options, _cacheOptions);
+        var dimensions = request.Dimensions ?? (isRouted ? 0 : model.Model.Dimensions);
+        var now = client.LastSeen;
+        var vectors = new ReadOnlyMemory<float>[request.Inputs.Count];
+        var tokens = 0;
+        List<(int Place, VectorKey Key)>? missing = null;
+        for (var i = 0; i < vectors.Length; i++)
+        {
+            var key = model.Keys.Of(dimensions, request.Inputs[i]);
+            _calls.Note(client.TenantTag, key, now);
+            if (_cache.TryGet(key, settings.Precision, out var kept))
+            {
+                vectors[i] = kept.ToFloats();
+                tokens += kept.Tokens;
+            }
+            else
+            {
+                (missing ??= []).Add((i, key));
+            }
+        }
+
+        var part = new PartialAnswer(request, vectors, tokens, client);
+        if (missing is not null)
+            return GatherAsync(part, missing, model, settings, dimensions, cancellationToken);
+        model.Release();
+        return new(Finish(part, model, new RequestCount(vectors.Length, vectors.Length, 0, 0, tokens), 0, 0));
+    }
+
+    /// <summary>Waits for what is not known: made for this request, or already being made for others. Releases the model.</summary>
+    private async ValueTask<EmbeddingResult> GatherAsync(
+        PartialAnswer part, List<(int Place, VectorKey Key)> missing, LoadedModel model, EmbeddingSettings settings, int dimensions, CancellationToken cancellationToken)
+    {
+        var asker = part.Request.Asker;
+        var timeout = asker.Timeout ?? UsualTimeout;
+        var started = _time.GetTimestamp();
+        var answered = false;
+        var (paid, cost) = (0L, 0.0);
+        try
+        {
+            var (misses, slots) = Distinct(part.Request, missing);
+            for (var round = 1; ; round++)
+            {
+                var gathering = new Gathering(misses.Count, asker.IsBackground);
+                var group = new FlightGroup(model, part.Request.Model, dimensions, part.Request.Dimensions, settings, asker);
+                var boarding = Depart(gathering, misses, group);
+                try
+                {
+                    var left = timeout - _time.GetElapsedTime(started);
+                    await gathering.Task.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, _time, cancellationToken);
+                }
+                catch (TimeoutException)
+                {
+                    return new EmbeddingResult { Error = EmbeddingErrors.Late(timeout), Revision = model.Model.Revision };
+                }
+                finally
+                {
+                    _flights.Leave(gathering);
+                }
+
+                (paid, cost) = (paid + group.PaidTokens, cost + group.Cost);
+                if (gathering.Failure is { } failure)
+                {
+                    if (round < MostRounds && IsOfAnother(failure, asker))
+                        continue;
+                    return new EmbeddingResult { Error = failure.Error, Revision = model.Model.Revision, PaidTokens = Clamp(paid), Cost = cost };
+                }
+
+                var tokens = part.Tokens;
+                for (var i = 0; i < missing.Count; i++)
+                {
+                    var outcome = gathering.Outcomes[slots[i]];
+                    part.Vectors[missing[i].Place] = outcome.Vector;
+                    tokens += outcome.Tokens;
+                }
+
+                answered = true;
+                var hits = part.Vectors.Length - missing.Count + boarding.Hits + group.StoreHits;
+                var joined = boarding.Joined + missing.Count - misses.Count;
+                return Finish(part, model, new RequestCount(part.Vectors.Length, hits, group.StoreHits, joined, tokens), paid, cost);
+            }
+        }
+        finally
+        {
+            if (!answered)
+                _counts.Failed(part.Vectors.Length);
+            model.Release();
+        }
+    }
+
+    /// <summary>Enters the misses among the flights, and begins those that nobody has begun.</summary>
+    private Boarding Depart(Gathering gathering, List<Missing> misses, FlightGroup group)
+    {
+        // The group's own hold, until its last flight has landed.
+        group.Model.HoldAgain();
+        var boarding = _flights.Board(gathering, misses, group);
+        if (boarding.Hurried is { } hurried)
+            _maker.Encoders.Hurry(hurried);
+        if (group.Flights.Count == 0)
+            group.Close();
+        else
+            _ = _maker.MakeAsync(group);
+        return boarding;
+    }
+
+    private EmbeddingResult Finish(in PartialAnswer part, LoadedModel model, in RequestCount count, long paid, double cost)
+    {
+        _counts.Answered(count);
+        part.Client.Answered(count);
+        return new EmbeddingResult
+        {
+            Vectors = part.Vectors,
+            Revision = model.Model.Revision,
+            Tokens = count.Tokens,
+            Hits = count.Hits,
+            Joined = count.Joined,
+            PaidTokens = Clamp(paid),
+            Cost = cost,
+        };
+    }
+
+    /// <summary>Each missing vector once, and which of them each missing input is.</summary>
+    private static (List<Missing> Misses, int[] Slots) Distinct(EmbeddingRequest request, List<(int Place, VectorKey Key)> missing)
+    {
+        var misses = new List<Missing>(missing.Count);
+        var slots = new int[missing.Count];
+        if (missing.Count == 1)
+        {
+            misses.Add(new Missing(0, missing[0].Key, request.Inputs[missing[0].Place]));
+            return (misses, slots);
+        }
+
+        var known = new Dictionary<VectorKey, int>(missing.Count);
+        for (var i = 0; i < slots.Length; i++)
+        {
+            var (place, key) = missing[i];
+            if (!known.TryGetValue(key, out var slot))
+            {
+                known.Add(key, slot = misses.Count);
+                misses.Add(new Missing(slot, key, request.Inputs[place]));
+            }
+
+            slots[i] = slot;
+        }
+
+        return (misses, slots);
+    }
+
+    /// <summary>Whether it is a refusal of whoever began the work (its key, its budget, its limits), which says nothing of this asker.</summary>
+    private static bool IsOfAnother(FlightFailure failure, EmbeddingAsker asker) =>
+        failure.Error.Status is 401 or 402 or 403 or 404 or 429
+        && failure.Error.Code != EmbeddingErrors.Overloaded
+        && (failure.Asker.Tenant != asker.Tenant || failure.Asker.Client != asker.Client);
+
+    private static int Clamp(long tokens) => (int)Math.Min(int.MaxValue, tokens);
+
+    /// <summary>An answer under way.</summary>
+    private readonly record struct PartialAnswer(EmbeddingRequest Request, ReadOnlyMemory<float>[] Vectors, int Tokens, ClientCounts Client);
+}

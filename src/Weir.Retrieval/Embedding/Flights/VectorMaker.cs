@@ -1,0 +1,184 @@
+using System.Buffers;
+using System.Numerics.Tensors;
+using Microsoft.Extensions.Logging;
+using Weir.Retrieval.Embedding.Caching;
+using Weir.Retrieval.Embedding.Counting;
+using Weir.Retrieval.Embedding.Encoders;
+using Weir.Retrieval.Embedding.Routed;
+
+namespace Weir.Retrieval.Embedding.Flights;
+
+/// <summary>Makes the vectors of a group: from the state store where it has them, else on an encoder, or by one call to a provider.</summary>
+internal sealed partial class VectorMaker
+{
+    private readonly FlightTable _table;
+    private readonly VectorCache _cache;
+    private readonly StoredVectors _stored;
+    private readonly EmbeddingCounts _counts;
+    private readonly ILogger _logger;
+
+    public VectorMaker(
+        FlightTable table, VectorCache cache, StoredVectors stored, EmbeddingCounts counts, EncoderSettings encoders, TimeProvider time, ILogger logger)
+    {
+        (_table, _cache, _stored, _counts, _logger) = (table, cache, stored, counts, logger);
+        Encoders = new EncoderPool(encoders, table.TryTake, Encode, counts.Batched, time, logger);
+    }
+
+    public EncoderPool Encoders { get; }
+
+    /// <summary>Begins, and returns as soon as it has to wait. Every flight of the group ends, whatever happens.</summary>
+    public async Task MakeAsync(FlightGroup group)
+    {
+        try
+        {
+            group.Flights.ForEach(flight => flight.Own());
+            if (group.Settings.Persist && _stored.Exists)
+                await LookUpAsync(group);
+            if (group.IsRouted)
+                await AskAsync(group);
+            else if (_table.Waiting(group) is { Count: > 0 } waiting && Encoders.Enqueue(waiting) is { } refusal)
+                Fail(waiting, refusal);
+        }
+        catch (OperationCanceledException) when (group.Abandoned.IsCancellationRequested)
+        {
+            // Nobody waits: its flights were dropped before it was cancelled.
+        }
+        catch (Exception e)
+        {
+            LogFailed(e, group.ModelName);
+            Fail(group.Flights, EmbeddingErrors.Internal);
+        }
+    }
+
+    /// <summary>What waited for an encoder when those ended.</summary>
+    public void Close() =>
+        Fail(Encoders.Close(), new RetrievalError(503, "closing", "The embedding service is closing."));
+
+    private async ValueTask LookUpAsync(FlightGroup group)
+    {
+        var flights = group.Flights;
+        var keys = new VectorKey[flights.Count];
+        for (var i = 0; i < keys.Length; i++)
+            keys[i] = flights[i].Key;
+        var found = await _stored.FindAsync(keys, DimensionsOf(group), group.Settings.Precision, group.Abandoned);
+        for (var i = 0; i < found.Length; i++)
+        {
+            if (found[i] is not { } vector)
+                continue;
+            if (group.IsRouted && group.Asked is null)
+                ((RoutedModel)group.Model.Model).Learn(vector.Dimensions);
+            group.StoreHits++;
+            _cache.Put(keys[i], vector);
+            _table.Land(flights[i], new FlightOutcome(vector.ToFloats(), vector.Tokens));
+        }
+    }
+
+    private async ValueTask AskAsync(FlightGroup group)
+    {
+        var flights = _table.TakeAll(group);
+        if (flights.Count == 0)
+            return;
+        _counts.Called(flights.Count);
+        // The flights belong to all who wait: whoever began them leaves at its own time, and nothing but the last one's leaving ends the call.
+        var answer = await ((RoutedModel)group.Model.Model).EmbedAsync(
+            flights.ConvertAll(flight => flight.Input), group.Asked, group.Asker with { Timeout = null }, group.Abandoned);
+        if (answer.Error is { } error)
+        {
+            Fail(flights, error);
+            return;
+        }
+
+        group.Pay(answer.Tokens);
+        group.Cost = answer.Cost;
+        var tokens = Shares(flights, answer.Tokens);
+        for (var i = 0; i < flights.Count; i++)
+            Keep(flights[i], answer.Vectors[i].ToArray(), tokens[i]);
+    }
+
+    /// <summary>On a thread of an encoder.</summary>
+    private void Encode(Flight flight)
+    {
+        try
+        {
+            var model = (ILocalModel)flight.Group.Model.Model;
+            var whole = new float[model.Dimensions];
+            model.Embed(flight.Input, whole);
+            if (!PackedVector.IsFinite(whole))
+                throw new InvalidOperationException("The model gave what is no number.");
+            var tokens = CountTokens(model, flight.Input);
+            flight.Group.Pay(tokens);
+            Keep(flight, flight.Group.Dimensions < whole.Length ? Shorten(whole, flight.Group.Dimensions) : whole, tokens);
+        }
+        catch (Exception e)
+        {
+            LogInputFailed(e, flight.Group.ModelName, flight.InputBytes);
+            Fail([flight], EmbeddingErrors.Failed(flight.Group.ModelName));
+        }
+    }
+
+    private void Keep(Flight flight, float[] vector, int tokens)
+    {
+        var kept = KeptVector.Of(vector, tokens, flight.Group.Settings.Precision);
+        _cache.Put(flight.Key, kept);
+        if (flight.Group.Settings.Persist)
+            _stored.Keep(flight.Key, kept);
+        _table.Land(flight, new FlightOutcome(vector, tokens));
+    }
+
+    private void Fail(List<Flight> flights, RetrievalError error)
+    {
+        // Landing the last one may end what the list belongs to, and nobody adds to it any more.
+        for (var i = 0; i < flights.Count; i++)
+            _table.Land(flights[i], new FlightOutcome(default, 0, error));
+    }
+
+    private static int DimensionsOf(FlightGroup group) => group.Dimensions != 0 ? group.Dimensions : group.Model.Model.Dimensions;
+
+    public static int CountTokens(IEmbeddingModel model, in EmbeddingInput input)
+    {
+        if (input.IsTokens || model.Tokenizer is not { } tokenizer)
+            return TokenEstimate.Of(input);
+        var chars = ArrayPool<char>.Shared.Rent(input.Utf8.Length);
+        try
+        {
+            return tokenizer.Count(chars.AsSpan(0, System.Text.Encoding.UTF8.GetChars(input.Utf8.Span, chars)));
+        }
+        finally
+        {
+            ArrayPool<char>.Shared.Return(chars);
+        }
+    }
+
+    /// <summary>The beginning of a unit vector, brought to unit length again.</summary>
+    private static float[] Shorten(float[] whole, int dimensions)
+    {
+        var vector = whole[..dimensions];
+        var norm = TensorPrimitives.Norm<float>(vector);
+        if (norm > 0)
+            TensorPrimitives.Divide(vector, norm, vector);
+        return vector;
+    }
+
+    /// <summary>A call's tokens over its inputs by their length, none lost: the differences of the rounded running sums.</summary>
+    private static int[] Shares(List<Flight> flights, int tokens)
+    {
+        var shares = new int[flights.Count];
+        var total = flights.Sum(flight => (long)flight.Cost);
+        var (sum, given) = (0L, 0L);
+        for (var i = 0; i < shares.Length; i++)
+        {
+            sum += flights[i].Cost;
+            var until = total == 0 ? 0 : (long)((Int128)tokens * sum / total);
+            shares[i] = (int)(until - given);
+            given = until;
+        }
+
+        return shares;
+    }
+
+    [LoggerMessage(EventName = "EmbeddingInputFailed", Level = LogLevel.Warning, Message = "The embedding model {Model} failed on an input of {Bytes} bytes.")]
+    private partial void LogInputFailed(Exception exception, string model, int bytes);
+
+    [LoggerMessage(EventName = "EmbeddingGroupFailed", Level = LogLevel.Error, Message = "Making embeddings with {Model} failed.")]
+    private partial void LogFailed(Exception exception, string model);
+}

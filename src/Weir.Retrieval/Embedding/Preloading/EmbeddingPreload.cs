@@ -1,0 +1,222 @@
+using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
+
+namespace Weir.Retrieval.Embedding.Preloading;
+
+/// <summary>
+/// Embeds in the background what is configured, so that it is known when somebody asks. It begins anew when the list changes; what is wrong with
+/// one source is said there and keeps none of the others back.
+/// </summary>
+internal sealed partial class EmbeddingPreload(EmbeddingService service, Func<IEnumerable<IPreloadSource>> sources, TimeProvider time, ILogger logger) : IAsyncDisposable
+{
+    /// <summary>How long until what is not there yet, or is busy, is tried again.</summary>
+    public static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
+
+    private const int BatchTexts = 64;
+    private const int BatchChars = 64 * 1024;
+    private const int MostTries = 60;
+    private const int MostSources = 1000;
+
+    private readonly EmbeddingAsker _asker = new("weir", "preload") { IsBackground = true, Priority = 0 };
+    private readonly ILogger _logger = logger;
+    private readonly Lock _sync = new();
+    private IReadOnlyList<string> _wanted = [];
+    private CancellationTokenSource _ends = new();
+    private Task _running = Task.CompletedTask;
+    private ImmutableList<PreloadTally> _tallies = [];
+
+    public PreloadProgress Progress
+    {
+        get
+        {
+            var progress = Volatile.Read(ref _tallies).Select(tally => tally.ToProgress()).ToArray();
+            lock (_sync)
+            {
+                return new PreloadProgress(
+                    !_running.IsCompleted, progress.Sum(source => source.Total), progress.Sum(source => source.Done), progress.Sum(source => source.Failed), progress);
+            }
+        }
+    }
+
+    /// <summary>Begins, unless it did with the same list.</summary>
+    public void Apply(IReadOnlyList<string> wanted)
+    {
+        lock (_sync)
+        {
+            if (_wanted.SequenceEqual(wanted, StringComparer.Ordinal))
+                return;
+            _ends.Cancel();
+            _ends = new CancellationTokenSource();
+            _wanted = [.. wanted];
+            var (before, ends) = (_running, _ends.Token);
+            _running = Task.Run(() => RunAsync(before, _wanted, ends), CancellationToken.None);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Task running;
+        lock (_sync)
+        {
+            _ends.Cancel();
+            running = _running;
+        }
+
+        await running;
+    }
+
+    private async Task RunAsync(Task before, IReadOnlyList<string> wanted, CancellationToken cancellationToken)
+    {
+        await before;
+        Volatile.Write(ref _tallies, []);
+        foreach (var source in wanted)
+        {
+            if (cancellationToken.IsCancellationRequested)
+                return;
+            try
+            {
+                await PreloadAsync(source, cancellationToken);
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e)
+            {
+                LogFailed(e, source);
+                TallyOf(source).Failed(0, e.Message);
+            }
+        }
+
+        var (_, _, done, failed, _) = Progress;
+        LogDone(done, failed);
+    }
+
+    private async Task PreloadAsync(string wanted, CancellationToken cancellationToken)
+    {
+        var scheme = wanted.IndexOf(':', StringComparison.Ordinal);
+        if (scheme > 0 && sources().FirstOrDefault(source => source.Scheme == wanted[..scheme]) is { } source)
+        {
+            await EmbedAsync(TallyOf(wanted), WithoutFaults(await WaitForAsync(source, wanted[(scheme + 1)..], cancellationToken), cancellationToken), cancellationToken);
+            return;
+        }
+
+        var files = PreloadFiles.Find(wanted);
+        if (files.Count == 0)
+            TallyOf(wanted).Failed(0, "No file matches.");
+        foreach (var file in files)
+        {
+            var tally = TallyOf(file);
+            try
+            {
+                await EmbedAsync(tally, PreloadFiles.ReadAsync(file, cancellationToken), cancellationToken);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                tally.Failed(0, e.Message);
+            }
+        }
+    }
+
+    /// <summary>A catalog may still be on its way.</summary>
+    private async Task<IAsyncEnumerable<PreloadText>> WaitForAsync(IPreloadSource source, string name, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            if (source.Read(name, cancellationToken) is { } texts)
+                return texts;
+            if (attempt == MostTries)
+                throw new InvalidOperationException($"There is no {source.Scheme} '{name}'.");
+            await Task.Delay(Pause, time, cancellationToken);
+        }
+    }
+
+    private async Task EmbedAsync(PreloadTally tally, IAsyncEnumerable<(PreloadText Text, string? Fault)> texts, CancellationToken cancellationToken)
+    {
+        var (batch, chars) = (new List<PreloadText>(), 0);
+        await foreach (var (text, fault) in texts.WithCancellation(cancellationToken))
+        {
+            tally.Found(1);
+            if (fault is not null)
+            {
+                tally.Failed(1, fault);
+                continue;
+            }
+
+            if (batch.Count > 0 && (batch.Count == BatchTexts || chars + text.Text.Length > BatchChars || batch[0].Model != text.Model))
+            {
+                await EmbedAsync(tally, batch, cancellationToken);
+                batch.Clear();
+                chars = 0;
+            }
+
+            batch.Add(text);
+            chars += text.Text.Length;
+        }
+
+        if (batch.Count > 0)
+            await EmbedAsync(tally, batch, cancellationToken);
+    }
+
+    private async Task EmbedAsync(PreloadTally tally, List<PreloadText> batch, CancellationToken cancellationToken)
+    {
+        var error = await TryEmbedAsync(batch, cancellationToken);
+        if (error is null)
+        {
+            tally.Done(batch.Count);
+            return;
+        }
+
+        if (batch.Count == 1 || error.Status == 404)
+        {
+            tally.Failed(batch.Count, error.Message);
+            return;
+        }
+
+        // One of them may be what fails.
+        foreach (var text in batch)
+            await EmbedAsync(tally, [text], cancellationToken);
+    }
+
+    private async Task<RetrievalError?> TryEmbedAsync(List<PreloadText> batch, CancellationToken cancellationToken)
+    {
+        var model = batch[0].Model ?? UsualModel();
+        var request = new EmbeddingRequest { Model = model, Inputs = [.. batch.Select(text => EmbeddingInput.OfText(text.Text))], Asker = _asker };
+        for (var attempt = 1; ; attempt++)
+        {
+            var error = (await service.EmbedAsync(request, cancellationToken)).Error;
+            if (error is null || attempt == MostTries || error.Status is not (429 or 503))
+                return error;
+            await Task.Delay(error.RetryAfter ?? Pause, time, cancellationToken);
+        }
+    }
+
+    /// <summary>The one named default, else the first by name.</summary>
+    private string UsualModel() => service.Has("default") ? "default" : service.Models.Order(StringComparer.Ordinal).FirstOrDefault() ?? "default";
+
+    /// <summary>Beyond a bound of sources, the last one stands for the rest.</summary>
+    private PreloadTally TallyOf(string name)
+    {
+        var tallies = Volatile.Read(ref _tallies);
+        if (tallies.Find(tally => tally.Name == name) is { } known)
+            return known;
+        if (tallies.Count > MostSources)
+            return tallies[^1];
+        var tally = new PreloadTally(tallies.Count == MostSources ? "others" : name);
+        Volatile.Write(ref _tallies, tallies.Add(tally));
+        return tally;
+    }
+
+    private static async IAsyncEnumerable<(PreloadText Text, string? Fault)> WithoutFaults(
+        IAsyncEnumerable<PreloadText> texts, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var text in texts.WithCancellation(cancellationToken))
+            yield return (text, null);
+    }
+
+    [LoggerMessage(EventName = "EmbeddingPreloadDone", Level = LogLevel.Information, Message = "Texts embedded in advance: {Done}; failed: {Failed}.")]
+    private partial void LogDone(long done, long failed);
+
+    [LoggerMessage(EventName = "EmbeddingPreloadFailed", Level = LogLevel.Warning, Message = "Embedding {Source} in advance failed.")]
+    private partial void LogFailed(Exception exception, string source);
+}
