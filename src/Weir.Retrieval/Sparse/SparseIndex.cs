@@ -62,10 +62,11 @@ internal sealed class SparseIndex(SparseSettings? settings = null)
     {
         var kept = new List<SegmentView>(views.Count);
         var ordinals = new List<int>();
+        var gone = removals.Concat(replaced.Select(u => u.Id)).Distinct().ToList();
         foreach (var view in views)
         {
             ordinals.Clear();
-            foreach (var id in removals.Concat(replaced.Select(u => u.Id)).Distinct())
+            foreach (var id in gone)
             {
                 var ordinal = view.Segment.OrdinalOf(id);
                 if (ordinal >= 0 && view.Has(ordinal))

@@ -58,7 +58,7 @@ public sealed class HybridRankingTests
 
     [Fact]
     public void Fuse_EqualScores_AreInOrderOfIds() =>
-        HybridRanking.Fuse([new(9, 1), new(3, 0.5f)], [new(4, 1), new(2, 0.5f)], new(), 4).Select(h => h.Id).ShouldBe([4, 9, 2, 3]);
+        HybridRanking.Fuse([new(9, 1), new(3, 0.5f)], [new(4, 1), new(2, 0.5f)], new() { Method = FusionMethod.ReciprocalRank }, 4).Select(h => h.Id).ShouldBe([4, 9, 2, 3]);
 
     [Fact]
     public void Fuse_Nothing_IsEmpty()
