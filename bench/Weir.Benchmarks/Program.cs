@@ -5,9 +5,13 @@ using Weir.Benchmarks;
 var benchmarks = new Dictionary<string, Func<string[], Task<int>>>(StringComparer.Ordinal)
 {
     ["batch"] = BatchBenchmark.RunAsync,
+    ["embeddings"] = EmbeddingsBenchmark.RunAsync,
+    ["embeddings-shared"] = EmbeddingsSharedBenchmark.RunAsync,
     ["gateway"] = GatewayBenchmark.RunAsync,
     ["streams"] = GatewayStreams.RunAsync,
+    ["retrieval"] = RetrievalBenchmark.RunAsync,
     ["state"] = StateBenchmark.RunAsync,
+    ["vectors"] = VectorsBenchmark.RunAsync,
     ["micro"] = micro =>
     {
         BenchmarkSwitcher.FromAssembly(typeof(GatewayBenchmark).Assembly).Run(micro);
@@ -17,6 +21,8 @@ var benchmarks = new Dictionary<string, Func<string[], Task<int>>>(StringCompare
 
 if (args is [GatewayBare.Command, .. var bare])
     return await GatewayBare.RunAsync(bare);
+if (args is [EmbeddingsBare.Command, .. var fixedAnswer])
+    return await EmbeddingsBare.RunAsync(fixedAnswer);
 if (args is [var name, .. var rest] && benchmarks.TryGetValue(name, out var benchmark))
     return await benchmark(rest);
 Console.Error.WriteLine($"weir bench NAME, where NAME is one of {string.Join(", ", benchmarks.Keys.Order())}.");

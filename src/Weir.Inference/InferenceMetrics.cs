@@ -92,8 +92,9 @@ public sealed class InferenceMetrics : IDisposable
     internal void Served(InferenceRequest request, InferenceReport report, TimeSpan took)
     {
         var whole = report.FailedBy is null;
-        Traffic.Count(
-            RequestOutcomes.Of(report), request.Head.Stream ? report.FirstEvent : null, whole ? took : null, report.Usage?.Input ?? 0, report.Usage?.Output ?? 0);
+        // What a model of this server's own paid to a provider was counted with the request that went there.
+        var used = report.Provider == InferenceReport.OwnProvider ? default : report.Usage ?? default;
+        Traffic.Count(RequestOutcomes.Of(report), request.Head.Stream ? report.FirstEvent : null, whole ? took : null, used.Input, used.Output);
         var label = report.Label;
         if (_requests.Enabled)
         {

@@ -58,11 +58,16 @@ public sealed class InferencePipeline
         CapturedAnswer? captured = null;
         try
         {
-            var (route, error) = await RouteOfAsync(request, clientGone).ConfigureAwait(false);
-            report.Route = route?.Name;
-            report.IsConfigured = route?.IsConfigured ?? false;
-            captured = route is null ? null : _capture.Tap(route.Name, request, answer);
-            error ??= await TravelAsync(route!, request, captured ?? answer, answer, report, started, clientGone).ConfigureAwait(false);
+            var (known, served) = request.Stored is null ? _directory.Look(request) : default;
+            var (route, error) = served is null
+                ? await RouteOfAsync(request, known, clientGone).ConfigureAwait(false)
+                : (null, ModelDirectory.Admit(served, request));
+            report.Route = served?.Name ?? route?.Name;
+            report.IsConfigured = served is not null || route is { IsConfigured: true };
+            captured = report.Route is { } name ? _capture.Tap(name, request, answer) : null;
+            error ??= served is null
+                ? await TravelAsync(route!, request, captured ?? answer, answer, report, started, clientGone).ConfigureAwait(false)
+                : await served.ServeAsync(request, captured ?? answer, report, clientGone).ConfigureAwait(false);
             report.Error = error is { Code: "model_not_found" } && route is { IsConfigured: false }
                 ? await _directory.HintAsync(error, route, request.MayUse, clientGone).ConfigureAwait(false)
                 : error;
@@ -121,14 +126,14 @@ public sealed class InferencePipeline
         : _cached.Concern(request) ? _cached.RunAsync(route, request, answer, report, started, clientGone)
         : _journeys.RunAsync(route, request, answer, report, started, clientGone);
 
-    private ValueTask<(RouteModel? Route, InferenceError? Error)> RouteOfAsync(InferenceRequest request, CancellationToken clientGone)
+    private ValueTask<(RouteModel? Route, InferenceError? Error)> RouteOfAsync(InferenceRequest request, RouteModel? known, CancellationToken clientGone)
     {
         if (request.Stored is { } call)
         {
             return new(_responses.Locate(request, call));
         }
 
-        var resolved = _directory.ResolveAsync(request.Head.Model, request.MayUse, clientGone);
+        var resolved = _directory.ResolveAsync(request.Head.Model, known, request.MayUse, clientGone);
         return request.Operation == Operation.Responses ? NarrowAsync(resolved, request) : resolved;
     }
 

@@ -28,7 +28,9 @@ public static class InferenceRegistration
         services.AddSingleton<InferenceMetrics>();
         services.AddSingleton<ResponseIds>();
         services.AddSingleton<ResponseDirectory>();
-        services.AddSingleton(provider => new ModelDirectory(provider.GetRequiredService<RouteTables>(), provider.GetRequiredService<ModelCatalog>()));
+        services.AddSingleton(provider => new ServedModels(provider.GetServices<IServedModels>()));
+        services.AddSingleton(provider => new ModelDirectory(
+            provider.GetRequiredService<RouteTables>(), provider.GetRequiredService<ModelCatalog>(), provider.GetRequiredService<ServedModels>()));
         services.AddSingleton(provider => new ProviderControl(provider.GetRequiredService<RouteTables>()));
         services.AddSingleton(provider => new GatewayStatus(provider.GetRequiredService<RouteTables>()));
         services.AddSingleton<GatewayMinutes>();

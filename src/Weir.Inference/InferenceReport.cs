@@ -7,6 +7,9 @@ namespace Weir.Inference;
 /// <summary>What became of a request: filled in by the pipeline as it becomes known, read when the answer begins and when it has ended.</summary>
 public sealed class InferenceReport
 {
+    /// <summary>Stands for this server itself where a provider's name would stand.</summary>
+    public const string OwnProvider = "weir";
+
     /// <summary>Set when the answer is ours and not the provider's, and has not been written yet.</summary>
     public InferenceError? Error { get; internal set; }
 
@@ -63,6 +66,23 @@ public sealed class InferenceReport
 
     /// <summary>Null where the answer was whole; else why it was not: a class of failure in snake_case.</summary>
     public string? FailedBy { get; internal set; }
+
+    /// <summary>What a model that this server serves itself has to tell: before its answer begins.</summary>
+    /// <param name="deployment">What stands in <c>x-weir-deployment</c>, such as <c>weir/default</c>.</param>
+    /// <param name="model">The model's own name.</param>
+    /// <param name="usage">What is paid for by this request; null: nothing.</param>
+    /// <param name="cost">In dollars.</param>
+    /// <param name="cache">What had been known already had to do with it; null: nothing.</param>
+    public void Served(string deployment, string model, TokenUsage? usage, double cost, CacheOutcome? cache)
+    {
+        Deployment = deployment;
+        Provider = OwnProvider;
+        Model = model;
+        Usage = usage;
+        Cost = cost;
+        Cache = cache;
+        Status = 200;
+    }
 
     /// <summary>Nobody is left to answer.</summary>
     internal void ClientLeft()

@@ -15,6 +15,7 @@ using Weir.Server.Observability;
 using Weir.Server.Observability.Logging;
 using Weir.Server.Providers;
 using Weir.Server.Responses;
+using Weir.Server.Retrieval;
 using Weir.State;
 
 namespace Weir.Server;
@@ -37,6 +38,7 @@ internal static class WeirServer
         builder.Services.AddKeys(setup);
         builder.Services.AddLimits(setup);
         builder.Services.AddGateway();
+        builder.Services.AddRetrieval();
         builder.Services.AddResponses();
         builder.Services.AddBatchAccounts();
         builder.Services.AddBatches();
@@ -56,6 +58,7 @@ internal static class WeirServer
         app.MapProviders();
         app.MapHistory();
         app.MapGateway();
+        app.MapRetrieval();
         app.MapFiles();
         app.MapBatches();
         app.MapOpenApiDocument();

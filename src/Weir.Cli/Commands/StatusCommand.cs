@@ -53,6 +53,7 @@ internal static class StatusCommand
         output.WriteLine($"  load           {status.Load.Profile}, {status.Load.RequestsPerSecond.ToString("0.#", CultureInfo.InvariantCulture)} requests a second");
         output.WriteLine($"  providers      {List(status.Providers)}");
         output.WriteLine($"  routes         {List(status.Routes)}");
+        output.WriteLine($"  embeddings     {List([.. status.EmbeddingModels.Select(model => $"{model.Name} ({model.State.ToString().ToLowerInvariant()})")])}");
         foreach (var paused in status.Paused)
             output.WriteLine($"  paused         {paused.Name}{(paused.Drain ? " (draining)" : "")} since {paused.Since:u}{(paused.Shared ? "" : ", on this replica alone")}");
         foreach (var alert in status.Alerts)

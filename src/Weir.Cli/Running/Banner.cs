@@ -25,6 +25,7 @@ internal static class Banner
         output.WriteLine($"  configuration  {configuration.File ?? "none; defaults and the environment"}");
         output.WriteLine($"  providers      {Names(options.Providers.Keys, "none: name some in weir.json, or set OPENAI_API_KEY")}{Simulated(options)}");
         output.WriteLine($"  routes         {Names(options.Routes.Keys, "none; models are named provider/model")}");
+        output.WriteLine($"  embeddings     {Names(options.Embeddings.ModelsWithDefault().Keys, "none")}");
         output.WriteLine($"  state          {Describe(state, options)}");
         foreach (var warning in state.Warnings) output.WriteLine($"  warning        {warning}");
 

@@ -1,3 +1,4 @@
+using Weir.Inference.Requests;
 using Weir.Inference.Routing;
 
 namespace Weir.Inference.Models;
@@ -8,27 +9,30 @@ namespace Weir.Inference.Models;
 public sealed record ModelEntry(string Id, string OwnedBy);
 
 /// <summary>
-/// Resolves the names that requests ask for: a route, then provider/model, then a model that exactly one provider is known to
+/// Resolves the names that requests ask for: a route, then a model that this server serves itself, then provider/model, then a model that exactly one provider is known to
 /// have. What it cannot resolve it answers with names that are near.
 /// </summary>
 public sealed class ModelDirectory
 {
     private readonly RouteTables _tables;
     private readonly ModelCatalog _catalog;
+    private readonly ServedModels _served;
 
-    internal ModelDirectory(RouteTables tables, ModelCatalog catalog)
+    internal ModelDirectory(RouteTables tables, ModelCatalog catalog, ServedModels served)
     {
         _tables = tables;
         _catalog = catalog;
+        _served = served;
     }
 
-    /// <summary>Routes, and the models of providers that no route names.</summary>
+    /// <summary>Routes, what this server serves itself, and the models of providers that no route names.</summary>
     /// <param name="mayUse">Leaves out what the caller may not use; null: nothing.</param>
     /// <param name="cancellationToken">Ends the wait for providers.</param>
     public async ValueTask<IReadOnlyList<ModelEntry>> ListAsync(Func<string, bool>? mayUse, CancellationToken cancellationToken)
     {
         var table = _tables.Current;
-        var entries = table.Routes.Keys.Order(StringComparer.Ordinal).Select(name => new ModelEntry(name, "weir")).ToList();
+        var own = _served.Names.Where(name => !table.Routes.ContainsKey(name)).Order(StringComparer.Ordinal);
+        var entries = table.Routes.Keys.Order(StringComparer.Ordinal).Concat(own).Select(name => new ModelEntry(name, "weir")).ToList();
         var lists = await Task.WhenAll(table.Unrouted.Select(provider => _catalog.ListAsync(provider, cancellationToken).AsTask())).ConfigureAwait(false);
         for (var i = 0; i < lists.Length; i++)
         {
@@ -42,7 +46,13 @@ public sealed class ModelDirectory
     /// <summary>What a name would be resolved to for this caller, or why it would not be.</summary>
     public async ValueTask<(ModelEntry? Entry, InferenceError? Error)> FindAsync(string name, Func<string, bool>? mayUse, CancellationToken cancellationToken)
     {
-        var (route, error) = await ResolveAsync(name, mayUse, cancellationToken).ConfigureAwait(false);
+        var (known, served) = Look(name, isForRoutes: false);
+        if (served is not null)
+        {
+            return mayUse is null || mayUse(name) ? (new ModelEntry(name, "weir"), null) : (null, Forbidden(name));
+        }
+
+        var (route, error) = await ResolveAsync(name, known, mayUse, cancellationToken).ConfigureAwait(false);
         return route is null ? (null, error) : (new ModelEntry(name, route.IsConfigured ? "weir" : route.Deployments[0].Provider.Name), null);
     }
 
@@ -68,10 +78,31 @@ public sealed class ModelDirectory
         return near.Count == 0 ? error : error with { Message = $"{error.Message} Did you mean {string.Join(", ", near)}?" };
     }
 
-    internal ValueTask<(RouteModel? Route, InferenceError? Error)> ResolveAsync(
-        string name, Func<string, bool>? mayUse, CancellationToken cancellationToken)
+    /// <summary>
+    /// What a vector of a route depends on: the model's name at its provider, and the provider that is asked first, both as configured. Null where the name
+    /// is neither a route nor provider/model, or its deployments differ in model.
+    /// </summary>
+    public (string Provider, string Model)? IdentityOf(string name)
     {
-        var route = _tables.Current.Find(name);
+        if (_tables.Current.Find(name) is not { } route)
+        {
+            return null;
+        }
+
+        var first = route.Deployments.OrderBy(static deployment => deployment.Order).ThenBy(static deployment => deployment.Provider.Name, StringComparer.Ordinal).First();
+        return Array.TrueForAll(route.Deployments, deployment => deployment.Model == first.Model) ? (first.Provider.Name, first.Model) : null;
+    }
+
+    /// <summary>What is known of a name without asking anybody: at most one of the two is to be asked.</summary>
+    internal (RouteModel? Route, IServedModel? Served) Look(InferenceRequest request) => Look(request.Head.Model, request.IsForRoutes);
+
+    /// <summary>Why a model does not serve a request; null where it does.</summary>
+    internal static InferenceError? Admit(IServedModel model, InferenceRequest request) =>
+        request.MayUse is { } mayUse && !mayUse(model.Name) ? Forbidden(model.Name) : ServedModels.Refuse(model, request.Operation);
+
+    internal ValueTask<(RouteModel? Route, InferenceError? Error)> ResolveAsync(
+        string name, RouteModel? route, Func<string, bool>? mayUse, CancellationToken cancellationToken)
+    {
         if (route is not null && (mayUse is null || mayUse(route.Name)))
         {
             return new((route, null));
@@ -96,6 +127,13 @@ public sealed class ModelDirectory
         return (null, new InferenceError(404, "model_not_found", $"There is no model '{name}' here. {hint}") { Param = "model", ShouldRetry = false });
     }
 
+    // A configured route comes before all else, and pays for no second look.
+    private (RouteModel? Route, IServedModel? Served) Look(string name, bool isForRoutes)
+    {
+        var route = _tables.Current.Find(name);
+        return (route, isForRoutes || route is { IsConfigured: true } ? null : _served.Find(name));
+    }
+
     // Deployments of one key share what it may have in flight.
     private static long MaxInFlightOf(RouteModel route)
     {
@@ -109,7 +147,7 @@ public sealed class ModelDirectory
     private IEnumerable<string> Names(Func<string, bool>? mayUse)
     {
         var table = _tables.Current;
-        return table.Routes.Keys.Concat(_catalog.Known.Select(known => $"{known.Provider}/{known.Model}")).Where(name => mayUse is null || mayUse(name));
+        return table.Routes.Keys.Concat(_served.Names).Concat(_catalog.Known.Select(known => $"{known.Provider}/{known.Model}")).Where(name => mayUse is null || mayUse(name));
     }
 
     private static InferenceError Forbidden(string name) =>

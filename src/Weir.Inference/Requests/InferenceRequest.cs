@@ -18,6 +18,9 @@ public sealed class InferenceRequest
     /// <summary>Whom the data belongs to.</summary>
     public required string Tenant { get; init; }
 
+    /// <summary>Who is counted: a key's id. Null: the tenant as a whole.</summary>
+    public string? Client { get; init; }
+
     /// <summary>Whether the caller may use a model name; null: all of them.</summary>
     public Func<string, bool>? MayUse { get; init; }
 
@@ -34,6 +37,11 @@ public sealed class InferenceRequest
 
     /// <summary>A request that may wait for hours: it is admitted only where no interactive one is kept waiting by it.</summary>
     public bool IsBackground { get; init; }
+
+    /// <summary>
+    /// Only routes and the models of providers are meant. A model that this server serves itself by asking a provider says so, and can then never ask itself.
+    /// </summary>
+    public bool IsForRoutes { get; init; }
 
     /// <summary>Set where the request is about a response that a provider keeps; null: it asks for a new answer.</summary>
     public StoredResponseCall? Stored { get; init; }

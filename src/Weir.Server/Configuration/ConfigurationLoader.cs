@@ -90,6 +90,8 @@ public static class ConfigurationLoader
             new ProviderValidator(),
             new CredentialValidator(),
             new RouteValidator(),
+            new EmbeddingValidator(),
+            new CollectionValidator(),
             new TelemetryValidator(),
         ];
         foreach (var validator in validators)

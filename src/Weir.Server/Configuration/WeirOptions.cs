@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using Weir.Inference.Load;
 using Weir.Inference.Providers;
 using Weir.Inference.Routing;
+using Weir.Retrieval.Collections;
 
 namespace Weir.Server.Configuration;
 
@@ -32,6 +33,12 @@ public sealed record WeirOptions
 
     /// <summary>How answers are kept, to be given again to the same request.</summary>
     public CacheOptions Cache { get; init; } = new();
+
+    /// <summary>Models that turn texts into vectors, for all who share this server.</summary>
+    public EmbeddingsOptions Embeddings { get; init; } = new();
+
+    /// <summary>Collections of documents that all share: made at start where there is none of the name; afterwards what is stored wins.</summary>
+    public IReadOnlyDictionary<string, CollectionOptions> Collections { get; init; } = new Dictionary<string, CollectionOptions>();
 
     /// <summary>Where traces and metrics go.</summary>
     public TelemetryOptions Telemetry { get; init; } = new();

@@ -139,7 +139,7 @@ internal sealed class BatchRequestRun(InferencePipeline pipeline, ModelDirectory
         {
             var answer = new BufferedAnswer(LargestAnswer);
             var report = await pipeline.RunAsync(request(left), answer, stop);
-            if (report is not { Error: { Code: "overloaded" } error, Attempts: 0 })
+            if (report is not { Error: { Code: "overloaded" or "embeddings_overloaded" } error, Attempts: 0 })
             {
                 return (answer, report);
             }
@@ -166,6 +166,7 @@ internal sealed class BatchRequestRun(InferencePipeline pipeline, ModelDirectory
         Body = body,
         Owner = terms.Body,
         Tenant = terms.Caller.Tenant,
+        Client = terms.Caller.KeyId,
         MayUse = terms.Caller.MayUse,
         Priority = terms.Like.Priority,
         Timeout = timeout,

@@ -85,6 +85,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
                 Body = body.Memory,
                 Owner = body,
                 Tenant = caller.Tenant,
+                Client = caller.KeyId,
                 MayUse = caller.MayUse,
                 Priority = priority,
                 Timeout = timeout,

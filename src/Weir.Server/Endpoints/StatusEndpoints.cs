@@ -3,12 +3,14 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Weir.Inference.Load;
 using Weir.Inference.Status;
+using Weir.Retrieval.Embedding;
 using Weir.Server.Configuration;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
 using Weir.Server.Observability;
 using Weir.Server.Observability.Alerts;
 using Weir.Server.Observability.Health;
+using Weir.Server.Retrieval;
 using Weir.State;
 
 namespace Weir.Server.Endpoints;
@@ -41,7 +43,9 @@ internal static class StatusEndpoints
             Paused = [.. context.Service<GatewayStatus>().ReadProviders(null).Where(p => p.Paused is not null).Select(p => new PausedProvider(p.Name, p.Paused!.Drain, p.Paused.Since, p.Paused.IsShared))],
             Alerts = context.Service<Watchman>().Active,
             Providers = [.. options.Providers.Keys.Order(StringComparer.Ordinal)],
+            Collections = context.Service<CollectionStatus>().Read(),
             Routes = [.. options.Routes.Keys.Order(StringComparer.Ordinal)],
+            EmbeddingModels = EmbeddingModelStatus.Of(context.Service<EmbeddingService>()),
         });
     }
 }
@@ -82,6 +86,11 @@ internal sealed record StatusReport
     public IReadOnlyList<ActiveAlert> Alerts { get; init; } = [];
 
     public required IReadOnlyList<string> Routes { get; init; }
+
+    /// <summary>Those that all share.</summary>
+    public IReadOnlyList<CollectionReport> Collections { get; init; } = [];
+
+    public IReadOnlyList<EmbeddingModelStatus> EmbeddingModels { get; init; } = [];
 }
 
 /// <param name="Profile"><c>conservative</c>, <c>balanced</c> or <c>aggressive</c>.</param>

@@ -13,8 +13,6 @@ internal static class LaterSettings
     [
         "assistants",
         "catalogs",
-        "collections",
-        "embeddings",
         "kinds",
         "nodes",
         "pools",

@@ -33,7 +33,7 @@ internal sealed class TelemetryValidator : IConfigurationValidator
         {
             var name = capture.Routes[i];
             var slash = name.IndexOf('/', StringComparison.Ordinal);
-            if (name != "*" && !options.Routes.ContainsKey(name) && !(slash > 0 && options.Providers.ContainsKey(name[..slash])) && !faults.IsBlamed("routes"))
+            if (name != "*" && !options.Routes.ContainsKey(name) && !options.Embeddings.ModelsWithDefault().ContainsKey(name) && !(slash > 0 && options.Providers.ContainsKey(name[..slash])) && !faults.IsBlamed("routes"))
             {
                 var near = NearestName.Find(name, options.Routes.Keys);
                 faults.Add(SettingPath.Item(SettingPath.Member(Path, "routes"), i), "names no route", near is null ? "Write the name of a route, provider/model, or \"*\" for all" : $"Did you mean \"{near}\"?");

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Weir.Inference;
 using Weir.Inference.Load;
+using Weir.Inference.Models;
 using Weir.Inference.Providers;
 using Weir.Inference.Relay;
 using Weir.Inference.Requests;
@@ -22,7 +23,7 @@ internal sealed class GatewayHarness : IAsyncDisposable
     private readonly ServiceProvider _services;
     private readonly TaskCompletionSource _begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public GatewayHarness(InferenceOptions options, bool secret = true, IStateStore? store = null)
+    public GatewayHarness(InferenceOptions options, bool secret = true, IStateStore? store = null, IServedModels? served = null)
     {
         var services = new ServiceCollection();
         services.AddSingleton<TimeProvider>(Time);
@@ -33,6 +34,11 @@ internal sealed class GatewayHarness : IAsyncDisposable
         if (store is not null)
         {
             services.AddSingleton(store);
+        }
+
+        if (served is not null)
+        {
+            services.AddSingleton(served);
         }
 
         services.AddInference();

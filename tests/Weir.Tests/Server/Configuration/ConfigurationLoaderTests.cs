@@ -105,7 +105,7 @@ public sealed class ConfigurationLoaderTests : IDisposable
 
     [Theory]
     [InlineData("""{ "kinds": { } }""", "kinds")]
-    [InlineData("""{ "embeddings": null }""", "embeddings")]
+    [InlineData("""{ "assistants": null }""", "assistants")]
     public void Load_SettingOfALaterVersion_SaysSo(string json, string path)
     {
         var sources = Sources() with { DefaultProviders = new Dictionary<string, ProviderOptions> { ["a"] = new() { Preset = "openai" } } };
