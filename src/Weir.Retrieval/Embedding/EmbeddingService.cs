@@ -119,9 +119,12 @@ public sealed partial class EmbeddingService : IAsyncDisposable
     {
         var timeout = request.Asker.Timeout ?? UsualTimeout;
         var started = _time.GetTimestamp();
+        using var late = new CancellationTokenSource(timeout, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
         try
         {
-            var (model, error) = await _models.HoldAsync(request.Model, cancellationToken).AsTask().WaitAsync(timeout, _time, cancellationToken);
+            // The wait itself is cancelled: a wait given up from outside would leave a model held that nobody lets go.
+            var (model, error) = await _models.HoldAsync(request.Model, either.Token);
             if (model is null)
             {
                 _counts.Failed(request.Inputs.Count);
@@ -132,7 +135,7 @@ public sealed partial class EmbeddingService : IAsyncDisposable
                 request = request with { Asker = request.Asker with { Timeout = whole - _time.GetElapsedTime(started) } };
             return await Embed(model, request, cancellationToken);
         }
-        catch (TimeoutException)
+        catch (OperationCanceledException) when (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             _counts.Failed(request.Inputs.Count);
             return new EmbeddingResult { Error = EmbeddingErrors.Late(timeout) };

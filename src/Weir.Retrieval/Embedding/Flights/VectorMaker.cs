@@ -82,14 +82,15 @@ internal sealed partial class VectorMaker
         // The flights belong to all who wait: whoever began them leaves at its own time, and nothing but the last one's leaving ends the call.
         var answer = await ((RoutedModel)group.Model.Model).EmbedAsync(
             flights.ConvertAll(flight => flight.Input), group.Asked, group.Asker with { Timeout = null }, group.Abandoned);
+        // A call that failed may have been paid for in part.
+        group.Pay(answer.Tokens);
+        group.Cost = answer.Cost;
         if (answer.Error is { } error)
         {
             Fail(flights, error);
             return;
         }
 
-        group.Pay(answer.Tokens);
-        group.Cost = answer.Cost;
         var tokens = Shares(flights, answer.Tokens);
         for (var i = 0; i < flights.Count; i++)
             Keep(flights[i], answer.Vectors[i].ToArray(), tokens[i]);

@@ -18,7 +18,7 @@ internal sealed partial class ModelSlot(string name, IModelLoader loader, TimePr
     private volatile LoadedModel? _current;
     private Task? _loading;
     private string? _error;
-    private long _failedAt;
+    private long? _failedAt;
     private bool _removed;
     private long _lastUsed = time.GetTimestamp();
     private string? _lastRevision;
@@ -34,7 +34,7 @@ internal sealed partial class ModelSlot(string name, IModelLoader loader, TimePr
             if (_options != options)
                 (_error, _lastRevision, _lastDimensions) = (null, null, null);
             _options = options;
-            _failedAt = 0;
+            _failedAt = null;
         }
 
         // Also where the options are the same: the files may not be.
@@ -222,7 +222,7 @@ internal sealed partial class ModelSlot(string name, IModelLoader loader, TimePr
         {
             if (_removed)
                 return EmbeddingErrors.NoModel(name);
-            return _loading is null && _error is not null && _failedAt != 0 && time.GetElapsedTime(_failedAt) < RetryAfter ? Unavailable(_error) : null;
+            return _loading is null && _error is not null && _failedAt is { } at && time.GetElapsedTime(at) < RetryAfter ? Unavailable(_error) : null;
         }
     }
 

@@ -1,5 +1,6 @@
 using Weir.Retrieval.Embedding;
 using Weir.Retrieval.Embedding.Encoders;
+using Weir.Retrieval.Embedding.Preloading;
 using Weir.State;
 using Weir.Tests.Support;
 
@@ -10,11 +11,18 @@ internal sealed class ServiceHarness : IAsyncDisposable
 {
     public ServiceHarness(
         ICacheStore? store = null, ManualTimeProvider? time = null, EncoderSettings? encoders = null, FakeLoader? loader = null, EmbeddingOptions? options = null,
-        FakeRoute? route = null)
+        FakeRoute? route = null, IPreloadSource[]? sources = null)
     {
         Route = route ?? new FakeRoute();
         Loader = loader ?? new FakeLoader(Route);
-        Service = new EmbeddingService(new EmbeddingParts { Loader = Loader, Store = store, Time = time ?? TimeProvider.System, Encoders = encoders ?? new EncoderSettings() });
+        Service = new EmbeddingService(new EmbeddingParts
+        {
+            Loader = Loader,
+            Store = store,
+            Time = time ?? TimeProvider.System,
+            Encoders = encoders ?? new EncoderSettings(),
+            PreloadSources = () => sources ?? [],
+        });
         Options = options ?? Usual;
         Service.Apply(Options);
     }

@@ -1,0 +1,137 @@
+using Weir.Retrieval.Embedding;
+using Weir.Retrieval.Embedding.Encoders;
+using Weir.Tests.Retrieval.Embedding.Support;
+using Weir.Tests.Support;
+
+namespace Weir.Tests.Retrieval.Embedding.Encoders;
+
+public sealed class EncoderPoolTests : IAsyncDisposable
+{
+    private readonly ManualResetEventSlim _gate = new(false);
+    private readonly FakeLoader _loader;
+    private ServiceHarness? _harness;
+
+    public EncoderPoolTests() => _loader = new FakeLoader { ModelGate = _gate };
+
+    public async ValueTask DisposeAsync()
+    {
+        _gate.Set();
+        if (_harness is not null)
+            await _harness.DisposeAsync();
+        _gate.Dispose();
+    }
+
+    [Fact]
+    public async Task Embed_MoreThanTheQueueHolds_IsRefusedWithATime()
+    {
+        var harness = Start(new EncoderSettings { MaxThreads = 1, MaxInputs = 3 });
+        var busy = await HoldUpAsync(harness, "busy");
+        var waiting = harness.EmbedAsync("m", "a", "b");
+        var refused = (await harness.EmbedAsync("m", "c", "d")).Error.ShouldNotBeNull();
+        (refused.Status, refused.Code).ShouldBe((429, "embeddings_overloaded"));
+        refused.RetryAfter!.Value.ShouldBeGreaterThanOrEqualTo(TimeSpan.FromSeconds(1));
+        var joins = harness.EmbedAsync("m", "a");
+        var fits = harness.EmbedAsync("m", "e");
+        harness.Service.Snapshot().Encoders.ShouldSatisfyAllConditions(e => e.Queued.ShouldBe(3), e => e.Refused.ShouldBe(2));
+        _gate.Set();
+        (await Task.WhenAll(busy, waiting, joins, fits)).ShouldAllBe(result => result.Error == null);
+        harness.Service.Snapshot().Encoders.ShouldSatisfyAllConditions(e => e.Queued.ShouldBe(0), e => e.QueuedBytes.ShouldBe(0));
+    }
+
+    [Fact]
+    public async Task Embed_OneRequestOfMoreThanTheQueueHolds_IsDoneWhereNothingWaits()
+    {
+        _gate.Set();
+        var harness = Start(new EncoderSettings { MaxThreads = 2, MaxInputs = 3, MaxBytes = 10 });
+        (await harness.EmbedAsync("m", [.. Enumerable.Range(0, 100).Select(i => $"{i}")])).Error.ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Embed_InTheBackground_YieldsToWhatSomebodyWaitsFor()
+    {
+        var harness = Start(new EncoderSettings { MaxThreads = 1 });
+        var busy = await HoldUpAsync(harness, "busy");
+        var background = ServiceHarness.Asker with { IsBackground = true };
+        var later = harness.EmbedAsync(ServiceHarness.Request("m", "later", "hurried") with { Asker = background });
+        var now = harness.EmbedAsync("m", "now");
+        var hurried = harness.EmbedAsync("m", "hurried");
+        _gate.Set();
+        await Task.WhenAll(busy, later, now, hurried);
+        _loader.Last.Texts.ShouldBe(["busy", "now", "hurried", "later"]);
+        hurried.Result.Joined.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Embed_AHugeText_LeavesAnEncoderForOthers()
+    {
+        var huge = new string('x', 200_000);
+        var harness = Start(new EncoderSettings { MaxThreads = 2 });
+        var first = await HoldUpAsync(harness, huge);
+        var second = harness.EmbedAsync("m", huge + "y");
+        var small = harness.EmbedAsync("m", "small");
+        await _loader.Last.Begun.WaitAsync();
+        _loader.Last.Texts.Last().ShouldBe("small");
+        harness.Service.Snapshot().Encoders.Threads.ShouldBe(2);
+        _gate.Set();
+        (await Task.WhenAll(first, second, small)).ShouldAllBe(result => result.Error == null);
+        await Eventually.TrueAsync(() => harness.Service.Snapshot().Encoders.Threads == 1);
+    }
+
+    [Fact]
+    public async Task Embed_WhatCameMeanwhile_IsTakenTogether()
+    {
+        var harness = Start(new EncoderSettings { MaxThreads = 1 });
+        var busy = await HoldUpAsync(harness, "busy");
+        var waiting = Enumerable.Range(0, 20).Select(i => harness.EmbedAsync("m", $"{i}")).ToArray();
+        _gate.Set();
+        await Task.WhenAll([busy, .. waiting]);
+        var batches = harness.Service.Snapshot().Batches;
+        (batches.Count, batches.MeanInputs).ShouldBe((2, 10.5));
+        batches.Sizes.Where(size => size.Count > 0).Select(size => size.UpTo).ShouldBe([1, 32]);
+    }
+
+    [Fact]
+    public async Task Embed_CallersWhoLeftTheQueue_AreNotComputedFor()
+    {
+        var harness = Start(new EncoderSettings { MaxThreads = 1 });
+        var busy = await HoldUpAsync(harness, "busy");
+        using var leaving = new CancellationTokenSource();
+        var left = harness.EmbedAsync(ServiceHarness.Request("m", "a", "b"), leaving.Token);
+        var stays = harness.EmbedAsync("m", "b");
+        await leaving.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(left);
+        _gate.Set();
+        (await stays).Error.ShouldBeNull();
+        await busy;
+        _loader.Last.Texts.ShouldBe(["busy", "b"]);
+    }
+
+    [Fact]
+    public async Task Dispose_WithInputsInTheQueue_AnswersThem()
+    {
+        var harness = Start(new EncoderSettings { MaxThreads = 1 });
+        var busy = await HoldUpAsync(harness, "busy");
+        var waiting = harness.EmbedAsync("m", "a");
+        await harness.Service.DisposeAsync();
+        (await waiting).Error!.Status.ShouldBe(503);
+        _loader.Last.IsDisposed.ShouldBeFalse();
+        _gate.Set();
+        (await busy).Error.ShouldBeNull();
+        await Eventually.TrueAsync(() => _loader.Last.IsDisposed);
+        _loader.Last.Faults.ShouldBeEmpty();
+        _harness = null;
+    }
+
+    private ServiceHarness Start(EncoderSettings settings) => _harness = new ServiceHarness(encoders: settings, loader: _loader, options: new EmbeddingOptions
+    {
+        Models = new Dictionary<string, EmbeddingModelOptions> { ["m"] = new() { Kind = EmbeddingModelKind.Static, Path = "one" } },
+    });
+
+    private async Task<Task<EmbeddingResult>> HoldUpAsync(ServiceHarness harness, string text)
+    {
+        (await harness.Service.AcquireAsync("m")).Model!.Dispose();
+        var busy = harness.EmbedAsync("m", text);
+        await _loader.Last.Begun.WaitAsync();
+        return busy;
+    }
+}
