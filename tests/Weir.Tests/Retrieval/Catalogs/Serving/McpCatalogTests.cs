@@ -3,6 +3,7 @@ using Weir.Retrieval.Catalogs;
 using Weir.State;
 using Weir.State.Memory;
 using Weir.Tests.Retrieval.Catalogs.Support;
+using Weir.Tests.Support;
 using static Weir.Tests.Retrieval.Catalogs.Support.CatalogHarness;
 using static Weir.Tests.Retrieval.Catalogs.Support.ScriptedMcpServer;
 
@@ -202,7 +203,7 @@ public sealed class McpCatalogTests
     private static JsonNode Deep(string name)
     {
         JsonNode schema = new JsonObject { ["type"] = "object" };
-        for (var i = 0; i < 30; i++)
+        for (var i = 0; i < 15; i++)
             schema = new JsonObject { ["type"] = "object", ["properties"] = new JsonObject { ["p"] = schema } };
         return Tool(name, "d", schema);
     }
