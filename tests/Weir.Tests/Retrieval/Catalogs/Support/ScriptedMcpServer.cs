@@ -96,7 +96,7 @@ internal sealed class ScriptedMcpServer : IMcpTransports
             lock (_writing)
             {
                 _out.Writer.Write(Encoding.UTF8.GetBytes(line + "\n"));
-                _ = _out.Writer.FlushAsync();
+                _ = _out.Writer.FlushAsync().AsTask();
             }
         }
 
