@@ -87,10 +87,9 @@ internal sealed class BoundedStream(Stream inner, int limit, MessageBorder borde
                 return;
             }
 
+            Add(line.Length);
             if (border == MessageBorder.Line || (_afterBreak && isEmpty))
                 _size = 0;
-            else
-                Add(line.Length + 1);
             _afterBreak = true;
             bytes = bytes[(at + 1)..];
         }

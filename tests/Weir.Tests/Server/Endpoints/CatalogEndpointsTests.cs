@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Weir.Retrieval.Catalogs;
 using Weir.Server.Configuration;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Server.Endpoints;
 

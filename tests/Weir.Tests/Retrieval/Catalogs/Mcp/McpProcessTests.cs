@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Weir.Retrieval.Catalogs;
 using Weir.Tests.Retrieval.Catalogs.Support;
+using Weir.Tests.Support;
 using static Weir.Tests.Retrieval.Catalogs.Support.CatalogHarness;
 
 namespace Weir.Tests.Retrieval.Catalogs.Mcp;

@@ -3,6 +3,7 @@ using Weir.Retrieval.Catalogs;
 using Weir.State;
 using Weir.State.Memory;
 using Weir.Tests.Retrieval.Catalogs.Support;
+using Weir.Tests.Support;
 using static Weir.Tests.Retrieval.Catalogs.Support.CatalogHarness;
 using static Weir.Tests.Retrieval.Catalogs.Support.ScriptedMcpServer;
 
@@ -46,7 +47,7 @@ public sealed class McpCatalogTests
         var server = new ScriptedMcpServer { List = _ => Names("weather") };
         await using var replica = await new CatalogHarness(transports: server).StartAsync();
         await replica.PutAsync(Admin, "tools", Servers("box"));
-        await replica.EventuallyAsync("tools", view => view.Tools == 1 && view.Sources![0].State == McpSourceState.Connected);
+        await replica.EventuallyAsync("tools", view => view is { Tools: 1, State: "ready" } && view.Sources![0].State == McpSourceState.Connected);
         server.IsAway = true;
         server.Die();
         await replica.EventuallyAsync("tools", view => view.Sources![0].State == McpSourceState.Failed);
@@ -81,7 +82,7 @@ public sealed class McpCatalogTests
         };
         await using var replica = await new CatalogHarness(transports: server).StartAsync();
         await replica.PutAsync(Admin, "tools", Servers("liar"));
-        await replica.EventuallyAsync("tools", view => view.Tools == 5 && view.State == "ready");
+        await replica.EventuallyAsync("tools", view => view is { Tools: 5, State: "ready" } && view.Sources![0].Notes is not null);
         var names = (await replica.Catalogs.ToolsAsync(Admin, "tools", null, 10, null)).Page!.Data.Select(tool => tool.Name);
         names.ShouldBe(["good", "text_schema", "array_schema", "deep", "last"]);
         (await replica.Catalogs.ToolAsync(Admin, "tools", "deep")).Tool!.Parameters.ShouldBeNull();
@@ -202,7 +203,7 @@ public sealed class McpCatalogTests
     private static JsonNode Deep(string name)
     {
         JsonNode schema = new JsonObject { ["type"] = "object" };
-        for (var i = 0; i < 30; i++)
+        for (var i = 0; i < 15; i++)
             schema = new JsonObject { ["type"] = "object", ["properties"] = new JsonObject { ["p"] = schema } };
         return Tool(name, "d", schema);
     }

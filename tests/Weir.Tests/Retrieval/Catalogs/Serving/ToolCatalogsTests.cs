@@ -5,6 +5,7 @@ using Weir.Retrieval.Embedding;
 using Weir.State;
 using Weir.State.Memory;
 using Weir.Tests.Retrieval.Catalogs.Support;
+using Weir.Tests.Support;
 using static Weir.Tests.Retrieval.Catalogs.Support.CatalogHarness;
 
 namespace Weir.Tests.Retrieval.Catalogs.Serving;

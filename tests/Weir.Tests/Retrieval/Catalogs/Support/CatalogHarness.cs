@@ -8,6 +8,7 @@ using Weir.Retrieval.Embedding;
 using Weir.Retrieval.Models.Hashing;
 using Weir.State;
 using Weir.State.Memory;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Retrieval.Catalogs.Support;
 

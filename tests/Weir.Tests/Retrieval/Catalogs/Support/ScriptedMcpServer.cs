@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Pipelines;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -95,7 +96,7 @@ internal sealed class ScriptedMcpServer : IMcpTransports
             lock (_writing)
             {
                 _out.Writer.Write(Encoding.UTF8.GetBytes(line + "\n"));
-                _ = _out.Writer.FlushAsync();
+                _ = _out.Writer.FlushAsync().AsTask();
             }
         }
 
