@@ -14,7 +14,7 @@ public sealed record CollectionOptions
     /// <summary>How much each part of a hybrid search counts.</summary>
     public CollectionWeights Weights { get; init; } = new();
 
-    /// <summary>Files to keep in it: patterns of paths with <c>*</c> and <c>**</c>, separated by commas; .md, .txt and .jsonl are read. Null: none.</summary>
+    /// <summary>Files to keep in it: patterns of paths with * and **, separated by commas; .md, .txt and .jsonl are read. Null: none.</summary>
     public string? Load { get; init; }
 }
 
@@ -25,7 +25,7 @@ public sealed record CollectionChunk
     [Range(16, 8192)]
     public int Tokens { get; init; } = 256;
 
-    /// <summary>How many tokens of a chunk the next one repeats, at most half of <see cref="Tokens"/>. Default: 32.</summary>
+    /// <summary>How many tokens of a chunk the next one repeats, at most half of tokens. Default: 32.</summary>
     [Range(0, 4096)]
     public int Overlap { get; init; } = 32;
 }
