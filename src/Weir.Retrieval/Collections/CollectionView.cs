@@ -10,10 +10,10 @@ public sealed record CollectionChange
     public string? EmbeddingModel { get; init; }
 
     /// <summary>How documents are cut.</summary>
-    public CollectionChunk? Chunk { get; init; }
+    public CollectionChunkOptions? Chunk { get; init; }
 
     /// <summary>How much each part of a hybrid search counts.</summary>
-    public CollectionWeights? Weights { get; init; }
+    public CollectionWeightsOptions? Weights { get; init; }
 
     /// <summary>It belongs to everybody; an admin alone may ask for it.</summary>
     public bool Global { get; init; }
@@ -32,9 +32,9 @@ public sealed record CollectionView
     /// <summary>The model's, of most documents; null: unknown here, or there are none.</summary>
     public string? Revision { get; init; }
 
-    public required CollectionChunk Chunk { get; init; }
+    public required CollectionChunkOptions Chunk { get; init; }
 
-    public required CollectionWeights Weights { get; init; }
+    public required CollectionWeightsOptions Weights { get; init; }
 
     public required DateTimeOffset Created { get; init; }
 

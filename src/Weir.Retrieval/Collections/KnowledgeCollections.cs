@@ -168,8 +168,8 @@ public sealed partial class KnowledgeCollections
             Name = name,
             Tenant = tenant,
             EmbeddingModel = "default",
-            Chunk = new CollectionChunk(),
-            Weights = new CollectionWeights(),
+            Chunk = new CollectionChunkOptions(),
+            Weights = new CollectionWeightsOptions(),
             Created = _definitions.Store.Clock.Now,
         };
         return record with

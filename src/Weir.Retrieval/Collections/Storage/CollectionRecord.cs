@@ -15,9 +15,9 @@ internal sealed record CollectionRecord
 
     public required string EmbeddingModel { get; init; }
 
-    public required CollectionChunk Chunk { get; init; }
+    public required CollectionChunkOptions Chunk { get; init; }
 
-    public required CollectionWeights Weights { get; init; }
+    public required CollectionWeightsOptions Weights { get; init; }
 
     public required DateTimeOffset Created { get; init; }
 

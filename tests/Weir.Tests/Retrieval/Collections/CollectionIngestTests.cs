@@ -184,9 +184,9 @@ public sealed class CollectionIngestTests : IAsyncLifetime
         var change = what switch
         {
             "no model" => new CollectionChange { EmbeddingModel = "none" },
-            "chunk" => new CollectionChange { Chunk = new CollectionChunk { Tokens = 8, Overlap = 0 } },
-            "overlap" => new CollectionChange { Chunk = new CollectionChunk { Tokens = 64, Overlap = 33 } },
-            _ => new CollectionChange { Weights = new CollectionWeights { Dense = 0, Sparse = 0 } },
+            "chunk" => new CollectionChange { Chunk = new CollectionChunkOptions { Tokens = 8, Overlap = 0 } },
+            "overlap" => new CollectionChange { Chunk = new CollectionChunkOptions { Tokens = 64, Overlap = 33 } },
+            _ => new CollectionChange { Weights = new CollectionWeightsOptions { Dense = 0, Sparse = 0 } },
         };
         (await _host.Collections.PutAsync(_host.Scope, "x", change, CancellationToken.None)).Error!.Code.ShouldBe(code);
         (await _host.Collections.PutAsync(_host.Scope, ".x", new CollectionChange(), CancellationToken.None)).Error!.Status.ShouldBe(422);

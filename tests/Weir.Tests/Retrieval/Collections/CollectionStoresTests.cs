@@ -163,9 +163,11 @@ public sealed class CollectionStoresTests : IDisposable
         configured.Apply(new Dictionary<string, CollectionOptions> { ["handbook"] = new() { Load = Path.Combine(_folder, "*.md") } });
         await host.RunAsync<ConfiguredCollections>();
         await Eventually.TrueAsync(() => configured.States.GetValueOrDefault("handbook") is { IsLoaded: true, Files: 1 });
+        // The index follows what the loader stored.
+        await Eventually.TrueAsync(() => host.Collections.Global.Single().Documents == 1);
         (await host.SearchAsync("alpha", name: "handbook")).Single().Heading.ShouldBe("Title");
         host.Collections.Global.Single().State.ShouldBe("ready");
-        configured.Apply(new Dictionary<string, CollectionOptions> { ["handbook"] = new() { Chunk = new CollectionChunk { Tokens = 64 } } });
+        configured.Apply(new Dictionary<string, CollectionOptions> { ["handbook"] = new() { Chunk = new CollectionChunkOptions { Tokens = 64 } } });
         await Eventually.TrueAsync(() => configured.States["handbook"].Differs is { } differs && differs.StartsWith("chunk", StringComparison.Ordinal));
     }
 }
