@@ -26,6 +26,8 @@ internal sealed class GatewayProcess : IAsyncDisposable
 
     public required Uri Url { get; init; }
 
+    public int Id => _process.Id;
+
     /// <summary>What it wants to be told with each request; null: nothing.</summary>
     public IReadOnlyDictionary<string, string>? Headers { get; init; }
 

@@ -6,9 +6,12 @@ var benchmarks = new Dictionary<string, Func<string[], Task<int>>>(StringCompare
 {
     ["batch"] = BatchBenchmark.RunAsync,
     ["embeddings"] = EmbeddingsBenchmark.RunAsync,
+    ["embeddings-shared"] = EmbeddingsSharedBenchmark.RunAsync,
     ["gateway"] = GatewayBenchmark.RunAsync,
     ["streams"] = GatewayStreams.RunAsync,
+    ["retrieval"] = RetrievalBenchmark.RunAsync,
     ["state"] = StateBenchmark.RunAsync,
+    ["vectors"] = VectorsBenchmark.RunAsync,
     ["micro"] = micro =>
     {
         BenchmarkSwitcher.FromAssembly(typeof(GatewayBenchmark).Assembly).Run(micro);

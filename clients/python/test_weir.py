@@ -1,0 +1,410 @@
+"""Tests of weir.py against a server of their own; with WEIR_LIVE_URL also against a running Weir. Run: python3 -m unittest discover -s clients/python"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import socket
+import struct
+import sys
+import threading
+import unittest
+import warnings
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import weir
+from weir import HashingModel, Weir, WeirError
+
+Answer = Tuple[int, Any, Dict[str, str]]
+
+
+class Server(ThreadingHTTPServer):
+    """Answers as a test says: by default, embeddings of [length, 1] of each text."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, port: int = 0, revision: str = "r1"):
+        self.connections, self.requests = 0, []  # type: int, List[Tuple[str, str, Dict[str, str], Any]]
+        self.answers: List[Answer] = []
+        self.revision = revision
+        self.lock = threading.Lock()
+        super().__init__(("127.0.0.1", port), Handler)
+        self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self.thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def stop(self) -> None:
+        self.shutdown()
+        self.server_close()
+        self.thread.join()
+
+    def answer(self, path: str, body: Any) -> Answer:
+        with self.lock:
+            if self.answers:
+                return self.answers.pop(0)
+        if path.endswith("/embeddings/explain"):
+            return 200, {"revision": self.revision}, {}
+        if path.endswith("/embeddings"):
+            vectors = [struct.pack("<2f", len(text), 1.0) for text in body["input"]]
+            data = [{"index": i, "embedding": base64.b64encode(vector).decode()} for i, vector in enumerate(vectors)]
+            return 200, {"data": list(reversed(data)), "model": "m"}, {}
+        return 200, {"results": [{"name": "x"}], "data": [], "documents": 1, "chunks": 2, "unchanged": 0, "failed": []}, {}
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Server
+
+    def setup(self) -> None:
+        with self.server.lock:
+            self.server.connections += 1
+        super().setup()
+
+    def handle_any(self) -> None:
+        length = int(self.headers.get("content-length") or 0)
+        content = self.rfile.read(length) if length else b""
+        body = json.loads(content) if content else None
+        with self.server.lock:
+            self.server.requests.append((self.command, self.path, {name.lower(): value for name, value in self.headers.items()}, body))
+        status, answer, headers = self.server.answer(self.path, body)
+        data = answer if isinstance(answer, bytes) else b"" if answer is None else json.dumps(answer).encode()
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+        if headers.get("connection") == "drop":
+            self.close_connection = True
+
+    do_GET = do_POST = do_PUT = do_DELETE = handle_any
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+class ServerCase(unittest.TestCase):
+    def setUp(self) -> None:
+        self.server = Server()
+        self.addCleanup(self.server.stop)
+        self.weir = Weir(self.server.url)
+        self.addCleanup(self.weir.close)
+
+    def then(self, status: int, answer: Any = None, **headers: str) -> None:
+        self.server.answers.append((status, answer, {name.replace("_", "-"): value for name, value in headers.items()}))
+
+    def failure(self, ask: Callable[[], Any]) -> WeirError:
+        with self.assertRaises(WeirError) as caught:
+            ask()
+        return caught.exception
+
+
+class Embeddings(ServerCase):
+    def test_order_is_kept_and_duplicates_are_asked_once(self) -> None:
+        vectors = self.weir.get_embeddings(["aaa", "b", "aaa"], model="m", dimensions=2)
+
+        self.assertEqual(vectors, [[3.0, 1.0], [1.0, 1.0], [3.0, 1.0]])
+        self.assertEqual(self.server.requests[0][3], {"model": "m", "input": ["aaa", "b"], "encoding_format": "base64", "dimensions": 2})
+
+    def test_numbers_are_read_too(self) -> None:
+        self.then(200, {"data": [{"index": 0, "embedding": [0.5, -1]}]})
+        self.assertEqual(self.weir.get_embedding("a"), [0.5, -1])
+
+    def test_nothing_asks_nothing(self) -> None:
+        self.assertEqual(self.weir.get_embeddings([]), [])
+        self.assertEqual(self.server.requests, [])
+
+    def test_many_texts_are_sent_in_parts(self) -> None:
+        vectors = self.weir.get_embeddings("x" * (i + 1) for i in range(3000))
+
+        self.assertEqual([vector[0] for vector in vectors], [i + 1 for i in range(3000)])
+        self.assertGreater(len(self.server.requests), 2)
+
+    def test_an_answer_with_too_few_is_refused(self) -> None:
+        self.then(200, {"data": []})
+        self.assertEqual(self.failure(lambda: self.weir.get_embedding("a")).code, "invalid_answer")
+
+    def test_cache_keeps_the_last_used(self) -> None:
+        client = Weir(self.server.url, cache=2)
+        self.addCleanup(client.close)
+        for text in ("a", "b", "a", "c", "a", "b"):
+            client.get_embedding(text)
+        self.assertEqual([request[3]["input"] for request in self.server.requests], [["a"], ["b"], ["c"], ["b"]])
+
+    def test_preload_takes_texts_tools_and_catalogs(self) -> None:
+        self.assertEqual(self.weir.preload_common_tools(["read a file", {"name": "ls", "description": "List files"}]), 2)
+        self.assertEqual(self.server.requests[-1][3]["input"], ["read a file", "ls: List files"])
+        self.then(200, {"data": [{"name": "a", "description": "b"}], "has_more": True, "after": "a"})
+        self.then(200, {"data": [{"name": "c"}], "has_more": False})
+        self.assertEqual(self.weir.preload_common_tools("my tools"), 2)
+        self.assertEqual(self.server.requests[-1][3]["input"], ["a: b", "c"])
+        self.assertEqual([request[1] for request in self.server.requests[1:3]], ["/v1/catalogs/my%20tools/tools", "/v1/catalogs/my%20tools/tools?after=a"])
+
+
+class Retrieval(ServerCase):
+    def test_paths_and_bodies_are_as_documented(self) -> None:
+        self.weir.create_collection("hand book", embedding_model="default")
+        self.weir.search("c", "q", top_k=3, mode="sparse", filter={"year": {"$gte": 2020}}, min_score=0.1)
+        self.weir.delete_document("c", "a/b")
+        self.weir.delete_collection("c")
+        self.weir.put_tools("t", [{"name": "x", "description": "y"}])
+        self.weir.search_tools("t", "rain", category="web")
+        self.weir.similar_tools("t", "a b", same_category=False)
+
+        self.assertEqual([(method, path, body) for method, path, _, body in self.server.requests], [
+            ("PUT", "/v1/collections/hand%20book", {"embedding_model": "default"}),
+            ("POST", "/v1/collections/c/search", {"query": "q", "top_k": 3, "mode": "sparse", "filter": {"year": {"$gte": 2020}}, "min_score": 0.1}),
+            ("DELETE", "/v1/collections/c/documents/a%2Fb", None),
+            ("DELETE", "/v1/collections/c", None),
+            ("PUT", "/v1/catalogs/t/tools", [{"name": "x", "description": "y"}]),
+            ("POST", "/v1/catalogs/t/search", {"query": "rain", "category": "web"}),
+            ("GET", "/v1/catalogs/t/tools/a%20b/similar?top_k=5&same_category=false", None),
+        ])
+
+    def test_upsert_sends_parts_and_adds_up(self) -> None:
+        result = self.weir.upsert("c", ({"id": str(i), "text": "t"} for i in range(1100)))
+
+        self.assertEqual([len(request[3]) for request in self.server.requests], [500, 500, 100])
+        self.assertEqual(result, {"documents": 3, "chunks": 6, "unchanged": 0, "failed": [], "failed_total": 0})
+
+
+class Wire(ServerCase):
+    def test_key_and_url_come_from_the_environment(self) -> None:
+        before = {name: os.environ.get(name) for name in ("WEIR_URL", "WEIR_API_KEY")}
+        os.environ.update(WEIR_URL=self.server.url + "/v1/", WEIR_API_KEY="weir_k")
+        self.addCleanup(lambda: [os.environ.pop(name) if value is None else os.environ.update({name: value}) for name, value in before.items()])
+        weir._default = None
+        self.addCleanup(setattr, weir, "_default", None)
+
+        weir.get_embedding("a")
+        self.addCleanup(weir._client().close)
+
+        self.assertEqual(self.server.requests[0][1], "/v1/embeddings")
+        self.assertEqual(self.server.requests[0][2]["authorization"], "Bearer weir_k")
+
+    def test_a_connection_is_used_again(self) -> None:
+        for _ in range(20):
+            self.weir.stats()
+        self.assertEqual(self.server.connections, 1)
+
+    def test_a_connection_that_the_server_dropped_is_replaced(self) -> None:
+        self.then(200, {}, connection="drop")
+        for _ in range(3):
+            self.weir.stats()
+        self.assertEqual(len(self.server.requests), 3)
+
+    def test_threads_share_a_client(self) -> None:
+        wrong: List[Any] = []
+
+        def work(number: int) -> None:
+            for i in range(40):
+                vector = self.weir.get_embedding("x" * (number * 40 + i + 1))
+                if vector[0] != number * 40 + i + 1:
+                    wrong.append((number, i, vector))
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(wrong, [])
+        self.assertLessEqual(self.server.connections, 8 * 5)
+
+    @unittest.skipUnless(hasattr(os, "fork"), "no fork here")
+    def test_25_forked_workers_have_connections_of_their_own(self) -> None:
+        self.weir.get_embedding("before")
+        self.weir._lock.acquire()  # As if another thread were just taking a connection.
+        children = []
+        for number in range(25):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                pid = os.fork()
+            if pid == 0:
+                try:
+                    right = all(self.weir.get_embedding("x" * (number + 1))[0] == number + 1 for _ in range(20))
+                    os._exit(0 if right else 1)
+                except BaseException:
+                    os._exit(2)
+            children.append(pid)
+        self.weir._lock.release()
+        self.assertEqual([os.waitpid(pid, 0)[1] for pid in children], [0] * 25)
+        self.weir.get_embedding("after")
+        self.assertEqual(self.server.connections, 26)
+
+    def test_busy_is_tried_again(self) -> None:
+        self.then(429, {"code": "busy"}, retry_after="0")
+        self.then(503, b"<html>", retry_after="0")
+        self.then(200, {"fine": True})
+        self.assertEqual(self.weir.stats(), {"fine": True})
+
+    def test_busy_for_ever_is_said(self) -> None:
+        for _ in range(3):
+            self.then(429, {"detail": "The queue is full.", "code": "embeddings_overloaded"}, retry_after="0")
+        error = self.failure(self.weir.stats)
+        self.assertEqual((str(error), error.status, error.code, error.retry_after), ("The queue is full.", 429, "embeddings_overloaded", 0.0))
+        self.assertEqual(len(self.server.requests), 3)
+
+    def test_a_long_wait_is_not_waited(self) -> None:
+        self.then(429, {}, retry_after="31")
+        self.assertEqual(self.failure(self.weir.stats).retry_after, 31.0)
+        self.assertEqual(len(self.server.requests), 1)
+
+    def test_should_retry_is_obeyed(self) -> None:
+        self.then(503, {}, x_should_retry="false")
+        self.failure(self.weir.stats)
+        self.then(409, {}, x_should_retry="true", retry_after="0")
+        self.weir.stats()
+        self.assertEqual(len(self.server.requests), 3)
+
+    def test_either_shape_of_error_is_read(self) -> None:
+        self.then(404, {"error": {"message": "No such model.", "type": "invalid_request_error", "code": "model_not_found"}})
+        self.then(404, {"title": "Not Found", "code": "collection_not_found"})
+        self.then(502, b"<html>")
+        errors = [self.failure(self.weir.stats) for _ in range(3)]
+        self.assertEqual([(str(error), error.code) for error in errors],
+                         [("No such model.", "model_not_found"), ("Not Found", "collection_not_found"), ("Weir answered 502.", "unknown")])
+
+    def test_what_is_no_weir_is_said(self) -> None:
+        self.then(200, b"hello")
+        self.assertEqual(self.failure(self.weir.stats).code, "invalid_answer")
+
+    def test_silence_is_a_timeout(self) -> None:
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen()
+            client = Weir(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.1)
+            self.assertEqual(self.failure(client.stats).code, "timeout")
+
+    def test_a_wrong_url_is_refused(self) -> None:
+        with self.assertRaises(ValueError):
+            Weir("127.0.0.1:7800")
+
+
+class Away(unittest.TestCase):
+    def setUp(self) -> None:
+        self.server: Optional[Server] = None
+        self.addCleanup(lambda: self.server and self.server.stop())
+
+    def start(self, port: int = 0, revision: str = "r1") -> None:
+        self.server = Server(port, revision)
+
+    def stop(self) -> int:
+        assert self.server
+        port = self.server.server_address[1]
+        self.server.stop()
+        self.server = None
+        return port
+
+    def client(self, **options: Any) -> Weir:
+        assert self.server
+        client = Weir(self.server.url, max_retries=0, **options)
+        self.addCleanup(client.close)
+        return client
+
+    def test_without_a_model_here_it_is_an_error(self) -> None:
+        self.start()
+        client = self.client()
+        self.stop()
+        with self.assertRaises(WeirError) as caught:
+            client.get_embedding("a")
+        self.assertEqual(caught.exception.code, "unreachable")
+
+    def test_the_same_revision_steps_in_with_one_warning(self) -> None:
+        local = HashingModel(64)
+        self.start(revision=local.revision)
+        client = self.client(local={"default": local})
+        client.get_embedding("a")
+        port = self.stop()
+        client.close()
+
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            vector = client.get_embedding("hello world")
+            client.get_embedding("again")
+        self.assertEqual(vector, list(local.embed("hello world")))
+        self.assertEqual([item.category for item in said], [RuntimeWarning])
+        self.assertEqual(len(client.get_embedding("x", dimensions=32)), 32)
+
+        self.start(port, local.revision)
+        self.assertEqual(client.get_embedding("aaa"), [3.0, 1.0])
+
+    def test_another_revision_than_was_served_is_refused(self) -> None:
+        self.start(revision="of a model with weights")
+        client = self.client(local={"default": HashingModel(64)})
+        client.get_embedding("a")
+        self.stop()
+        client.close()
+        with self.assertRaises(WeirError) as caught:
+            client.get_embedding("a")
+        self.assertEqual(caught.exception.code, "revision_mismatch")
+
+    def test_a_weir_that_comes_back_with_another_revision_is_refused(self) -> None:
+        local = HashingModel(64)
+        self.start(revision=local.revision)
+        client = self.client(local={"default": local})
+        port = self.stop()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            client.get_embedding("a")
+        self.start(port, "another")
+        with self.assertRaises(WeirError) as caught:
+            client.get_embedding("a")
+        self.assertEqual(caught.exception.code, "revision_mismatch")
+
+
+class Hashing(unittest.TestCase):
+    # The first four places of 64 that are not zero.
+    EXPECTED: Dict[str, List[Tuple[int, float]]] = {
+        "hello world": [(1, -0.140127), (7, 0.140127), (8, -0.140127), (11, -0.140127)],
+        "getWeather parties": [(0, -0.161106), (1, -0.206933), (4, -0.093014), (5, -0.161106)],
+        "São Paulo Straße": [(1, 0.396825), (8, -0.093532), (11, -0.114553), (13, -0.114553)],
+        "今天天气": [(7, 0.25), (10, -0.25), (19, 0.5), (25, -0.5)],
+        "x² 3.14": [(7, -0.471405), (9, -0.235702), (19, 0.235702), (29, 0.272166)],
+    }
+
+    def test_vectors_are_those_of_weir(self) -> None:
+        model = HashingModel(64)
+        self.assertEqual(model.revision, "d8b7e82eebdb0f7355ae2198597fa93c")
+        for text, expected in self.EXPECTED.items():
+            places = [(i, round(value, 6)) for i, value in enumerate(model.embed(text)) if value != 0]
+            self.assertEqual(places[:4], expected, text)
+
+    def test_a_text_without_words_is_zeros(self) -> None:
+        self.assertEqual(set(HashingModel(64).embed("  … !")), {0.0})
+
+    def test_dimensions_have_bounds(self) -> None:
+        with self.assertRaises(ValueError):
+            HashingModel(63)
+
+
+@unittest.skipUnless(os.environ.get("WEIR_LIVE_URL"), "WEIR_LIVE_URL names no running Weir")
+class Live(unittest.TestCase):
+    """A running Weir without a configuration: its default model is hashing, of 384 dimensions."""
+
+    def setUp(self) -> None:
+        self.weir = Weir(os.environ.get("WEIR_LIVE_URL"))
+        self.addCleanup(self.weir.close)
+
+    def test_its_vectors_are_those_of_the_model_here(self) -> None:
+        local = HashingModel(384)
+        texts = [*Hashing.EXPECTED, "The cats' parties in İstanbul: ΣΟΦΟΣ, Æsir, ﬁne ﾊﾝｶｸ", "한국어 문장입니다 ภาษาไทย", "a" * 200, "e\u0301 😀 v1.2.3"]
+        for text, vector in zip(texts, self.weir.get_embeddings(texts)):
+            for here, there in zip(local.embed(text), vector):
+                self.assertAlmostEqual(here, there, delta=1e-6, msg=text)
+
+    def test_errors_are_its_own(self) -> None:
+        with self.assertRaises(WeirError) as caught:
+            self.weir.get_embedding("a", model="no-such-model")
+        self.assertEqual(caught.exception.status, 404)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,63 @@
+using Weir.Client.Wire;
+
+namespace Weir.Client;
+
+/// <summary>
+/// A client of one Weir: safe from any thread, made once and kept. Every method throws <see cref="WeirException"/> for what Weir refuses and for a Weir that
+/// cannot be reached, and <see cref="OperationCanceledException"/> when its token is cancelled.
+/// </summary>
+public sealed class WeirClient : IDisposable
+{
+    private readonly HttpClient? _own;
+
+    /// <param name="url">Where Weir serves, such as <c>http://127.0.0.1:7800</c>; a <c>/v1</c> at its end changes nothing.</param>
+    /// <param name="apiKey">Null: none.</param>
+    public WeirClient(Uri url, string? apiKey = null)
+        : this(url, new WeirClientOptions { ApiKey = apiKey })
+    {
+    }
+
+    /// <param name="url">Where Weir serves, such as <c>http://127.0.0.1:7800</c>; a <c>/v1</c> at its end changes nothing.</param>
+    /// <param name="options">How it behaves.</param>
+    public WeirClient(Uri url, WeirClientOptions options)
+        : this(OwnHttp(url), options) => _own = _http;
+
+    /// <param name="http">Has a base address, and is not disposed with this; its own timeout should be longer than <see cref="WeirClientOptions.Timeout"/>.</param>
+    /// <param name="options">Null: the defaults.</param>
+    /// <exception cref="ArgumentException">There is no base address.</exception>
+    public WeirClient(HttpClient http, WeirClientOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(http);
+        _http = http;
+        var connection = new WeirConnection(http, Root(http.BaseAddress ?? throw new ArgumentException("It has no base address.", nameof(http))), options ?? new());
+        Embeddings = new(connection);
+        Collections = new(connection);
+        Catalogs = new(connection);
+    }
+
+    private readonly HttpClient _http;
+
+    /// <summary>Vectors of texts.</summary>
+    public EmbeddingsClient Embeddings { get; }
+
+    /// <summary>Documents, and search in them.</summary>
+    public CollectionsClient Collections { get; }
+
+    /// <summary>Tools, and search for the right one.</summary>
+    public CatalogsClient Catalogs { get; }
+
+    public void Dispose() => _own?.Dispose();
+
+    private static HttpClient OwnHttp(Uri url) => new(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
+    {
+        BaseAddress = Root(url),
+        Timeout = Timeout.InfiniteTimeSpan,
+    };
+
+    private static Uri Root(Uri url)
+    {
+        ArgumentNullException.ThrowIfNull(url);
+        var path = url.GetLeftPart(UriPartial.Path).TrimEnd('/');
+        return new Uri((path.EndsWith("/v1", StringComparison.Ordinal) ? path[..^3] : path) + "/");
+    }
+}

@@ -1,0 +1,119 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+
+namespace Weir.Client.Wire;
+
+/// <summary>Sends requests, again where that may help, and reads answers.</summary>
+internal sealed class WeirConnection(HttpClient http, Uri root, WeirClientOptions options)
+{
+    private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(500);
+
+    public Uri Root => root;
+
+    /// <param name="method">Every operation may be sent twice without harm.</param>
+    /// <param name="path">Below the root, escaped.</param>
+    /// <param name="body">Made for each attempt. Null: none.</param>
+    /// <param name="answer">The shape of the answer.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async Task<T> SendAsync<T>(HttpMethod method, string path, Func<HttpContent>? body, JsonTypeInfo<T> answer, CancellationToken cancellationToken)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            using var late = new CancellationTokenSource(options.Timeout, options.Time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
+            WeirException failure;
+            try
+            {
+                using var response = await SendOnceAsync(method, path, body, either.Token).ConfigureAwait(false);
+                if (response.IsSuccessStatusCode)
+                    return await ReadAsync(response, answer, either.Token).ConfigureAwait(false);
+                failure = await WeirErrors.ReadAsync(response, options.Time, either.Token).ConfigureAwait(false);
+                if (!MayRetry(response))
+                    throw failure;
+            }
+            catch (OperationCanceledException) when (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+            {
+                // The server may still be at it: asking again would make it more.
+                throw new WeirException($"Weir at {root} did not answer within {options.Timeout}.") { Code = "timeout" };
+            }
+            catch (Exception exception) when (exception is HttpRequestException or IOException)
+            {
+                failure = Unreachable(exception);
+            }
+
+            if (attempt >= options.MaxRetries || failure.RetryAfter > options.MaxRetryWait)
+                throw failure;
+            await Task.Delay(failure.RetryAfter ?? Backoff(attempt), options.Time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Sends once, since the body can be read only once; the answer may come in parts, for as long as it takes.</summary>
+    public async Task<HttpResponseMessage> StreamAsync(HttpMethod method, string path, HttpContent body, string accept, CancellationToken cancellationToken)
+    {
+        HttpResponseMessage? response = null;
+        try
+        {
+            response = await SendOnceAsync(method, path, () => body, cancellationToken, accept).ConfigureAwait(false);
+            if (!response.IsSuccessStatusCode)
+                throw await WeirErrors.ReadAsync(response, options.Time, cancellationToken).ConfigureAwait(false);
+            return response;
+        }
+        catch (Exception exception)
+        {
+            response?.Dispose();
+            // What the caller's own documents threw comes back as it is.
+            if (exception is HttpRequestException { InnerException: not WeirContentException } or IOException)
+                throw Unreachable(exception);
+            if (exception is HttpRequestException { InnerException: WeirContentException { InnerException: { } own } })
+                throw own;
+            throw;
+        }
+    }
+
+    public static async Task<T> ReadAsync<T>(HttpResponseMessage response, JsonTypeInfo<T> answer, CancellationToken cancellationToken)
+    {
+        // A deletion's answer is empty.
+        if (response.StatusCode is HttpStatusCode.NoContent)
+            return default!;
+        var stream = await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
+        await using (stream.ConfigureAwait(false))
+        {
+            try
+            {
+                return await JsonSerializer.DeserializeAsync(stream, answer, cancellationToken).ConfigureAwait(false) ?? throw new JsonException("It is null.");
+            }
+            catch (JsonException exception)
+            {
+                throw new WeirException($"The answer is not what Weir would say: {exception.Message}", exception) { Status = response.StatusCode, Code = "invalid_answer" };
+            }
+        }
+    }
+
+    private async Task<HttpResponseMessage> SendOnceAsync(
+        HttpMethod method, string path, Func<HttpContent>? body, CancellationToken cancellationToken, string accept = "application/json")
+    {
+        using var request = new HttpRequestMessage(method, new Uri(root, path));
+        request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(accept));
+        if (options.ApiKey is { Length: > 0 } key)
+            request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        request.Content = body?.Invoke();
+        return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+    }
+
+    private WeirException Unreachable(Exception exception) => new($"Weir at {root} cannot be reached: {exception.Message}", exception) { Code = "unreachable" };
+
+    private static bool MayRetry(HttpResponseMessage response) =>
+        response.Headers.TryGetValues("x-should-retry", out var said) && bool.TryParse(said.FirstOrDefault(), out var should)
+            ? should
+            : response.StatusCode is HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable;
+
+    /// <summary>Doubles, between half and the whole of it at random, so that many clients do not come back at once.</summary>
+    private TimeSpan Backoff(int attempt)
+    {
+        var wait = FirstWait * Math.Pow(2, Math.Min(attempt, 10)) * (RandomNumberGenerator.GetInt32(500, 1001) / 1000.0);
+        return wait < options.MaxRetryWait ? wait : options.MaxRetryWait;
+    }
+}
