@@ -43,15 +43,15 @@ internal static class GatewayServers
         return GatewayProcess.StartAsync(url, "dotnet", WeirDll(), "sim", "--url", url.ToString(), "--models", "*", "--tokens-per-second", $"{tokensPerSecond}", "--answer-tokens", $"{tokens}");
     }
 
-    /// <summary>Weir with one provider, one route and an app key, which is returned.</summary>
-    public static async Task<(GatewayProcess Server, string Key)> WeirAsync(string folder, Uri upstream)
+    /// <summary>Weir with one provider, one route, whatever else is configured, and an app key, which is returned.</summary>
+    public static async Task<(GatewayProcess Server, string Key)> WeirAsync(string folder, Uri upstream, string settings = "")
     {
         var url = new Uri($"http://127.0.0.1:{GatewayProcess.FreePort()}");
         var config = Path.Combine(folder, "weir.json");
         await File.WriteAllTextAsync(config, $$"""
             {
               "providers": { "up": { "dialect": "openai", "base_url": "{{upstream}}v1", "limits": { "max_concurrency": 4096, "queue": 4096 }, "connections": { "max": 4096 } } },
-              "routes": { "bench": { "deployments": [ { "provider": "up", "model": "bench-model" } ] } }
+              "routes": { "bench": { "deployments": [ { "provider": "up", "model": "bench-model" } ] } }{{settings}}
             }
             """);
         var data = Path.Combine(folder, "data");

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Weir.Inference.Routing;
 using Weir.Retrieval.Embedding;
 
 namespace Weir.Server.Configuration;
@@ -18,9 +19,9 @@ public sealed record EmbeddingsOptions
     /// <summary>Files whose lines are embedded after the start, as patterns such as ./preload/*.txt: lines of text, or of JSON with a field text. Default: none.</summary>
     public IReadOnlyList<string> Preload { get; init; } = [];
 
-    /// <summary>How long a model's weights stay in memory after their last use, up to 30 days; 0s keeps them.</summary>
-    [Range(typeof(TimeSpan), "00:00:00", "30.00:00:00")]
-    public TimeSpan UnloadIdle { get; init; } = TimeSpan.FromMinutes(30);
+    /// <summary>How long a model's weights stay in memory after their last use, from 1 s to 30 days; they come back at the next one. off keeps them. Default 30m.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "30.00:00:00")]
+    public Rhythm? UnloadIdle { get; init; }
 
     /// <summary>As the service takes them.</summary>
     public EmbeddingOptions ToService() => new()
@@ -28,7 +29,7 @@ public sealed record EmbeddingsOptions
         Models = ModelsWithDefault(),
         Cache = new EmbeddingCacheOptions { MaxBytes = Cache.MaxBytes.Bytes, Persist = Cache.Persist, Precision = Cache.Precision },
         Preload = Preload,
-        UnloadIdle = UnloadIdle,
+        UnloadIdle = UnloadIdle?.Every ?? TimeSpan.FromMinutes(30),
     };
 
     /// <summary>Those that there are in fact.</summary>

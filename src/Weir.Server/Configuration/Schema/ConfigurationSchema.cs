@@ -131,7 +131,9 @@ public static class ConfigurationSchema
 
         private JsonObject Definition(ObjectShape shape)
         {
-            var name = ShapeReader.WireName(shape.Type.Name[..^"Options".Length]);
+            const string Suffix = "Options";
+            var own = shape.Type.Name;
+            var name = ShapeReader.WireName(own.EndsWith(Suffix, StringComparison.Ordinal) ? own[..^Suffix.Length] : own);
             if (!_definitions.ContainsKey(name))
             {
                 // Inserted before it is filled, so that a shape may hold itself.

@@ -108,7 +108,7 @@ public sealed class CollectionEndpointsTests : IAsyncLifetime
         await IngestAsync("""[{"id":"a","text":"the river weir","metadata":{"lang":"en"}},{"id":"b","text":"bread and flour"}]""");
         foreach (var mode in (string[])["dense", "sparse", "hybrid"])
         {
-            var answer = await SendAsync("POST", "/v1/collections/c/search", $$"""{"query":"river weir","top_k":1,"mode":"{{mode}}","filter":{"lang":"en"}}""");
+            var answer = await SendAsync("POST", "/v1/collections/c/search", $$"""{"query":"river weir","top_k":1,"mode":"{{mode}}","filter":{"lang":"en"} }""");
             var hit = answer.Body.GetProperty("results")[0];
             (hit.GetProperty("document_id").GetString(), hit.GetProperty("chunk_id").GetString(), hit.GetProperty("text").GetString()).ShouldBe(("a", "a#0", "the river weir"));
             hit.GetProperty("scores").TryGetProperty("dense", out _).ShouldBe(mode != "sparse");

@@ -74,6 +74,15 @@ public sealed class EmbeddingValidatorTests
               "embeddings": { "models": { "m": { "kind": "route", "route": "vector" } } } }
             """).ToString().ShouldContain("Did you mean \"vectors\"?");
 
+    [Theory]
+    [InlineData("\"off\"", 0)]
+    [InlineData("\"2h\"", 120)]
+    public void Load_UnloadIdle_IsADurationOrOff(string written, int minutes) =>
+        Loading.Options($$"""{ "embeddings": { "unload_idle": {{written}} } }""").Embeddings.ToService().UnloadIdle.ShouldBe(TimeSpan.FromMinutes(minutes));
+
+    [Fact]
+    public void Load_WithoutUnloadIdle_UnloadsAfterHalfAnHour() => Loading.Options("{}").Embeddings.ToService().UnloadIdle.ShouldBe(TimeSpan.FromMinutes(30));
+
     [Fact]
     public void Load_EmptyPreload_IsAFault() => Loading.OnlyFault("""{ "embeddings": { "preload": [ " " ] } }""").Path.ShouldBe("embeddings.preload[0]");
 
