@@ -124,7 +124,8 @@ public sealed partial class KnowledgeCollections
     {
         if (CollectionSearch.Check(request, out var filter) is { } wrong)
             return new CollectionSearchResult([], wrong);
-        var record = _directory.Find(scope.Tenant, name) ?? (await FindAsync(scope, name, cancellationToken).ConfigureAwait(false))?.Value;
+        // Searches go by what is known here, also while the store is away; it is asked only for what is not.
+        var record = _directory.Find(scope.Tenant, name) ?? _directory.Find(null, name) ?? (await FindAsync(scope, name, cancellationToken).ConfigureAwait(false))?.Value;
         if (record is null)
             return new CollectionSearchResult([], CollectionErrors.NotFound(name));
         var (lease, busy) = await _shelf.AcquireAsync(record).ConfigureAwait(false);

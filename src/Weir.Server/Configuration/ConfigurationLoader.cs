@@ -92,6 +92,7 @@ public static class ConfigurationLoader
             new RouteValidator(),
             new EmbeddingValidator(),
             new CollectionValidator(),
+            new CatalogValidator(),
             new TelemetryValidator(),
         ];
         foreach (var validator in validators)

@@ -42,12 +42,14 @@ internal sealed class CollectionDocumentEndpoints(KnowledgeDocuments documents, 
     // An id may hold a slash, encoded or not: what routing made of the path cannot tell which, so it is read as it was sent.
     private static string IdOf(HttpContext context)
     {
+        const string Front = "/v1/collections/";
         const string Mark = "/documents/";
         var raw = context.Features.Get<IHttpRequestFeature>()?.RawTarget ?? "";
         var end = raw.IndexOf('?', StringComparison.Ordinal);
         raw = end < 0 ? raw : raw[..end];
-        // The name in front of it holds no slash.
-        var at = raw.IndexOf(Mark, "/v1/collections/".Length is var start && raw.Length > start ? start : 0, StringComparison.Ordinal);
+        // Behind the name, which holds no slash and may itself be "documents".
+        var front = raw.IndexOf(Front, StringComparison.OrdinalIgnoreCase);
+        var at = front < 0 ? -1 : raw.IndexOf(Mark, front + Front.Length, StringComparison.OrdinalIgnoreCase);
         return at < 0 ? (string?)context.GetRouteValue("id") ?? "" : Uri.UnescapeDataString(raw[(at + Mark.Length)..]);
     }
 

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Weir.Inference;
 using Weir.Inference.Models;
+using Weir.Retrieval.Catalogs;
 using Weir.Retrieval.Collections;
 using Weir.Retrieval.Collections.Loading;
 using Weir.Retrieval.Embedding;
@@ -25,6 +26,8 @@ internal static class RetrievalSetup
         services.AddSingleton<EmbeddingAnswers>();
         services.AddSingleton<IServedModels>(provider => provider.GetRequiredService<EmbeddingAnswers>());
         services.AddSingleton<IReadinessCheck, EmbeddingCheck>();
+        services.AddCatalogs();
+        services.AddSingleton<IReadinessCheck, CatalogsCheck>();
     }
 
     public static void MapRetrieval(this WebApplication app)
@@ -39,6 +42,10 @@ internal static class RetrievalSetup
         live.OnChange(options => collections.Apply(options.Collections));
         collections.Apply(live.Current.Collections);
         app.MapCollections();
+        var catalogs = app.Services.GetRequiredService<IConfiguredCatalogs>();
+        live.OnChange(options => catalogs.Apply(options.Catalogs));
+        catalogs.Apply(live.Current.Catalogs);
+        app.MapCatalogs();
     }
 
     // A model is there before it is offered.

@@ -113,7 +113,12 @@ internal sealed class CollectionIngest(CollectionDefinitions definitions, Docume
         // From here on the batch is finished, whoever has left.
         var drafts = await documents.StoreAsync([textPack, vectorPack], CancellationToken.None).ConfigureAwait(false);
         if (await CommitAsync(collection, documents, records, drafts).ConfigureAwait(false) is not { } revision)
+        {
+            foreach (var draft in drafts)
+                await documents.RemoveAsync(draft, CancellationToken.None).ConfigureAwait(false);
             return CollectionErrors.Deleted(collection.Name);
+        }
+
         tally.Stored(records.Count, embedded.Vectors.Count, revision);
         return null;
     }

@@ -131,7 +131,7 @@ internal sealed class CollectionSearch(EmbeddingService embeddings)
         var order = usable.Select(entry => entry.Shape).ToList();
         var hits = new List<VectorHit>();
         for (var i = 0; i < usable.Count; i++)
-            hits.AddRange(usable[i].Shape.Vectors!.Search(usable[i].Query.Span, k, InFirst(view, order, i, allowed)));
+            hits.AddRange(usable[i].Shape.Vectors!.Search(usable[i].Query.Span, k, InFirst(view, order, i, allowed), cancellationToken));
         return (usable.Count <= 1 ? hits : [.. hits.OrderByDescending(hit => hit.Score).ThenBy(hit => hit.Id).Take(k)], null);
     }
 }

@@ -20,15 +20,19 @@ internal sealed class CollectionRemoval(CollectionDefinitions definitions, Colle
                 count += page.Count;
         }
 
-        var over = removed.At + limits.RemovedWatched < definitions.Store.Clock.Now;
+        var now = definitions.Store.Clock.Now;
+        var isLeft = false;
         foreach (var pack in await documents.PacksAsync(cancellationToken).ConfigureAwait(false))
         {
-            // A draft is given up too: the ingest that wrote it is refused, because the collection is gone.
-            count += await documents.RemoveAsync(pack, cancellationToken).ConfigureAwait(false) ? 1 : 0;
+            // The bytes of a young draft may still be on their way: removed now, they would come after their own removal.
+            if (pack.Value.State == PackState.Draft && pack.Value.Created + limits.DraftsKept > now)
+                isLeft = true;
+            else
+                count += await documents.RemoveAsync(pack, cancellationToken).ConfigureAwait(false) ? 1 : 0;
         }
 
         // An ingest that had looked just before may still have come in between: only after its time is nothing left behind.
-        if (over && count == 0)
+        if (count == 0 && !isLeft && removed.At + limits.RemovedWatched < now)
             await definitions.Store.TryCommitAsync(CollectionDefinitions.Partition, [new Write(document.Key, document.Version, null)], cancellationToken).ConfigureAwait(false);
         return count;
     }
