@@ -2,7 +2,7 @@ namespace Weir.Retrieval.Vectors;
 
 /// <summary>
 /// Writes segments anew once more than half of their rows are dead, so that an index takes at most about twice what its live rows need. What is copied was
-/// paid for by as many removals, and at most a segment's rows are copied at a time.
+/// paid for by as many removals, and one change copies fewer rows than two full segments have.
 /// </summary>
 internal static class SegmentCompaction
 {
@@ -12,13 +12,15 @@ internal static class SegmentCompaction
     public static SegmentView[] Run(List<SegmentView> views, int mostRows, Func<int, VectorSegment> newSegment)
     {
         views.RemoveAll(static view => view is { Length: > 0, Live: 0 });
-        while (views.FindIndex(static view => view.Full && view.DeadCount * 2L > view.Length) is var sparse and >= 0)
-            Rewrite(views, views[sparse], mostRows, newSegment);
+        // What more there is to do waits for the next change, so that none takes long.
+        var copied = 0;
+        while (copied < mostRows && views.FindIndex(static view => view.Full && view.DeadCount * 2L > view.Length) is var sparse and >= 0)
+            copied += Rewrite(views, views[sparse], mostRows, newSegment);
         return [.. views];
     }
 
     /// <summary>Joins a sparse segment with others that are as small, or removals everywhere would leave ever more and ever smaller ones.</summary>
-    private static void Rewrite(List<SegmentView> views, SegmentView sparse, int mostRows, Func<int, VectorSegment> newSegment)
+    private static int Rewrite(List<SegmentView> views, SegmentView sparse, int mostRows, Func<int, VectorSegment> newSegment)
     {
         var small = views.FindAll(view => view != sparse && view.Full && view.Live <= 2L * sparse.Live);
         small.Sort(static (a, b) => a.Live.CompareTo(b.Live));
@@ -38,5 +40,6 @@ internal static class SegmentCompaction
         var at = views.IndexOf(sparse);
         views[at] = draft.Finish();
         views.RemoveAll(joined.Contains);
+        return rows;
     }
 }

@@ -106,7 +106,7 @@ internal sealed class VectorSnapshot
         var capacity = (int)Math.Min(Math.Max((long)k * _settings.CandidateFactor, k + 64L), Count);
         var kept = scan.Run(capacity, float.NegativeInfinity, cancellationToken);
         var hits = Best(Rescored(query, kept.Items), k);
-        if (!kept.Full || hits.Length == 0)
+        if (!kept.Full || capacity == Count)
             return hits;
 
         // Whatever was left out scores at most the threshold by its codes, and so at most this by its floats.
