@@ -9,7 +9,9 @@ var benchmarks = new Dictionary<string, Func<string[], Task<int>>>(StringCompare
     ["embeddings-shared"] = EmbeddingsSharedBenchmark.RunAsync,
     ["gateway"] = GatewayBenchmark.RunAsync,
     ["streams"] = GatewayStreams.RunAsync,
+    ["retrieval"] = RetrievalBenchmark.RunAsync,
     ["state"] = StateBenchmark.RunAsync,
+    ["vectors"] = VectorsBenchmark.RunAsync,
     ["micro"] = micro =>
     {
         BenchmarkSwitcher.FromAssembly(typeof(GatewayBenchmark).Assembly).Run(micro);

@@ -1,41 +1,101 @@
+using Weir.Retrieval.Text;
+
 namespace Weir.Retrieval.Sparse;
 
-/// <summary>The index at one moment: immutable, and safe from any thread.</summary>
-internal sealed class SparseSnapshot(IReadOnlyDictionary<long, IReadOnlyDictionary<string, int>> texts, SparseSettings settings)
+/// <summary>The index at one moment: immutable, and safe from any thread. Its scores depend on its texts alone, not on how they came there.</summary>
+internal sealed class SparseSnapshot(SegmentView[] views, SparseSettings settings)
 {
-    public IReadOnlyDictionary<long, IReadOnlyDictionary<string, int>> Texts => texts;
+    private readonly long _length = views.Sum(v => v.Length);
 
-    public int Count => texts.Count;
+    public IReadOnlyList<SegmentView> Views => views;
 
-    /// <summary>What it holds in memory, estimated.</summary>
-    public long Bytes => texts.Sum(t => t.Value.Sum(term => 60L + (term.Key.Length * 2)));
+    public int Count { get; } = views.Sum(v => v.Count);
+
+    /// <summary>What it holds in memory.</summary>
+    public long Bytes => views.Sum(v => v.Bytes);
 
     /// <summary>The best texts by BM25, best first; those of one score by id. Texts without any of the query's terms are not among them.</summary>
+    /// <param name="query">Any text. A term counts as often as it stands there.</param>
+    /// <param name="k">How many at most.</param>
+    /// <param name="filter">Asked only of texts that would be among the best; null: all may.</param>
     public IReadOnlyList<SparseHit> Search(string query, int k, Predicate<long>? filter = null)
     {
-        var terms = SparseIndex.Terms(query);
-        var average = texts.Count == 0 ? 0 : texts.Average(t => (double)t.Value.Values.Sum());
-        var hits = new List<SparseHit>();
-        foreach (var (id, text) in texts)
-        {
-            var score = 0.0;
-            foreach (var (term, times) in terms)
-            {
-                if (!text.TryGetValue(term, out var tf))
-                    continue;
-                var n = texts.Count(t => t.Value.ContainsKey(term));
-                var idf = Math.Log(1 + ((texts.Count - n + 0.5) / (n + 0.5)));
-                score += times * idf * tf * (settings.K1 + 1) / (tf + (settings.K1 * (1 - settings.B + (settings.B * text.Values.Sum() / average))));
-            }
-
-            if (score > 0 && (filter is null || filter(id)))
-                hits.Add(new(id, (float)score));
-        }
-
-        return [.. hits.OrderByDescending(h => h.Score).ThenBy(h => h.Id).Take(k)];
+        if (k <= 0 || Count == 0)
+            return [];
+        var terms = new SparseQuery(query, settings.Stemming);
+        var weights = WeightsOf(terms);
+        var best = new BestHits(Math.Min(k, Count));
+        foreach (var view in views)
+            SegmentSearch.Run(view, terms, weights, settings, (double)_length / Count, filter, best);
+        return best.InOrder();
     }
 
-    /// <summary>The terms of the query that the text has, in the query's order.</summary>
-    public IReadOnlyList<string> MatchedTerms(string query, long id) =>
-        texts.TryGetValue(id, out var text) ? [.. SparseIndex.Terms(query).Keys.Where(text.ContainsKey)] : [];
+    /// <summary>The words of the query, as it has them, that the text has in some form; of scripts without spaces, the characters.</summary>
+    public IReadOnlyList<string> MatchedTerms(string query, long id)
+    {
+        foreach (var view in views)
+        {
+            if (view.Segment.OrdinalOf(id) is >= 0 and var ordinal && view.Has(ordinal))
+                return MatchedTerms(query, view.Segment, ordinal);
+        }
+
+        return [];
+    }
+
+    private List<string> MatchedTerms(string query, SparseSegment segment, int ordinal)
+    {
+        var matched = new List<string>();
+        foreach (var word in query.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Take(SparseQuery.MostTerms))
+        {
+            var terms = new SparseQuery(word, settings.Stemming);
+            for (var i = 0; i < terms.Count; i++)
+            {
+                var term = segment.Terms.Find(terms[i]);
+                if (term < 0 || !HasPosting(segment.PostingsOf(term), ordinal))
+                    continue;
+                var said = CharacterClass.IsUnsegmented(terms[i][0]) ? terms[i].ToString() : TrimmedOf(word);
+                if (!matched.Contains(said))
+                    matched.Add(said);
+            }
+        }
+
+        return matched;
+    }
+
+    private static bool HasPosting(ReadOnlySpan<uint> postings, int ordinal)
+    {
+        var place = postings.BinarySearch((uint)ordinal << 8);
+        if (place < 0)
+            place = ~place;
+        return place < postings.Length && SparseSegment.OrdinalOf(postings[place]) == ordinal;
+    }
+
+    private static string TrimmedOf(string word)
+    {
+        var (start, end) = (0, word.Length);
+        while (start < end && !char.IsLetterOrDigit(word[start]) && !char.IsSurrogate(word[start]))
+            start++;
+        while (end > start && !char.IsLetterOrDigit(word[end - 1]) && !char.IsSurrogate(word[end - 1]) && !char.IsHighSurrogate(word[end - 1]))
+            end--;
+        return word[start..end];
+    }
+
+    /// <summary>What each term of the query weighs: idf · (k1 + 1) · times, with idf = ln(1 + (N - n + 0.5) / (n + 0.5)).</summary>
+    private double[] WeightsOf(SparseQuery terms)
+    {
+        var weights = new double[terms.Count];
+        for (var i = 0; i < weights.Length; i++)
+        {
+            var texts = 0;
+            foreach (var view in views)
+            {
+                if (view.Segment.Terms.Find(terms[i]) is >= 0 and var term)
+                    texts += view.TextsWith(term);
+            }
+
+            weights[i] = Math.Log(1 + ((Count - texts + 0.5) / (texts + 0.5))) * (settings.K1 + 1) * terms.TimesOf(i);
+        }
+
+        return weights;
+    }
 }

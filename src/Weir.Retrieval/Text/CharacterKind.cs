@@ -33,6 +33,7 @@ internal static class CharacterClass
     {
         <= 0x0eff => true, // Thai, Lao
         >= 0x1000 and <= 0x109f => true, // Myanmar
+        >= 0x1100 and <= 0x11ff => true, // Hangul letters, of decomposed syllables
         >= 0x1780 and <= 0x17ff => true, // Khmer
         >= 0x3005 and <= 0x3007 => true, // 々〆〇
         >= 0x3041 and <= 0x30ff => true, // Hiragana, Katakana

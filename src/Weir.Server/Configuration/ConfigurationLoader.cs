@@ -91,6 +91,8 @@ public static class ConfigurationLoader
             new CredentialValidator(),
             new RouteValidator(),
             new EmbeddingValidator(),
+            new CollectionValidator(),
+            new CatalogValidator(),
             new TelemetryValidator(),
         ];
         foreach (var validator in validators)

@@ -2,6 +2,8 @@ using System.ComponentModel.DataAnnotations;
 using Weir.Inference.Load;
 using Weir.Inference.Providers;
 using Weir.Inference.Routing;
+using Weir.Retrieval.Catalogs;
+using Weir.Retrieval.Collections;
 
 namespace Weir.Server.Configuration;
 
@@ -35,6 +37,12 @@ public sealed record WeirOptions
 
     /// <summary>Models that turn texts into vectors, for all who share this server.</summary>
     public EmbeddingsOptions Embeddings { get; init; } = new();
+
+    /// <summary>Collections of documents that all share: made at start where there is none of the name; afterwards what is stored wins.</summary>
+    public IReadOnlyDictionary<string, CollectionOptions> Collections { get; init; } = new Dictionary<string, CollectionOptions>();
+
+    /// <summary>Catalogs of tools that all tenants may search, by name; made where there is none, afterwards what is stored counts.</summary>
+    public IReadOnlyDictionary<string, CatalogOptions> Catalogs { get; init; } = new Dictionary<string, CatalogOptions>();
 
     /// <summary>Where traces and metrics go.</summary>
     public TelemetryOptions Telemetry { get; init; } = new();

@@ -43,6 +43,7 @@ internal static class StatusEndpoints
             Paused = [.. context.Service<GatewayStatus>().ReadProviders(null).Where(p => p.Paused is not null).Select(p => new PausedProvider(p.Name, p.Paused!.Drain, p.Paused.Since, p.Paused.IsShared))],
             Alerts = context.Service<Watchman>().Active,
             Providers = [.. options.Providers.Keys.Order(StringComparer.Ordinal)],
+            Collections = context.Service<CollectionStatus>().Read(),
             Routes = [.. options.Routes.Keys.Order(StringComparer.Ordinal)],
             EmbeddingModels = EmbeddingModelStatus.Of(context.Service<EmbeddingService>()),
         });
@@ -85,6 +86,9 @@ internal sealed record StatusReport
     public IReadOnlyList<ActiveAlert> Alerts { get; init; } = [];
 
     public required IReadOnlyList<string> Routes { get; init; }
+
+    /// <summary>Those that all share.</summary>
+    public IReadOnlyList<CollectionReport> Collections { get; init; } = [];
 
     public IReadOnlyList<EmbeddingModelStatus> EmbeddingModels { get; init; } = [];
 }

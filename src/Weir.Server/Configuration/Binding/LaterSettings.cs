@@ -12,8 +12,6 @@ internal static class LaterSettings
     public static FrozenSet<string> Names { get; } = FrozenSet.ToFrozenSet(
     [
         "assistants",
-        "catalogs",
-        "collections",
         "kinds",
         "nodes",
         "pools",

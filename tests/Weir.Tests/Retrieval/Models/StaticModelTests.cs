@@ -198,7 +198,7 @@ public sealed class StaticModelTests : IDisposable
     public async Task Dispose_WhileOthersEmbed_NeverTakesTheMappingAway()
     {
         StaticModelFolder.Write(_folder, 2_000, 64, 1);
-        for (var round = 0; round < 20; round++)
+        for (var round = 0; round < 8; round++)
         {
             var model = StaticModel.Load(_folder);
             using var started = new CountdownEvent(3);

@@ -37,11 +37,13 @@ public sealed class EndpointRolesTests : IAsyncLifetime
         ("/v1/completions", Role.App),
         ("/v1/responses", Role.App),
         ("/v1/embeddings", Role.App),
+        ("/v1/collections", Role.App),
         ("/v1/messages", Role.App),
         ("/v1/models", Role.App),
         ("/v1/files", Role.App),
         ("/v1/batch", Role.App),
         ("/v1/batches", Role.App),
+        ("/v1/catalogs", Role.App),
         ("/v1/providers", Role.Any),
         ("/v1/routes", Role.Any),
     ];
@@ -92,7 +94,7 @@ public sealed class EndpointRolesTests : IAsyncLifetime
     private async Task CheckAsync(string method, string path, Role needed, string caller)
     {
         var concrete = path.Replace("{documentName}", "v1", StringComparison.Ordinal).Replace("{**id}", "x", StringComparison.Ordinal)
-            .Replace("{id}", "x", StringComparison.Ordinal).Replace("{name}", "x", StringComparison.Ordinal);
+            .Replace("{id}", "x", StringComparison.Ordinal).Replace("{name}", "x", StringComparison.Ordinal).Replace("{tool}", "x", StringComparison.Ordinal);
         using var body = method == "POST" ? new StringContent("not json", Encoding.UTF8, "application/json") : null;
         using var answer = await _server.SendAsync(new HttpMethod(method), concrete, _keys[caller], body);
 

@@ -1,0 +1,34 @@
+using System.Globalization;
+
+namespace Weir.Retrieval.Catalogs.Searching;
+
+/// <summary>Why a tool was found, for people: the similarity of each field that had any, and the words that were found there.</summary>
+internal static class ToolReason
+{
+    private const float Least = 0.005f;
+    private const int MostWords = 6;
+
+    public static string Of(ToolIndex index, in RankedTool found, IReadOnlyList<ToolWord> words)
+    {
+        var parts = new List<(float Part, string Text)>();
+        foreach (var field in Enum.GetValues<ToolField>())
+        {
+            var part = found.Parts[(int)field];
+            if (part < Least)
+                continue;
+            var tool = found.Tool;
+            var matched = words.Where(word => index.Fields[(int)field].Has(tool, word.Term)).OrderByDescending(word => index.RarityOf(word.Term))
+                .Select(word => word.Written).Distinct(StringComparer.Ordinal).Take(MostWords).ToList();
+            var why = matched.Count > 0 ? string.Join(", ", matched) : "alike, without a word in common";
+            parts.Add((part, string.Create(CultureInfo.InvariantCulture, $"{ToolFields.NameOf(field)} {part:0.00} ({why})")));
+        }
+
+        var told = string.Join("; ", parts.OrderByDescending(part => part.Part).Select(part => part.Text));
+        return found.Name switch
+        {
+            NameMatch.Exact => told.Length > 0 ? $"exactly its name; {told}" : "exactly its name",
+            NameMatch.Mentioned => told.Length > 0 ? $"its name stands in the query; {told}" : "its name stands in the query",
+            _ => told,
+        };
+    }
+}

@@ -1,0 +1,31 @@
+using System.Runtime.CompilerServices;
+using Weir.Retrieval.Catalogs.Documents;
+using Weir.Retrieval.Catalogs.Searching;
+using Weir.Retrieval.Embedding.Preloading;
+
+namespace Weir.Retrieval.Catalogs.Serving;
+
+/// <summary>The texts of everybody's catalogs, as <c>catalog:NAME</c> among what is embedded in advance. Read from the store: catalogs themselves stand on the embedding service.</summary>
+internal sealed class CatalogPreload(CatalogDocuments documents, ToolBlobs blobs) : IPreloadSource
+{
+    public string Scheme => "catalog";
+
+    public IAsyncEnumerable<PreloadText>? Read(string name, CancellationToken cancellationToken) =>
+        CatalogWriter.IsName(name) ? ReadAsync(name, cancellationToken) : null;
+
+    private async IAsyncEnumerable<PreloadText> ReadAsync(string name, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        if (await documents.ReadAsync(CatalogDocuments.KeyOf(null, name), cancellationToken).ConfigureAwait(false) is not { Record: var record }
+            || await blobs.ReadAsync(record.Blob, cancellationToken).ConfigureAwait(false) is not { } tools)
+            yield break;
+        foreach (var tool in tools)
+        {
+            foreach (var field in Enum.GetValues<ToolField>())
+            {
+                var text = ToolFields.Of(tool, field);
+                if (!string.IsNullOrWhiteSpace(text))
+                    yield return new PreloadText(text, record.EmbeddingModel);
+            }
+        }
+    }
+}

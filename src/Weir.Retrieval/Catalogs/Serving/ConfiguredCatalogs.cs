@@ -1,0 +1,107 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Weir.Retrieval.Catalogs.Documents;
+using Weir.State;
+
+namespace Weir.Retrieval.Catalogs.Serving;
+
+/// <summary>Makes the catalogs of the configuration where there are none; what is stored is left as it is, also where it differs.</summary>
+internal sealed partial class ConfiguredCatalogs(
+    CatalogWriter writer, CatalogDirectory directory, CatalogDocuments documents, CatalogLimits limits, TimeProvider time, ILogger<ConfiguredCatalogs> logger) : BackgroundService, IConfiguredCatalogs
+{
+    // The configuration is an admin's word; it has no tenant.
+    private static readonly CatalogCaller Configuration = new("", "configuration", IsAdmin: true);
+    private static readonly TimeSpan Again = TimeSpan.FromSeconds(2);
+
+    private readonly Channel<IReadOnlyDictionary<string, CatalogOptions>> _wanted =
+        Channel.CreateBounded<IReadOnlyDictionary<string, CatalogOptions>>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest });
+
+    private volatile IReadOnlyDictionary<string, string> _faults = new Dictionary<string, string>();
+
+    public IReadOnlyDictionary<string, string> Faults => _faults;
+
+    public void Apply(IReadOnlyDictionary<string, CatalogOptions> catalogs) => _wanted.Writer.TryWrite(catalogs);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            while (true)
+            {
+                var catalogs = await _wanted.Reader.ReadAsync(stoppingToken).ConfigureAwait(false);
+                while (!await TryMakeAsync(catalogs, stoppingToken).ConfigureAwait(false))
+                {
+                    await Task.Delay(Again, time, stoppingToken).ConfigureAwait(false);
+                    if (_wanted.Reader.TryRead(out var newer))
+                        catalogs = newer;
+                }
+            }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // Stopping.
+        }
+    }
+
+    /// <returns>False: the store is away, or something unforeseen happened; to be tried again.</returns>
+    private async Task<bool> TryMakeAsync(IReadOnlyDictionary<string, CatalogOptions> catalogs, CancellationToken cancellationToken)
+    {
+        var faults = new Dictionary<string, string>(StringComparer.Ordinal);
+        try
+        {
+            foreach (var (name, options) in catalogs)
+            {
+                if (await MakeAsync(name, options, cancellationToken).ConfigureAwait(false) is not { } fault)
+                    continue;
+                faults.Add(name, fault);
+                LogNotMade(name, fault);
+            }
+
+            _faults = faults;
+            return true;
+        }
+        catch (StoreUnavailableException fault)
+        {
+            LogDelayed(fault.Message);
+            return false;
+        }
+        catch (Exception fault) when (fault is not OperationCanceledException)
+        {
+            LogFailed(fault);
+            return false;
+        }
+    }
+
+    private async Task<string?> MakeAsync(string name, CatalogOptions options, CancellationToken cancellationToken)
+    {
+        if (await documents.ReadAsync(CatalogDocuments.KeyOf(null, name), cancellationToken).ConfigureAwait(false) is not null)
+            return null;
+        var change = new CatalogChange { Global = true, EmbeddingModel = options.EmbeddingModel, Weights = options.Weights, Mcp = options.Mcp.Count > 0 ? options.Mcp : null };
+        if (options.Load is { } path)
+        {
+            change = change with { Tools = CatalogChecks.ReadFile(path, limits, out var fault) };
+            if (fault is not null)
+                return $"its file of tools: {fault}";
+        }
+
+        var (entry, error) = await writer.PutAsync(Configuration, name, change, cancellationToken).ConfigureAwait(false);
+        if (entry is null)
+            return error!.Message;
+        directory.Put(entry);
+        LogMade(name, entry.Record.Count, entry.Record.Sources.Count);
+        return null;
+    }
+
+    [LoggerMessage(EventId = 430, EventName = "CatalogMade", Level = LogLevel.Information, Message = "Catalog {Catalog} was made from the configuration, with {Tools} tools and {Sources} MCP servers")]
+    private partial void LogMade(string catalog, int tools, int sources);
+
+    [LoggerMessage(EventId = 431, EventName = "CatalogNotMade", Level = LogLevel.Error, Message = "Catalog {Catalog} could not be made from the configuration: {Reason}")]
+    private partial void LogNotMade(string catalog, string reason);
+
+    [LoggerMessage(EventId = 432, EventName = "CatalogsDelayed", Level = LogLevel.Warning, Message = "The catalogs of the configuration are made when the state store is back: {Reason}")]
+    private partial void LogDelayed(string reason);
+
+    [LoggerMessage(EventId = 433, EventName = "CatalogsNotMade", Level = LogLevel.Error, Message = "The catalogs of the configuration could not be made and are tried again")]
+    private partial void LogFailed(Exception fault);
+}

@@ -1,0 +1,150 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Weir.Retrieval.Collections.Storage;
+using Weir.Retrieval.Embedding;
+using Weir.State;
+
+namespace Weir.Retrieval.Collections.Ingest;
+
+/// <summary>
+/// Takes documents in, batch by batch: cut, embedded, packed, and then named by one commit. A document is in with all of its chunks or not at
+/// all, and what was reported is durable.
+/// </summary>
+internal sealed class CollectionIngest(CollectionDefinitions definitions, DocumentEmbedder embedder, CollectionLimits limits)
+{
+    private const int CommitTries = 100;
+
+    /// <param name="collection">Into which.</param>
+    /// <param name="items">Read as there is room.</param>
+    /// <param name="asker">For whom chunks are embedded.</param>
+    /// <param name="progress">Told after each batch; null: nobody asks.</param>
+    /// <param name="cancellationToken">Ends it before the next batch: one that is being committed is finished.</param>
+    /// <returns>What came of it, and the revision that a search must see to know all of it.</returns>
+    /// <exception cref="StoreUnavailableException">The store is away: batches that were reported before are in.</exception>
+    public async Task<(IngestOutcome Outcome, long Revision)> RunAsync(
+        CollectionRecord collection, IAsyncEnumerable<IngestItem> items, EmbeddingAsker asker, Func<IngestReport, ValueTask>? progress, CancellationToken cancellationToken)
+    {
+        var documents = new CollectionDocuments(definitions.Store, collection.Partition);
+        var tally = new IngestTally(limits.FailuresListed);
+        var batch = new Dictionary<string, NewDocument>(StringComparer.Ordinal);
+        long bytes = 0;
+        await foreach (var item in items.WithCancellation(cancellationToken).ConfigureAwait(false))
+        {
+            if (item.Document is not { } document)
+            {
+                tally.Fail(item.Failure!);
+                continue;
+            }
+
+            // Of one id the last stands, as if they had come one by one.
+            batch[document.Id] = document;
+            bytes += document.Text.Length;
+            if (batch.Count < limits.BatchDocuments && bytes < limits.BatchBytes)
+                continue;
+            if (await TakeAsync(collection, documents, batch.Values, asker, tally, cancellationToken).ConfigureAwait(false) is { } error)
+                return (new IngestOutcome(tally.Report, error), tally.Revision);
+            batch.Clear();
+            bytes = 0;
+            if (progress is not null)
+                await progress(tally.Report).ConfigureAwait(false);
+        }
+
+        var last = batch.Count == 0 ? null : await TakeAsync(collection, documents, batch.Values, asker, tally, cancellationToken).ConfigureAwait(false);
+        return (new IngestOutcome(tally.Report, last), tally.Revision);
+    }
+
+    private static string ContentOf(NewDocument document)
+    {
+        var text = Encoding.UTF8.GetBytes(document.Text);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Span<byte> head = stackalloc byte[9];
+        BinaryPrimitives.WriteInt64LittleEndian(head, text.Length);
+        head[8] = document.Markdown ? (byte)1 : (byte)0;
+        hash.AppendData(head);
+        hash.AppendData(text);
+        if (document.Metadata is { } metadata)
+            hash.AppendData(JsonSerializer.SerializeToUtf8Bytes(metadata, CollectionJson.Compact.JsonElement));
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    private async ValueTask<RetrievalError?> TakeAsync(
+        CollectionRecord collection, CollectionDocuments documents, IEnumerable<NewDocument> batch, EmbeddingAsker asker, IngestTally tally, CancellationToken cancellationToken)
+    {
+        // The definition is read for each batch: it may have come to name another model.
+        var now = await definitions.ReadAsync(collection.Tenant, collection.Name, cancellationToken).ConfigureAwait(false);
+        if (now?.Value.Id != collection.Id)
+            return CollectionErrors.Deleted(collection.Name);
+        var (shape, unknown) = await embedder.ShapeAsync(now.Value, cancellationToken).ConfigureAwait(false);
+        if (shape is null)
+            return unknown;
+
+        var contents = batch.Select(document => (Document: document, Key: CollectionDocuments.Key(document.Id), Content: ContentOf(document))).ToList();
+        var stored = await documents.ReadAsync(contents.Select(entry => entry.Key), cancellationToken).ConfigureAwait(false);
+        var changed = contents
+            .Where(entry => stored.GetValueOrDefault(entry.Key)?.Value is not { } known
+                || known.Content != entry.Content || known.Source != entry.Document.Source || known.In(shape) is null)
+            .ToList();
+        for (var i = changed.Count; i < contents.Count; i++)
+            tally.Unchanged();
+        if (changed.Count == 0)
+            return null;
+
+        var texts = changed.Select(entry => new PackedText(entry.Document.Text, entry.Document.Markdown, entry.Document.Metadata)).ToList();
+        var (embedded, error) = await embedder.EmbedAsync(now.Value, texts, asker, cancellationToken).ConfigureAwait(false);
+        if (embedded is null)
+            return error;
+
+        var (textPack, vectorPack) = (new PackBuilder(), new PackBuilder());
+        var vectors = embedded.AddTo(vectorPack);
+        var updated = definitions.Store.Clock.Now;
+        var records = changed.Select((entry, i) => new DocumentRecord
+        {
+            Id = entry.Document.Id,
+            Content = entry.Content,
+            Bytes = Encoding.UTF8.GetByteCount(entry.Document.Text),
+            Updated = updated,
+            Source = entry.Document.Source,
+            Text = textPack.Add(texts[i]),
+            Vectors = vectors[i],
+        }).ToList();
+        cancellationToken.ThrowIfCancellationRequested();
+        // From here on the batch is finished, whoever has left.
+        var drafts = await documents.StoreAsync([textPack, vectorPack], CancellationToken.None).ConfigureAwait(false);
+        if (await CommitAsync(collection, documents, records, drafts).ConfigureAwait(false) is not { } revision)
+        {
+            foreach (var draft in drafts)
+                await documents.RemoveAsync(draft, CancellationToken.None).ConfigureAwait(false);
+            return CollectionErrors.Deleted(collection.Name);
+        }
+
+        tally.Stored(records.Count, embedded.Vectors.Count, revision);
+        return null;
+    }
+
+    // Whoever commits last wins: a document that changed meanwhile is replaced at its new version. Null: the collection is gone.
+    private async ValueTask<long?> CommitAsync(CollectionRecord collection, CollectionDocuments documents, List<DocumentRecord> records, IReadOnlyList<StoredPack> drafts)
+    {
+        for (var tries = 0; tries < CommitTries; tries++)
+        {
+            if (!await definitions.StandsAsync(collection, CancellationToken.None).ConfigureAwait(false))
+                return null;
+            var stored = await documents.ReadAsync(records.Select(record => CollectionDocuments.Key(record.Id)), CancellationToken.None).ConfigureAwait(false);
+            var writes = records.Select(record => CollectionDocuments.Put(record, stored.GetValueOrDefault(CollectionDocuments.Key(record.Id))?.Version ?? 0));
+            if (await documents.CommitAsync([.. writes, .. drafts.Select(draft => draft.Live())], CancellationToken.None).ConfigureAwait(false) is { } revision)
+                return revision;
+            foreach (var draft in drafts)
+            {
+                var pack = await documents.PackAsync(draft.Id, CancellationToken.None).ConfigureAwait(false);
+                // Live at our version's successor: a try of ours landed after all.
+                if (pack is { Value.State: PackState.Live })
+                    return pack.Version;
+                if (pack?.Version != draft.Version)
+                    throw new StoreUnavailableException("Storing the documents took so long that it was given up: send them again.");
+            }
+        }
+
+        throw new StoreUnavailableException("Other writers changed the same documents again and again: send them again.");
+    }
+}

@@ -1,0 +1,136 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Weir.Retrieval.Collections;
+using Weir.Retrieval.Collections.Search;
+using Weir.Retrieval.Embedding;
+using Weir.Server.Errors;
+using Weir.Server.Hosting;
+using Weir.Server.Keys;
+using Weir.Server.Retrieval;
+
+namespace Weir.Server.Endpoints;
+
+/// <summary>Collections: made, shown, deleted and searched. Each belongs to a tenant, and to others there is none; global ones are read by all.</summary>
+internal sealed class CollectionEndpoints(KnowledgeCollections collections)
+{
+    private const string Path = "/v1/collections";
+
+    internal void Map(IEndpointRouteBuilder app)
+    {
+        app.MapPut(Path + "/{name}", context => FileEndpoints.GuardAsync(context, PutAsync)).Requires(Role.App)
+            .Describe("Makes a collection, or changes it; another embedding model embeds everything again in the background.", typeof(CollectionView), 200, typeof(CollectionChange), isBodyOptional: true);
+        app.MapGet(Path, context => FileEndpoints.GuardAsync(context, ListAsync)).Requires(Role.App)
+            .Describe("The collections of this tenant, and those that all share.", typeof(ListOf<CollectionView>));
+        app.MapGet(Path + "/{name}", context => FileEndpoints.GuardAsync(context, GetAsync)).Requires(Role.App)
+            .Describe("One collection: its settings, counts and state.", typeof(CollectionView));
+        app.MapDelete(Path + "/{name}", context => FileEndpoints.GuardAsync(context, DeleteAsync)).Requires(Role.App)
+            .Describe("Deletes a collection with all of its documents.", null, 204);
+        app.MapPost(Path + "/{name}/search", context => FileEndpoints.GuardAsync(context, SearchAsync)).Requires(Role.App)
+            .Describe("Finds chunks by meaning, by words, or by both.", typeof(SearchView), 200, typeof(SearchBody));
+    }
+
+    internal static string NameOf(HttpContext context) => (string)context.GetRouteValue("name")!;
+
+    internal static CollectionScope ScopeOf(HttpContext context)
+    {
+        var caller = context.GetCaller();
+        return new CollectionScope(caller.Tenant, caller.Has(Role.Admin));
+    }
+
+    /// <summary>For whom is embedded; false: a header is wrong, and that was answered.</summary>
+    internal static async ValueTask<EmbeddingAsker?> AskerAsync(HttpContext context)
+    {
+        var caller = context.GetCaller();
+        if (InferenceEndpoints.TryReadHeaders(context.Request.Headers, caller, out var priority, out var timeout, out var error))
+            return new EmbeddingAsker(caller.Tenant, caller.KeyId) { Priority = priority, Timeout = timeout };
+        await context.WriteErrorAsync(error);
+        return null;
+    }
+
+    private async Task PutAsync(HttpContext context)
+    {
+        var change = new CollectionChange();
+        if (context.Request.ContentLength is not 0 && (context.Request.ContentType is not null || context.Request.ContentLength is not null))
+        {
+            var (body, error) = await context.Request.ReadJsonAsync<CollectionChange>();
+            if (body is null)
+            {
+                await context.WriteErrorAsync(error!);
+                return;
+            }
+
+            change = body;
+        }
+
+        var answer = await collections.PutAsync(ScopeOf(context), NameOf(context), change, context.RequestAborted);
+        await (answer.Value is null
+            ? context.WriteErrorAsync(answer.Error!.ToApiError())
+            : context.Response.WriteJsonAsync(answer.Value, answer.IsNew ? StatusCodes.Status201Created : StatusCodes.Status200OK));
+    }
+
+    private Task ListAsync(HttpContext context) => context.Response.WriteJsonAsync(new ListOf<CollectionView>(collections.List(ScopeOf(context))));
+
+    private async Task GetAsync(HttpContext context)
+    {
+        var answer = await collections.GetAsync(ScopeOf(context), NameOf(context), context.RequestAborted);
+        await (answer.Value is null ? context.WriteErrorAsync(answer.Error!.ToApiError()) : context.Response.WriteJsonAsync(answer.Value));
+    }
+
+    private async Task DeleteAsync(HttpContext context)
+    {
+        if (await collections.DeleteAsync(ScopeOf(context), NameOf(context), context.RequestAborted) is { } error)
+            await context.WriteErrorAsync(error.ToApiError());
+        else
+            context.Response.StatusCode = StatusCodes.Status204NoContent;
+    }
+
+    private async Task SearchAsync(HttpContext context)
+    {
+        if (await AskerAsync(context) is not { } asker) return;
+        var (body, wrong) = await context.Request.ReadJsonAsync<SearchBody>();
+        wrong ??= body!.Query is null ? ApiError.Malformed("The body needs a text 'query'.", "query") : null;
+        if (wrong is not null)
+        {
+            await context.WriteErrorAsync(wrong);
+            return;
+        }
+
+        var request = new CollectionSearchRequest { Query = body!.Query!, TopK = body.TopK ?? 10, Mode = body.Mode ?? CollectionSearchMode.Hybrid, Filter = body.Filter, MinScore = body.MinScore };
+        var (results, error) = await collections.SearchAsync(
+            ScopeOf(context), NameOf(context), request, asker, asker.Timeout ?? collections.Limits.LoadWithin, context.RequestAborted);
+        await (error is null ? context.Response.WriteJsonAsync(new SearchView(results)) : context.WriteErrorAsync(error.ToApiError()));
+    }
+
+    private sealed record SearchBody
+    {
+        /// <summary>What is looked for.</summary>
+        public string? Query { get; init; }
+
+        /// <summary>How many chunks at most, from 1 to 1000. Default: 10.</summary>
+        public int? TopK { get; init; }
+
+        /// <summary>dense, sparse or hybrid. Default: hybrid.</summary>
+        public CollectionSearchMode? Mode { get; init; }
+
+        /// <summary>Conditions on the metadata of documents.</summary>
+        public System.Text.Json.JsonElement? Filter { get; init; }
+
+        /// <summary>Results below this score are left out.</summary>
+        public double? MinScore { get; init; }
+    }
+
+    private sealed record SearchView(IReadOnlyList<CollectionHit> Results);
+}
+
+internal static class CollectionEndpointExtensions
+{
+    public static void MapCollections(this WebApplication app)
+    {
+        new CollectionEndpoints(app.Services.GetRequiredService<KnowledgeCollections>()).Map(app);
+        var documents = new CollectionDocumentEndpoints(app.Services.GetRequiredService<KnowledgeDocuments>(), app.Services.GetRequiredService<KnowledgeCollections>().Limits);
+        app.Lifetime.ApplicationStopped.Register(documents.Dispose);
+        documents.Map(app);
+    }
+}

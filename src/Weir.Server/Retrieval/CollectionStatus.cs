@@ -1,0 +1,46 @@
+using Weir.Retrieval.Collections;
+using Weir.Retrieval.Collections.Loading;
+using Weir.Server.Observability.Health;
+
+namespace Weir.Server.Retrieval;
+
+/// <summary>How the collections are that all share: those of tenants are nobody else's business.</summary>
+internal sealed class CollectionStatus(KnowledgeCollections collections, ConfiguredCollections configured)
+{
+    public IReadOnlyList<CollectionReport> Read()
+    {
+        var states = configured.States;
+        return [.. collections.Global.Select(view =>
+        {
+            var state = states.GetValueOrDefault(view.Name);
+            var isLoading = view.State == "loading" || state is { IsLoaded: false, Files: not null };
+            var isFaulty = view.State == "degraded" || state?.Faults.Count > 0;
+            return new CollectionReport(
+                view.Name, isLoading ? "loading" : isFaulty ? "degraded" : view.State, view.Documents, view.Chunks, state?.Files,
+                [.. new[] { view.Detail, state?.Differs }.OfType<string>().Concat(state?.Faults ?? [])]);
+        })];
+    }
+}
+
+/// <param name="Name">As in paths.</param>
+/// <param name="State">idle, loading, ready, embedding or degraded.</param>
+/// <param name="Documents">Null: its index is not in this replica's memory.</param>
+/// <param name="Chunks">The same.</param>
+/// <param name="Files">Loaded ones that are in; null: another replica loads them, or there are none.</param>
+/// <param name="Details">What is wrong, and in what it differs from the configuration.</param>
+internal sealed record CollectionReport(string Name, string State, int? Documents, int? Chunks, int? Files, IReadOnlyList<string> Details);
+
+/// <summary>Collections among what this replica depends on; files are named to those with a key only, in <c>/v1/status</c>.</summary>
+internal sealed class CollectionCheck(CollectionStatus status) : IReadinessCheck
+{
+    public string Name => "collections";
+
+    public DependencyHealth Check()
+    {
+        var reports = status.Read();
+        IReadOnlyList<string> details = [.. reports.Select(report => report.Documents is { } documents
+            ? $"{report.Name}: {report.State}, {documents} documents, {report.Chunks} chunks"
+            : $"{report.Name}: {report.State}")];
+        return new DependencyHealth(reports.Any(report => report.State == "degraded") ? "degraded" : "ok", details);
+    }
+}
