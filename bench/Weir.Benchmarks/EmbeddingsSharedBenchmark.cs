@@ -30,7 +30,7 @@ internal static class EmbeddingsSharedBenchmark
             StaticModelFolder.Write(model, Vocabulary, Dimensions, seed: 1);
             await using var provider = await EmbeddingsSharedProvider.StartAsync();
             Say($"{workers} workers without embeddings");
-            var without = await MeasureAsync("base", [], null);
+            var without = await MeasureAsync("base", [provider.Url.Authority], null);
             Say($"{workers} workers with a model of their own");
             var own = await MeasureAsync("own", [model, provider.Url.Authority], null);
             Say($"{workers} workers over one Weir");

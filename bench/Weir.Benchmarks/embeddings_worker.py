@@ -1,9 +1,9 @@
 """A worker of `./weir bench embeddings-shared`: does its part when told to, says so, and stays until its input ends.
 
-base: what every worker has, without embeddings.  own: a copy of the model and a cache, and the provider asked directly.  weir: all over one Weir.
+base: what every worker has without embeddings: its texts, and a connection over which it talks to its provider.  own: a copy of the model and a cache, and the provider asked directly.  weir: all over one Weir.
 """
 
-import http.client  # What every worker has: it talks to models.
+import http.client
 import json
 import os
 import sys
@@ -22,6 +22,20 @@ def texts_of(count: int, seed: int) -> list:
     return texts
 
 
+class Base:
+    def __init__(self, provider: str):
+        host, _, port = provider.rpartition(":")
+        self.provider = http.client.HTTPConnection(host, int(port))
+
+    def embed(self, texts: list) -> None:
+        self.texts = texts
+
+    def ask(self, texts: list) -> None:
+        for _ in texts:
+            self.provider.request("POST", "/v1/nothing", json.dumps({"input": texts}), {"content-type": "application/json"})
+            self.provider.getresponse().read()
+
+
 class Own:
     """The model's table in this process's memory, read as its libraries read it; vectors kept in a dictionary."""
 
@@ -35,7 +49,7 @@ class Own:
             self.dimensions = header["shape"][1]
             self.table = array.array("f")
             self.table.fromfile(file, header["shape"][0] * self.dimensions)
-        host, _, port = provider.rpartition("/")[2].rpartition(":")
+        host, _, port = provider.rpartition(":")
         self.provider = http.client.HTTPConnection(host, int(port))
         self.cache: dict = {}
 
@@ -76,13 +90,12 @@ class OverWeir:
 
 
 def main(mode: str, local: int, asked: int, *places: str) -> None:
-    worker = Own(*places) if mode == "own" else OverWeir(*places) if mode == "weir" else None
+    worker = {"base": Base, "own": Own, "weir": OverWeir}[mode](*places)
     print("started", flush=True)
     sys.stdin.readline()
     for _ in range(2):  # The second time, all of it is known.
-        if worker:
-            worker.embed(texts_of(local, 1))
-            worker.ask(texts_of(asked, 2))
+        worker.embed(texts_of(local, 1))
+        worker.ask(texts_of(asked, 2))
     print("done", flush=True)
     sys.stdin.readline()
 
