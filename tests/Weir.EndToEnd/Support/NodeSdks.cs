@@ -1,11 +1,11 @@
 namespace Weir.EndToEnd.Support;
 
-/// <summary>The scripts that drive the official npm clients; <c>./weir test</c> installs their packages, else the first test that needs them does.</summary>
+/// <summary>The scripts that drive the official npm clients, and the packages beside them: <c>./weir test</c> installs those, else the first test that needs them does.</summary>
 internal static class NodeSdks
 {
     private static readonly SemaphoreSlim Installing = new(1);
 
-    private static string Folder => Path.Combine(Artifacts.Root, "tests", "Weir.EndToEnd", "Node");
+    public static string Folder => Path.Combine(Artifacts.Root, "tests", "Weir.EndToEnd", "Node");
 
     /// <summary>Runs the flows of one client against one model and shows what failed.</summary>
     public static async Task RunAsync(string script, string url, string model)
@@ -16,7 +16,7 @@ internal static class NodeSdks
         output.ShouldContain(" flows passed, 0 failed");
     }
 
-    private static async Task InstallAsync()
+    public static async Task InstallAsync()
     {
         await Installing.WaitAsync();
         try

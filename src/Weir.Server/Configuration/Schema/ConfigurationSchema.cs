@@ -131,9 +131,7 @@ public static class ConfigurationSchema
 
         private JsonObject Definition(ObjectShape shape)
         {
-            const string Suffix = "Options";
-            var own = shape.Type.Name;
-            var name = ShapeReader.WireName(own.EndsWith(Suffix, StringComparison.Ordinal) ? own[..^Suffix.Length] : own);
+            var name = ShapeReader.WireName(shape.Type.Name[..^"Options".Length]);
             if (!_definitions.ContainsKey(name))
             {
                 // Inserted before it is filled, so that a shape may hold itself.

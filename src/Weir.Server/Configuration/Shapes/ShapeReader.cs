@@ -79,7 +79,7 @@ internal sealed class ShapeReader
             return new ListShape(item, ReadShape(item));
         }
 
-        return type.IsClass && type.Namespace?.StartsWith("Weir.", StringComparison.Ordinal) == true
+        return type.IsClass && type.Name.EndsWith("Options", StringComparison.Ordinal)
             ? ReadObject(type)
             : throw new InvalidOperationException($"A setting cannot be of type {type}: say in ShapeReader how it is written.");
     }

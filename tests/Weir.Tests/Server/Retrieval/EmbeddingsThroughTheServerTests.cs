@@ -279,7 +279,7 @@ public sealed class EmbeddingsThroughTheServerTests
         for (var i = 0; !stop.IsCancellationRequested; i++)
         {
             using var answer = await PostAsync(server, $$"""{"model":"default","input":["text {{caller}} {{i}}","text {{i}}"]}""");
-            answer.StatusCode.ShouldBe(HttpStatusCode.OK, await answer.Content.ReadAsStringAsync());
+            answer.StatusCode.ShouldBe(HttpStatusCode.OK, await answer.Content.ReadAsStringAsync(CancellationToken.None));
             var lengths = (await JsonAsync(answer))["data"]!.AsArray().Select(item => item!["embedding"]!.AsArray().Count).ToArray();
             lengths.Length.ShouldBe(2);
             lengths[0].ShouldBe(lengths[1], "vectors of two models in one answer");

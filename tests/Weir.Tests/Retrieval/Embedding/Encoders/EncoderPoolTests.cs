@@ -58,7 +58,7 @@ public sealed class EncoderPoolTests : IAsyncDisposable
         _gate.Set();
         await Task.WhenAll(busy, later, now, hurried);
         _loader.Last.Texts.ShouldBe(["busy", "now", "hurried", "later"]);
-        hurried.Result.Joined.ShouldBe(1);
+        (await hurried).Joined.ShouldBe(1);
     }
 
     [Fact]
