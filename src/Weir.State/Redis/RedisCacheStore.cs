@@ -133,7 +133,7 @@ internal sealed class RedisCacheStore(RedisConnection connection, IStoreClock cl
         if (stored is null || stored.Length < sizeof(long))
             return null;
         var until = BinaryPrimitives.ReadInt64LittleEndian(stored);
-        return until != 0 && until <= Revisions.Micros(clock.Now) ? null : stored.AsMemory(sizeof(long));
+        return until != 0 && until <= Revisions.Micros(clock.Now) ? default(ReadOnlyMemory<byte>?) : stored.AsMemory(sizeof(long));
     }
 
     /// <summary>FNV-1a: the same in every replica.</summary>
