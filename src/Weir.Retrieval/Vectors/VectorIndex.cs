@@ -9,13 +9,17 @@ internal sealed class VectorIndex : IDisposable
     private const int FewestRows = 64;
 
     private readonly Lock _writing = new();
-    private readonly NativeAccount _account = new();
+    private readonly NativeAccount _account;
     private VectorSnapshot _snapshot;
     private bool _disposed;
 
+    /// <param name="dimensions">Of every vector.</param>
+    /// <param name="settings">Null: the defaults.</param>
+    /// <param name="account">Where its native memory is counted, together with that of others; null: alone.</param>
     /// <exception cref="ArgumentOutOfRangeException">Dimensions are not between 1 and 65,536, or a setting is out of its range.</exception>
-    public VectorIndex(int dimensions, VectorIndexSettings? settings = null)
+    public VectorIndex(int dimensions, VectorIndexSettings? settings = null, NativeAccount? account = null)
     {
+        _account = account ?? new NativeAccount();
         Settings = settings ?? new VectorIndexSettings();
         ArgumentOutOfRangeException.ThrowIfLessThan(dimensions, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(dimensions, VectorRules.MostDimensions);

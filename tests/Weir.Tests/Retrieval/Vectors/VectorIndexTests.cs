@@ -6,17 +6,15 @@ namespace Weir.Tests.Retrieval.Vectors;
 public sealed class VectorIndexTests
 {
     [Theory]
-    [InlineData(true, true)]
-    [InlineData(false, true)]
-    [InlineData(true, false)]
-    public void Apply_RandomSchedules_EqualANaiveModel(bool quantize, bool copy) => RandomSchedule.Run(40, random =>
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Apply_RandomSchedules_EqualANaiveModel(bool quantize) => RandomSchedule.Run(40, random =>
     {
         var dimensions = random.Next(1, 70);
         // Enough candidates that an int8 score never decides: what is tested here is the bookkeeping.
         var settings = new VectorIndexSettings
         {
             Quantize = quantize,
-            CopyVectors = copy,
             FloatScanRows = random.Next(2) * 100,
             SegmentRows = 64 << random.Next(3),
             ParallelRows = random.Next(2) * 300,
