@@ -10,6 +10,8 @@ internal sealed class VectorIndex : IDisposable
 
     private readonly Lock _writing = new();
     private readonly NativeAccount _account;
+    // Segments that only older snapshots have: the collector frees them with their readers, or Dispose with all others.
+    private readonly List<WeakReference<VectorSegment>> _former = [];
     private VectorSnapshot _snapshot;
     private bool _disposed;
 
@@ -61,6 +63,7 @@ internal sealed class VectorIndex : IDisposable
                 Bury(drafts, upsert.Id);
             Add(drafts, upserts);
             var views = SegmentCompaction.Run(drafts.ConvertAll(static d => d.Finish()), Settings.SegmentRows, NewSegment);
+            Leave(_snapshot.Views, views);
             Volatile.Write(ref _snapshot, new VectorSnapshot(Dimensions, Settings, views));
         }
     }
@@ -77,7 +80,20 @@ internal sealed class VectorIndex : IDisposable
             Volatile.Write(ref _snapshot, new VectorSnapshot(Dimensions, Settings, []));
             foreach (var view in last.Views)
                 view.Segment.Dispose();
+            foreach (var reference in _former)
+                if (reference.TryGetTarget(out var segment))
+                    segment.Dispose();
+            _former.Clear();
         }
+    }
+
+    private void Leave(ReadOnlySpan<SegmentView> before, SegmentView[] now)
+    {
+        _former.RemoveAll(static reference => !reference.TryGetTarget(out _));
+        var kept = now.Select(static view => view.Segment).ToHashSet();
+        foreach (var view in before)
+            if (!kept.Contains(view.Segment))
+                _former.Add(new WeakReference<VectorSegment>(view.Segment));
     }
 
     private static void Bury(List<SegmentDraft> drafts, long id)

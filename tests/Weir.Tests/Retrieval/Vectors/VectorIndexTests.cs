@@ -5,6 +5,21 @@ namespace Weir.Tests.Retrieval.Vectors;
 
 public sealed class VectorIndexTests
 {
+    [Fact]
+    public void Dispose_SegmentsThatOnlyAnOlderSnapshotHas_AreFreedToo()
+    {
+        var random = new Random(1);
+        var index = new VectorIndex(8);
+        index.Apply([.. Enumerable.Range(0, 300).Select(i => new VectorUpsert(i, NaiveVectors.Unit(random, 8)))], []);
+        var older = index.Snapshot;
+        index.Apply([], [.. Enumerable.Range(0, 300).Select(i => (long)i)]);
+        index.Snapshot.Count.ShouldBe(0);
+        older.Search(NaiveVectors.Unit(random, 8), 5).Count.ShouldBe(5);
+        index.Dispose();
+        index.NativeBytes.ShouldBe(0);
+        Should.Throw<ObjectDisposedException>(() => older.Search(NaiveVectors.Unit(random, 8), 5));
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
