@@ -5,6 +5,7 @@ using Weir.Benchmarks;
 var benchmarks = new Dictionary<string, Func<string[], Task<int>>>(StringComparer.Ordinal)
 {
     ["batch"] = BatchBenchmark.RunAsync,
+    ["collections"] = CollectionsBenchmark.RunAsync,
     ["embeddings"] = EmbeddingsBenchmark.RunAsync,
     ["embeddings-shared"] = EmbeddingsSharedBenchmark.RunAsync,
     ["gateway"] = GatewayBenchmark.RunAsync,

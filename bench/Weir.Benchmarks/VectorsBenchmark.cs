@@ -54,8 +54,6 @@ internal static class VectorsBenchmark
 
         Collect();
         Print($"Resident after all indexes were disposed: {Resident() >> 20:N0} MB.");
-        Console.WriteLine();
-        VectorsFiles.Run(data, count, dimensions, Batch);
         return 0;
     }
 
@@ -176,12 +174,12 @@ internal static class VectorsBenchmark
     }
 }
 
-/// <summary>One index as it is used, and one of floats over the benchmark's own copy, which is the truth.</summary>
+/// <summary>One index as it is used, and one of floats, which is the truth.</summary>
 internal sealed class VectorsSet(int dimensions) : IDisposable
 {
     public VectorIndex Index { get; } = new(dimensions);
 
-    public VectorIndex Floats { get; } = new(dimensions, new VectorIndexSettings { Quantize = false, CopyVectors = false });
+    public VectorIndex Floats { get; } = new(dimensions, new VectorIndexSettings { Quantize = false });
 
     public TimeSpan Adding { get; private set; }
 

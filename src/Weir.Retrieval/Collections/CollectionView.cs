@@ -49,6 +49,9 @@ public sealed record CollectionView
 
     public int? Chunks { get; init; }
 
+    /// <summary>Those that searches by meaning cover, as long as the model they were embedded with is configured.</summary>
+    public int? DenseDocuments { get; init; }
+
     /// <summary>Of all texts, in UTF-8.</summary>
     public long? Bytes { get; init; }
 
@@ -92,6 +95,7 @@ public sealed record CollectionView
             Revision = main?.Shape.Revision,
             Documents = now.Documents.Count,
             Chunks = main?.Chunks ?? 0,
+            DenseDocuments = main?.Documents ?? 0,
             Bytes = now.TextBytes,
             IndexBytes = now.Footprint,
             Progress = isEmbedding ? new CollectionProgress(wanted, now.Documents.Count) : null,

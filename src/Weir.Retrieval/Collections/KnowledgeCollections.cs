@@ -133,10 +133,19 @@ public sealed partial class KnowledgeCollections
         {
             if (lease is null)
                 return new CollectionSearchResult([], busy);
-            var view = await lease.Index.WhenAsync(0, within, cancellationToken).ConfigureAwait(false);
-            if (view is null)
-                return new CollectionSearchResult([], lease.Index.IsTooLarge ? CollectionErrors.TooLarge(name, _limits.IndexBytes) : CollectionErrors.Loading(name, TimeSpan.FromSeconds(2)));
-            return await _search.SearchAsync(record, view, request, filter, asker, cancellationToken).ConfigureAwait(false);
+            while (await lease.Index.WhenAsync(0, within, cancellationToken).ConfigureAwait(false) is { } view)
+            {
+                try
+                {
+                    return await _search.SearchAsync(record, view, request, filter, asker, cancellationToken).ConfigureAwait(false);
+                }
+                catch (ObjectDisposedException) when (lease.Index.View != view)
+                {
+                    // While the query was embedded, a shape came to hold nothing, or the index was built anew: the newer view is searched.
+                }
+            }
+
+            return new CollectionSearchResult([], lease.Index.IsTooLarge ? CollectionErrors.TooLarge(name, _limits.IndexBytes) : CollectionErrors.Loading(name, TimeSpan.FromSeconds(2)));
         }
     }
 

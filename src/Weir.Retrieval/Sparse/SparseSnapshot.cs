@@ -2,17 +2,24 @@ using Weir.Retrieval.Text;
 
 namespace Weir.Retrieval.Sparse;
 
-/// <summary>The index at one moment: immutable, and safe from any thread. Its scores depend on its texts alone, not on how they came there.</summary>
+/// <summary>
+/// The index at one moment: its texts never change, and any thread may search it. Its scores depend on its texts alone, not on how they came there; how they lie
+/// in segments may change under it.
+/// </summary>
 internal sealed class SparseSnapshot(SegmentView[] views, SparseSettings settings)
 {
     private readonly long _length = views.Sum(v => v.Length);
+    private volatile SegmentView[] _views = views;
 
-    public IReadOnlyList<SegmentView> Views => views;
+    public IReadOnlyList<SegmentView> Views => _views;
 
     public int Count { get; } = views.Sum(v => v.Count);
 
     /// <summary>What it holds in memory.</summary>
-    public long Bytes => views.Sum(v => v.Bytes);
+    public long Bytes => _views.Sum(v => v.Bytes);
+
+    /// <summary>The same texts in other segments.</summary>
+    public void Relay(SegmentView[] relaid) => _views = relaid;
 
     /// <summary>The best texts by BM25, best first; those of one score by id. Texts without any of the query's terms are not among them.</summary>
     /// <param name="query">Any text. A term counts as often as it stands there.</param>
@@ -22,10 +29,11 @@ internal sealed class SparseSnapshot(SegmentView[] views, SparseSettings setting
     {
         if (k <= 0 || Count == 0)
             return [];
+        var now = _views;
         var terms = new SparseQuery(query, settings.Stemming);
-        var weights = WeightsOf(terms);
+        var weights = WeightsOf(terms, now);
         var best = new BestHits(Math.Min(k, Count));
-        foreach (var view in views)
+        foreach (var view in now)
             SegmentSearch.Run(view, terms, weights, settings, (double)_length / Count, filter, best);
         return best.InOrder();
     }
@@ -33,7 +41,7 @@ internal sealed class SparseSnapshot(SegmentView[] views, SparseSettings setting
     /// <summary>The words of the query, as it has them, that the text has in some form; of scripts without spaces, the characters.</summary>
     public IReadOnlyList<string> MatchedTerms(string query, long id)
     {
-        foreach (var view in views)
+        foreach (var view in _views)
         {
             if (view.Segment.OrdinalOf(id) is >= 0 and var ordinal && view.Has(ordinal))
                 return MatchedTerms(query, view.Segment, ordinal);
@@ -81,13 +89,13 @@ internal sealed class SparseSnapshot(SegmentView[] views, SparseSettings setting
     }
 
     /// <summary>What each term of the query weighs: idf · (k1 + 1) · times, with idf = ln(1 + (N - n + 0.5) / (n + 0.5)).</summary>
-    private double[] WeightsOf(SparseQuery terms)
+    private double[] WeightsOf(SparseQuery terms, SegmentView[] now)
     {
         var weights = new double[terms.Count];
         for (var i = 0; i < weights.Length; i++)
         {
             var texts = 0;
-            foreach (var view in views)
+            foreach (var view in now)
             {
                 if (view.Segment.Terms.Find(terms[i]) is >= 0 and var term)
                     texts += view.TextsWith(term);

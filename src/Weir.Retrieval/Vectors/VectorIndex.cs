@@ -9,13 +9,19 @@ internal sealed class VectorIndex : IDisposable
     private const int FewestRows = 64;
 
     private readonly Lock _writing = new();
-    private readonly NativeAccount _account = new();
+    private readonly NativeAccount _account;
+    // Segments that only older snapshots have: the collector frees them with their readers, or Dispose with all others.
+    private readonly List<WeakReference<VectorSegment>> _former = [];
     private VectorSnapshot _snapshot;
     private bool _disposed;
 
+    /// <param name="dimensions">Of every vector.</param>
+    /// <param name="settings">Null: the defaults.</param>
+    /// <param name="account">Where its native memory is counted, together with that of others; null: alone.</param>
     /// <exception cref="ArgumentOutOfRangeException">Dimensions are not between 1 and 65,536, or a setting is out of its range.</exception>
-    public VectorIndex(int dimensions, VectorIndexSettings? settings = null)
+    public VectorIndex(int dimensions, VectorIndexSettings? settings = null, NativeAccount? account = null)
     {
+        _account = account ?? new NativeAccount();
         Settings = settings ?? new VectorIndexSettings();
         ArgumentOutOfRangeException.ThrowIfLessThan(dimensions, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(dimensions, VectorRules.MostDimensions);
@@ -57,6 +63,7 @@ internal sealed class VectorIndex : IDisposable
                 Bury(drafts, upsert.Id);
             Add(drafts, upserts);
             var views = SegmentCompaction.Run(drafts.ConvertAll(static d => d.Finish()), Settings.SegmentRows, NewSegment);
+            Leave(_snapshot.Views, views);
             Volatile.Write(ref _snapshot, new VectorSnapshot(Dimensions, Settings, views));
         }
     }
@@ -73,7 +80,20 @@ internal sealed class VectorIndex : IDisposable
             Volatile.Write(ref _snapshot, new VectorSnapshot(Dimensions, Settings, []));
             foreach (var view in last.Views)
                 view.Segment.Dispose();
+            foreach (var reference in _former)
+                if (reference.TryGetTarget(out var segment))
+                    segment.Dispose();
+            _former.Clear();
         }
+    }
+
+    private void Leave(ReadOnlySpan<SegmentView> before, SegmentView[] now)
+    {
+        _former.RemoveAll(static reference => !reference.TryGetTarget(out _));
+        var kept = now.Select(static view => view.Segment).ToHashSet();
+        foreach (var view in before)
+            if (!kept.Contains(view.Segment))
+                _former.Add(new WeakReference<VectorSegment>(view.Segment));
     }
 
     private static void Bury(List<SegmentDraft> drafts, long id)

@@ -23,12 +23,6 @@ internal sealed record VectorIndexSettings
     /// </summary>
     public int MostCandidates { get; init; } = 16_384;
 
-    /// <summary>
-    /// Whether the index keeps its own copy of the floats. False: it refers to the memory of each upsert, which must never change: rows of a
-    /// mapped file, say, which the operating system may drop from memory and read again. Default: true.
-    /// </summary>
-    public bool CopyVectors { get; init; } = true;
-
     /// <summary>From so many rows on, a search uses more threads than the caller's. Default: 200,000.</summary>
     public int ParallelRows { get; init; } = 200_000;
 

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Weir.Retrieval.Vectors;
@@ -10,8 +9,7 @@ namespace Weir.Retrieval.Vectors;
 internal sealed unsafe class VectorSegment : IDisposable
 {
     private readonly NativeBlock _block;
-    private readonly NativeBlock? _floats;
-    private readonly ReadOnlyMemory<float>[]? _borrowed;
+    private readonly NativeBlock _floats;
     private readonly long _idsAt;
     private readonly long _scalesAt;
     private int[]? _order;
@@ -23,10 +21,7 @@ internal sealed unsafe class VectorSegment : IDisposable
         _idsAt = (long)capacity * Stride;
         _scalesAt = _idsAt + (long)capacity * sizeof(long);
         _block = new NativeBlock(_scalesAt + (settings.Quantize ? (long)capacity * sizeof(float) : 0), account);
-        if (settings.CopyVectors)
-            _floats = new NativeBlock((long)capacity * dimensions * sizeof(float), account);
-        else
-            _borrowed = new ReadOnlyMemory<float>[capacity];
+        _floats = new NativeBlock((long)capacity * dimensions * sizeof(float), account);
     }
 
     public int Capacity { get; }
@@ -36,7 +31,7 @@ internal sealed unsafe class VectorSegment : IDisposable
     /// <summary>Bytes from one row of codes to the next; 0: there are no codes.</summary>
     public int Stride { get; }
 
-    public long Bytes => _block.Bytes + (_floats?.Bytes ?? (long)Capacity * Unsafe.SizeOf<ReadOnlyMemory<float>>());
+    public long Bytes => _block.Bytes + _floats.Bytes;
 
     public sbyte* Codes => (sbyte*)_block.Pointer;
 
@@ -53,16 +48,12 @@ internal sealed unsafe class VectorSegment : IDisposable
     /// <summary>Rows by id, once no more are added; null: they ascend by id as they are, or more may come.</summary>
     public int[]? Order => Volatile.Read(ref _order);
 
-    public ReadOnlySpan<float> Row(int row) =>
-        _borrowed is null ? new((float*)_floats!.Pointer + (long)row * Dimensions, Dimensions) : _borrowed[row].Span;
+    public ReadOnlySpan<float> Row(int row) => Floats(row);
 
     public void Write(int row, long id, ReadOnlyMemory<float> vector)
     {
         ((long*)(_block.Pointer + _idsAt))[row] = id;
-        if (_borrowed is null)
-            vector.Span.CopyTo(new Span<float>((float*)_floats!.Pointer + (long)row * Dimensions, Dimensions));
-        else
-            _borrowed[row] = vector;
+        vector.Span.CopyTo(Floats(row));
         if (Stride > 0)
             Keep(row, Int8Codec.Encode(vector.Span, new Span<sbyte>(Codes + (long)row * Stride, Stride)));
     }
@@ -71,10 +62,7 @@ internal sealed unsafe class VectorSegment : IDisposable
     public void Write(int row, VectorSegment from, int fromRow)
     {
         ((long*)(_block.Pointer + _idsAt))[row] = from.Ids[fromRow];
-        if (_borrowed is null)
-            from.Row(fromRow).CopyTo(new Span<float>((float*)_floats!.Pointer + (long)row * Dimensions, Dimensions));
-        else
-            _borrowed[row] = from._borrowed![fromRow];
+        from.Row(fromRow).CopyTo(Floats(row));
         if (Stride == 0)
             return;
         Keep(row, new Int8Row(from.Scales[fromRow], from.LargestError, from.LargestNorm));
@@ -97,7 +85,7 @@ internal sealed unsafe class VectorSegment : IDisposable
         _block.Hold();
         try
         {
-            _floats?.Hold();
+            _floats.Hold();
         }
         catch
         {
@@ -109,14 +97,16 @@ internal sealed unsafe class VectorSegment : IDisposable
     public void Release()
     {
         _block.DangerousRelease();
-        _floats?.DangerousRelease();
+        _floats.DangerousRelease();
     }
 
     public void Dispose()
     {
         _block.Dispose();
-        _floats?.Dispose();
+        _floats.Dispose();
     }
+
+    private Span<float> Floats(int row) => new((float*)_floats.Pointer + (long)row * Dimensions, Dimensions);
 
     private void Keep(int row, Int8Row codes)
     {

@@ -3,7 +3,7 @@ namespace Weir.Retrieval.Vectors;
 /// <summary>A vector that is added, or takes the place of the one with the same id.</summary>
 /// <param name="Id">Chosen by the index's user; unique in one index. Ids that ascend are found fastest.</param>
 /// <param name="Vector">
-/// As many numbers as the index has dimensions, of unit length where scores are to be cosines. It is copied, unless the settings say otherwise.
+/// As many numbers as the index has dimensions, of unit length where scores are to be cosines. It is copied.
 /// </param>
 internal readonly record struct VectorUpsert(long Id, ReadOnlyMemory<float> Vector);
 

@@ -98,9 +98,9 @@ internal sealed class CollectionEndpoints(KnowledgeCollections collections)
         }
 
         var request = new CollectionSearchRequest { Query = body!.Query!, TopK = body.TopK ?? 10, Mode = body.Mode ?? CollectionSearchMode.Hybrid, Filter = body.Filter, MinScore = body.MinScore };
-        var (results, error) = await collections.SearchAsync(
+        var found = await collections.SearchAsync(
             ScopeOf(context), NameOf(context), request, asker, asker.Timeout ?? collections.Limits.LoadWithin, context.RequestAborted);
-        await (error is null ? context.Response.WriteJsonAsync(new SearchView(results)) : context.WriteErrorAsync(error.ToApiError()));
+        await (found.Error is null ? context.Response.WriteJsonAsync(new SearchView(found.Results, found.Dense)) : context.WriteErrorAsync(found.Error.ToApiError()));
     }
 
     private sealed record SearchBody
@@ -121,7 +121,9 @@ internal sealed class CollectionEndpoints(KnowledgeCollections collections)
         public double? MinScore { get; init; }
     }
 
-    private sealed record SearchView(IReadOnlyList<CollectionHit> Results);
+    /// <param name="Results">Best first.</param>
+    /// <param name="DenseCoverage">Null: every document could be found by meaning, or none was looked for so.</param>
+    private sealed record SearchView(IReadOnlyList<CollectionHit> Results, DenseCoverage? DenseCoverage);
 }
 
 internal static class CollectionEndpointExtensions

@@ -10,7 +10,7 @@ namespace Weir.Retrieval.Collections.Ingest;
 
 /// <summary>
 /// Takes documents in, batch by batch: cut, embedded, packed, and then named by one commit. A document is in with all of its chunks or not at
-/// all, and what was reported is durable.
+/// all, and what was reported is durable. While one batch is stored, the next is read and embedded.
 /// </summary>
 internal sealed class CollectionIngest(CollectionDefinitions definitions, DocumentEmbedder embedder, CollectionLimits limits)
 {
@@ -29,30 +29,65 @@ internal sealed class CollectionIngest(CollectionDefinitions definitions, Docume
         var documents = new CollectionDocuments(definitions.Store, collection.Partition);
         var tally = new IngestTally(limits.FailuresListed);
         var batch = new Dictionary<string, NewDocument>(StringComparer.Ordinal);
+        var storing = Task.FromResult(StoredBatch.None);
+        var underWay = new HashSet<string>(StringComparer.Ordinal);
         long bytes = 0;
-        await foreach (var item in items.WithCancellation(cancellationToken).ConfigureAwait(false))
+        try
         {
-            if (item.Document is not { } document)
+            await foreach (var item in items.WithCancellation(cancellationToken).ConfigureAwait(false))
             {
-                tally.Fail(item.Failure!);
-                continue;
+                if (item.Document is not { } document)
+                {
+                    tally.Fail(item.Failure!);
+                    continue;
+                }
+
+                // Of one id the last stands, as if they had come one by one.
+                batch[document.Id] = document;
+                bytes += document.Text.Length;
+                if (batch.Count < limits.BatchDocuments && bytes < limits.BatchBytes)
+                    continue;
+                if (await TakeAsync().ConfigureAwait(false) is { } error)
+                    return (new IngestOutcome(tally.Report, error), tally.Revision);
             }
 
-            // Of one id the last stands, as if they had come one by one.
-            batch[document.Id] = document;
-            bytes += document.Text.Length;
-            if (batch.Count < limits.BatchDocuments && bytes < limits.BatchBytes)
-                continue;
-            if (await TakeAsync(collection, documents, batch.Values, asker, tally, cancellationToken).ConfigureAwait(false) is { } error)
-                return (new IngestOutcome(tally.Report, error), tally.Revision);
-            batch.Clear();
-            bytes = 0;
-            if (progress is not null)
-                await progress(tally.Report).ConfigureAwait(false);
+            var last = batch.Count == 0 ? null : await TakeAsync().ConfigureAwait(false);
+            last ??= await SettleAsync().ConfigureAwait(false);
+            return (new IngestOutcome(tally.Report, last), tally.Revision);
+        }
+        finally
+        {
+            // What is being stored is finished, whoever has left and whatever failed; its own failure is not the first one.
+            await ((Task)storing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        var last = batch.Count == 0 ? null : await TakeAsync(collection, documents, batch.Values, asker, tally, cancellationToken).ConfigureAwait(false);
-        return (new IngestOutcome(tally.Report, last), tally.Revision);
+        async ValueTask<RetrievalError?> TakeAsync()
+        {
+            // Whether a document is unchanged is asked of the store: what is on its way there must have arrived.
+            if (underWay.Overlaps(batch.Keys) && await SettleAsync().ConfigureAwait(false) is { } failed)
+                return failed;
+            var (ready, error) = await PrepareAsync(collection, documents, batch.Values, asker, cancellationToken).ConfigureAwait(false);
+            error = await SettleAsync().ConfigureAwait(false) ?? error;
+            if (ready is null || error is not null)
+                return error;
+            cancellationToken.ThrowIfCancellationRequested();
+            storing = StoreAsync(collection, documents, ready);
+            underWay.UnionWith(batch.Keys);
+            batch.Clear();
+            bytes = 0;
+            return null;
+        }
+
+        async ValueTask<RetrievalError?> SettleAsync()
+        {
+            var stored = await storing.ConfigureAwait(false);
+            storing = Task.FromResult(StoredBatch.None);
+            underWay.Clear();
+            tally.Add(stored);
+            if (progress is not null && stored != StoredBatch.None)
+                await progress(tally.Report).ConfigureAwait(false);
+            return stored.Error;
+        }
     }
 
     private static string ContentOf(NewDocument document)
@@ -69,16 +104,16 @@ internal sealed class CollectionIngest(CollectionDefinitions definitions, Docume
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    private async ValueTask<RetrievalError?> TakeAsync(
-        CollectionRecord collection, CollectionDocuments documents, IEnumerable<NewDocument> batch, EmbeddingAsker asker, IngestTally tally, CancellationToken cancellationToken)
+    private async ValueTask<(ReadyBatch? Batch, RetrievalError? Error)> PrepareAsync(
+        CollectionRecord collection, CollectionDocuments documents, IEnumerable<NewDocument> batch, EmbeddingAsker asker, CancellationToken cancellationToken)
     {
         // The definition is read for each batch: it may have come to name another model.
         var now = await definitions.ReadAsync(collection.Tenant, collection.Name, cancellationToken).ConfigureAwait(false);
         if (now?.Value.Id != collection.Id)
-            return CollectionErrors.Deleted(collection.Name);
+            return (null, CollectionErrors.Deleted(collection.Name));
         var (shape, unknown) = await embedder.ShapeAsync(now.Value, cancellationToken).ConfigureAwait(false);
         if (shape is null)
-            return unknown;
+            return (null, unknown);
 
         var contents = batch.Select(document => (Document: document, Key: CollectionDocuments.Key(document.Id), Content: ContentOf(document))).ToList();
         var stored = await documents.ReadAsync(contents.Select(entry => entry.Key), cancellationToken).ConfigureAwait(false);
@@ -86,15 +121,14 @@ internal sealed class CollectionIngest(CollectionDefinitions definitions, Docume
             .Where(entry => stored.GetValueOrDefault(entry.Key)?.Value is not { } known
                 || known.Content != entry.Content || known.Source != entry.Document.Source || known.In(shape) is null)
             .ToList();
-        for (var i = changed.Count; i < contents.Count; i++)
-            tally.Unchanged();
+        var unchanged = contents.Count - changed.Count;
         if (changed.Count == 0)
-            return null;
+            return (new ReadyBatch([], [], 0, unchanged), null);
 
         var texts = changed.Select(entry => new PackedText(entry.Document.Text, entry.Document.Markdown, entry.Document.Metadata)).ToList();
         var (embedded, error) = await embedder.EmbedAsync(now.Value, texts, asker, cancellationToken).ConfigureAwait(false);
         if (embedded is null)
-            return error;
+            return (null, error);
 
         var (textPack, vectorPack) = (new PackBuilder(), new PackBuilder());
         var vectors = embedded.AddTo(vectorPack);
@@ -109,18 +143,20 @@ internal sealed class CollectionIngest(CollectionDefinitions definitions, Docume
             Text = textPack.Add(texts[i]),
             Vectors = vectors[i],
         }).ToList();
-        cancellationToken.ThrowIfCancellationRequested();
-        // From here on the batch is finished, whoever has left.
-        var drafts = await documents.StoreAsync([textPack, vectorPack], CancellationToken.None).ConfigureAwait(false);
-        if (await CommitAsync(collection, documents, records, drafts).ConfigureAwait(false) is not { } revision)
-        {
-            foreach (var draft in drafts)
-                await documents.RemoveAsync(draft, CancellationToken.None).ConfigureAwait(false);
-            return CollectionErrors.Deleted(collection.Name);
-        }
+        return (new ReadyBatch(records, [textPack, vectorPack], embedded.Vectors.Count, unchanged), null);
+    }
 
-        tally.Stored(records.Count, embedded.Vectors.Count, revision);
-        return null;
+    // Once begun it is finished, whoever has left.
+    private async Task<StoredBatch> StoreAsync(CollectionRecord collection, CollectionDocuments documents, ReadyBatch batch)
+    {
+        if (batch.Records.Count == 0)
+            return new StoredBatch(0, 0, batch.Unchanged, 0, null);
+        var drafts = await documents.StoreAsync(batch.Packs, CancellationToken.None).ConfigureAwait(false);
+        if (await CommitAsync(collection, documents, batch.Records, drafts).ConfigureAwait(false) is { } revision)
+            return new StoredBatch(batch.Records.Count, batch.Chunks, batch.Unchanged, revision, null);
+        foreach (var draft in drafts)
+            await documents.RemoveAsync(draft, CancellationToken.None).ConfigureAwait(false);
+        return new StoredBatch(0, 0, batch.Unchanged, 0, CollectionErrors.Deleted(collection.Name));
     }
 
     // Whoever commits last wins: a document that changed meanwhile is replaced at its new version. Null: the collection is gone.

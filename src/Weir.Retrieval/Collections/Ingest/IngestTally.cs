@@ -28,11 +28,9 @@ internal sealed class IngestTally(int failuresListed)
             _failed.Add(failure);
     }
 
-    public void Unchanged() => _unchanged++;
-
-    public void Stored(int documents, int chunks, long revision)
+    public void Add(StoredBatch batch)
     {
-        (_documents, _chunks) = (_documents + documents, _chunks + chunks);
-        Revision = Math.Max(Revision, revision);
+        (_documents, _chunks, _unchanged) = (_documents + batch.Documents, _chunks + batch.Chunks, _unchanged + batch.Unchanged);
+        Revision = Math.Max(Revision, batch.Revision);
     }
 }

@@ -12,8 +12,9 @@ using Weir.Retrieval.Vectors;
 namespace Weir.Retrieval.Collections.Search;
 
 /// <summary>
-/// Searches one view of a collection. While its model changes, documents are in several shapes: each is searched in the one that holds most documents,
-/// else in the next; by meaning only in shapes whose model can still embed the query.
+/// Searches one view of a collection. While its model changes, documents are in several shapes. By meaning, one shape is searched: scores of two models are not
+/// comparable. It is the one that holds most documents of those whose model can embed the query. By words, each document is searched in that shape too,
+/// or in the next that it has, so that both rankings speak of the same chunks.
 /// </summary>
 internal sealed class CollectionSearch(EmbeddingService embeddings)
 {
@@ -40,12 +41,20 @@ internal sealed class CollectionSearch(EmbeddingService embeddings)
         var allowed = Filter(view, filter);
         var k = request.Mode == CollectionSearchMode.Hybrid ? Math.Max(request.TopK * Depth, LeastDepth) : request.TopK;
         IReadOnlyList<VectorHit> dense = [];
+        DenseCoverage? coverage = null;
         if (request.Mode != CollectionSearchMode.Sparse && view.Parts.Count > 0)
         {
-            (var found, var error) = await DenseAsync(view, shapes, request.Query, k, allowed, asker, cancellationToken).ConfigureAwait(false);
+            var (shape, query, error) = await ShapeAsync(shapes, request.Query, asker, cancellationToken).ConfigureAwait(false);
             if (error is not null)
                 return new CollectionSearchResult([], error);
-            dense = found;
+            if (shape is not null)
+            {
+                dense = shape.Vectors!.Search(query.Span, k, allowed is null ? null : id => allowed(ServedPart.NumberOf(id)), cancellationToken);
+                shapes = [shape, .. shapes.Where(other => other != shape)];
+            }
+
+            if ((shape?.Documents ?? 0) < view.Documents.Count)
+                coverage = new DenseCoverage(shape?.Documents ?? 0, view.Documents.Count);
         }
 
         var sparse = request.Mode == CollectionSearchMode.Dense ? [] : Sparse(view, shapes, request.Query, k, allowed);
@@ -56,7 +65,7 @@ internal sealed class CollectionSearch(EmbeddingService embeddings)
             _ => HybridRanking.Fuse(
                 dense, sparse, new FusionSettings { Dense = collection.Weights.Dense, Sparse = collection.Weights.Sparse }, request.TopK),
         };
-        return new CollectionSearchResult([.. hits.Where(hit => !(hit.Score < request.MinScore)).Select(hit => Show(view, hit))], null);
+        return new CollectionSearchResult([.. hits.Where(hit => !(hit.Score < request.MinScore)).Select(hit => Show(view, hit))], null) { Dense = coverage };
     }
 
     private static bool IsWanted(CollectionRecord collection, EmbeddingShape shape) =>
@@ -104,11 +113,11 @@ internal sealed class CollectionSearch(EmbeddingService embeddings)
         return shapes.Count <= 1 ? hits : [.. hits.OrderByDescending(hit => hit.Score).ThenBy(hit => hit.Id).Take(k)];
     }
 
-    private async ValueTask<(List<VectorHit> Hits, RetrievalError? Error)> DenseAsync(
-        IndexView view, List<ShapeView> shapes, string query, int k, Func<long, bool>? allowed, EmbeddingAsker asker, CancellationToken cancellationToken)
+    // Old vectors whose model is gone are no reason to fail: the documents that have been done answer, and words find the others.
+    private async ValueTask<(ShapeView? Shape, ReadOnlyMemory<float> Query, RetrievalError? Error)> ShapeAsync(
+        List<ShapeView> shapes, string query, EmbeddingAsker asker, CancellationToken cancellationToken)
     {
         var queries = new Dictionary<string, EmbeddingResult>(StringComparer.Ordinal);
-        var usable = new List<(ShapeView Shape, ReadOnlyMemory<float> Query)>();
         RetrievalError? error = null;
         foreach (var shape in shapes.Where(shape => shape.Vectors is not null))
         {
@@ -120,18 +129,10 @@ internal sealed class CollectionSearch(EmbeddingService embeddings)
             }
 
             if (result.Error is null && result.Revision == shape.Shape.Revision && result.Vectors[0].Length == shape.Dimensions)
-                usable.Add((shape, result.Vectors[0]));
-            else
-                error ??= result.Error;
+                return (shape, result.Vectors[0], null);
+            error ??= result.Error;
         }
 
-        // Old vectors whose model is gone are no reason to fail: the documents that have been done answer, and words find the others.
-        if (usable.Count == 0 && error is not null)
-            return ([], error);
-        var order = usable.Select(entry => entry.Shape).ToList();
-        var hits = new List<VectorHit>();
-        for (var i = 0; i < usable.Count; i++)
-            hits.AddRange(usable[i].Shape.Vectors!.Search(usable[i].Query.Span, k, InFirst(view, order, i, allowed), cancellationToken));
-        return (usable.Count <= 1 ? hits : [.. hits.OrderByDescending(hit => hit.Score).ThenBy(hit => hit.Id).Take(k)], null);
+        return (null, default, error);
     }
 }

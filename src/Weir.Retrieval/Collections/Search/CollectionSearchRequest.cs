@@ -55,4 +55,13 @@ public sealed record CollectionHit(string DocumentId, string ChunkId, string Tex
 public sealed record CollectionScores(double? Dense, double? Sparse);
 
 /// <summary>What was found, best first, or why nothing could be. Several chunks of one document may be among it.</summary>
-public sealed record CollectionSearchResult(IReadOnlyList<CollectionHit> Results, RetrievalError? Error);
+public sealed record CollectionSearchResult(IReadOnlyList<CollectionHit> Results, RetrievalError? Error)
+{
+    /// <summary>Null: every document could be found by meaning, or none was looked for so.</summary>
+    public DenseCoverage? Dense { get; init; }
+}
+
+/// <summary>While the model of a collection changes, or after it was taken away, not every document can be found by meaning.</summary>
+/// <param name="Documents">That could be.</param>
+/// <param name="Of">All there are.</param>
+public sealed record DenseCoverage(int Documents, int Of);

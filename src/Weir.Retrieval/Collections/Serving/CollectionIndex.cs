@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Weir.Retrieval.Collections.Storage;
+using Weir.Retrieval.Vectors;
 using Weir.State;
 
 namespace Weir.Retrieval.Collections.Serving;
@@ -11,6 +12,8 @@ internal sealed partial class CollectionIndex : IAsyncDisposable
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
 
     private readonly CancellationTokenSource _stopping = new();
+    private readonly CancellationToken _stopped;
+    private readonly NativeAccount _account = new();
     private readonly CollectionDocuments _documents;
     private readonly string _name;
     private readonly long _mostBytes;
@@ -24,6 +27,7 @@ internal sealed partial class CollectionIndex : IAsyncDisposable
     public CollectionIndex(CollectionRecord collection, IStateStore store, long mostBytes, TimeProvider time, ILogger logger)
     {
         (_name, _mostBytes, _time, _logger) = (collection.Name, mostBytes, time, logger);
+        _stopped = _stopping.Token;
         _documents = new CollectionDocuments(store, collection.Partition);
         _following = Task.Run(FollowAsync);
     }
@@ -34,6 +38,9 @@ internal sealed partial class CollectionIndex : IAsyncDisposable
     /// <summary>It will not be built: it holds more than it may.</summary>
     public bool IsTooLarge { get; private set; }
 
+    /// <summary>Of vectors, those that only searches under way still hold included. 0 once it is disposed and they are done.</summary>
+    public long NativeBytes => _account.Bytes;
+
     /// <summary>While it is being built: documents in it, and in all.</summary>
     public (int Done, int Total) Progress => _writer?.Progress ?? default;
 
@@ -43,7 +50,7 @@ internal sealed partial class CollectionIndex : IAsyncDisposable
         if (_view is { } now && now.Revision >= revision)
             return now;
         using var late = new CancellationTokenSource(within > TimeSpan.Zero ? within : TimeSpan.Zero, _time);
-        using var ends = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken, _stopping.Token);
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken, _stopped);
         while (true)
         {
             // The signal is taken before it is looked: what changes in between wakes the wait.
@@ -63,6 +70,7 @@ internal sealed partial class CollectionIndex : IAsyncDisposable
         }
     }
 
+    /// <summary>Frees its memory as soon as the searches under way are done; those that come later find no view.</summary>
     public async ValueTask DisposeAsync()
     {
         await _stopping.CancelAsync().ConfigureAwait(false);
@@ -75,51 +83,57 @@ internal sealed partial class CollectionIndex : IAsyncDisposable
     private async Task FollowAsync()
     {
         var pause = FirstPause;
-        while (!_stopping.IsCancellationRequested && !IsTooLarge)
+        IndexWriter? served = null;
+        while (!_stopped.IsCancellationRequested && !IsTooLarge)
         {
+            // A step that broke off may be half applied: a new writer begins from a new snapshot, while the old view is searched.
+            var writer = new IndexWriter(_documents, _mostBytes, _account);
+            _writer = writer;
             try
             {
-                // A step that broke off may be half applied: a new writer begins from a new snapshot, while the old view is searched.
-                var writer = new IndexWriter(_documents, _mostBytes);
-                _writer = writer;
-                await foreach (var step in _documents.Store.WatchAsync(_documents.Partition, [CollectionDocuments.Prefix], _stopping.Token).ConfigureAwait(false))
+                await foreach (var step in _documents.Store.WatchAsync(_documents.Partition, [CollectionDocuments.Prefix], _stopped).ConfigureAwait(false))
                 {
-                    var view = await writer.ApplyAsync(step, _stopping.Token).ConfigureAwait(false);
+                    var view = await writer.ApplyAsync(step, _stopped).ConfigureAwait(false);
                     if (view.Broken.Count > (_view?.Broken.Count ?? 0))
                         LogBroken(_name, view.Broken.Count);
-                    _view = view;
-                    Wake();
+                    Publish(view);
+                    // Only now: a search that meets what is freed here finds that there is a newer view, and takes that.
+                    writer.Retire();
+                    if (served != writer)
+                        served?.Dispose();
+                    served = writer;
                     pause = FirstPause;
                 }
             }
-            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            catch (OperationCanceledException) when (_stopped.IsCancellationRequested)
             {
-                return;
             }
             catch (IndexTooLargeException)
             {
                 LogTooLarge(_name, _mostBytes);
                 IsTooLarge = true;
-                (_view, _writer) = (null, null);
-                Wake();
-                return;
             }
             catch (Exception fault)
             {
                 LogInterrupted(fault, _name, pause);
             }
 
-            try
-            {
-                await Task.Delay(pause, _time, _stopping.Token).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-
+            if (served != writer)
+                writer.Dispose();
+            if (!IsTooLarge)
+                await Task.Delay(pause, _time, _stopped).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
         }
+
+        _writer = null;
+        Publish(null);
+        served?.Dispose();
+    }
+
+    private void Publish(IndexView? view)
+    {
+        _view = view;
+        Wake();
     }
 
     private void Wake()

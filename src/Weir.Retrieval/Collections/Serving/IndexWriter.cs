@@ -1,15 +1,20 @@
 using System.Collections.Immutable;
 using Weir.Retrieval.Collections.Storage;
+using Weir.Retrieval.Vectors;
 using Weir.State;
 
 namespace Weir.Retrieval.Collections.Serving;
 
-/// <summary>Makes views of a collection from its feed: one step at a time, each published whole. What breaks one off leaves it unusable.</summary>
-internal sealed class IndexWriter(CollectionDocuments documents, long mostBytes)
+/// <summary>Makes views of a collection from its feed: one step at a time, each published whole. What breaks one off leaves it unusable, and its last view as it was.</summary>
+/// <param name="documents">Whose.</param>
+/// <param name="mostBytes">What the index may hold, estimated.</param>
+/// <param name="account">Where the native memory of its vectors is counted.</param>
+internal sealed class IndexWriter(CollectionDocuments documents, long mostBytes, NativeAccount account) : IDisposable
 {
     private const int Group = 256;
 
     private readonly Dictionary<EmbeddingShape, ShapeIndex> _shapes = [];
+    private readonly List<ShapeIndex> _retired = [];
     private IndexView _view = IndexView.Empty;
     private long _lastPart;
     private int _done;
@@ -43,8 +48,8 @@ internal sealed class IndexWriter(CollectionDocuments documents, long mostBytes)
         foreach (var (shape, index) in _shapes.ToList())
         {
             index.Flush();
-            if (index.IsEmpty)
-                _shapes.Remove(shape);
+            if (index.IsEmpty && _shapes.Remove(shape))
+                _retired.Add(index);
         }
 
         return _view = new IndexView
@@ -57,6 +62,21 @@ internal sealed class IndexWriter(CollectionDocuments documents, long mostBytes)
             DocumentBytes = draft.DocumentBytes,
             TextBytes = draft.TextBytes,
         };
+    }
+
+    /// <summary>Frees what only earlier views have, once the last one has been published.</summary>
+    public void Retire()
+    {
+        foreach (var index in _retired)
+            index.Dispose();
+        _retired.Clear();
+    }
+
+    public void Dispose()
+    {
+        Retire();
+        foreach (var index in _shapes.Values)
+            index.Dispose();
     }
 
     private async ValueTask PutAsync(Draft draft, List<Document> changed, CancellationToken cancellationToken)
@@ -141,7 +161,7 @@ internal sealed class IndexWriter(CollectionDocuments documents, long mostBytes)
     private ShapeIndex ShapeOf(EmbeddingShape shape)
     {
         if (!_shapes.TryGetValue(shape, out var index))
-            _shapes.Add(shape, index = new ShapeIndex(shape));
+            _shapes.Add(shape, index = new ShapeIndex(shape, account));
         return index;
     }
 

@@ -6,7 +6,7 @@ using Weir.Retrieval.Vectors;
 namespace Weir.Retrieval.Collections.Serving;
 
 /// <summary>Both indexes over the chunks of one shape. One writer.</summary>
-internal sealed class ShapeIndex(EmbeddingShape shape)
+internal sealed class ShapeIndex(EmbeddingShape shape, NativeAccount account) : IDisposable
 {
     private readonly SparseIndex _sparse = new();
     private readonly List<SparseUpsert> _texts = [];
@@ -53,11 +53,14 @@ internal sealed class ShapeIndex(EmbeddingShape shape)
         if (_texts.Count == 0 && _removals.Count == 0)
             return;
         if (_vectors.Count > 0)
-            _dense ??= new VectorIndex(_dimensions);
+            _dense ??= new VectorIndex(_dimensions, account: account);
         _sparse.Apply(_texts, _removals);
         _dense?.Apply(_vectors, _removals);
         _texts.Clear();
         _vectors.Clear();
         _removals.Clear();
     }
+
+    /// <summary>Frees its vectors as soon as the searches under way are done; views of it refuse to be searched by meaning from then on.</summary>
+    public void Dispose() => _dense?.Dispose();
 }

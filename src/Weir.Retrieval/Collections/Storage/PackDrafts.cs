@@ -16,13 +16,8 @@ internal static class PackDrafts
         var records = packs.ToDictionary(pack => pack.Id, pack => new PackRecord(PackState.Draft, now, pack.Length));
         var revision = await documents.CommitAsync([.. records.Select(entry => CollectionDocuments.Put(entry.Key, entry.Value, 0))], cancellationToken).ConfigureAwait(false)
             ?? throw new StoreUnavailableException("The state store refused a new pack of documents.");
-        foreach (var pack in packs)
-        {
-            MemoryMarshal.TryGetArray(pack.Bytes, out var bytes);
-            using var content = new MemoryStream(bytes.Array!, bytes.Offset, bytes.Count, writable: false);
-            await documents.Store.Blobs.WriteAsync(pack.Id, content, cancellationToken).ConfigureAwait(false);
-        }
-
+        // Each waits for the disk: together they wait once.
+        await Task.WhenAll(packs.Select(pack => WriteAsync(documents.Store.Blobs, pack, cancellationToken))).ConfigureAwait(false);
         return [.. records.Select(entry => new StoredPack(entry.Key, revision, entry.Value))];
     }
 
@@ -44,5 +39,12 @@ internal static class PackDrafts
         await documents.Store.Blobs.RemoveAsync(pack.Id, cancellationToken).ConfigureAwait(false);
         await documents.CommitAsync([new Write(CollectionDocuments.PackKey(pack.Id), version, null)], cancellationToken).ConfigureAwait(false);
         return true;
+    }
+
+    private static async Task WriteAsync(IBlobStore blobs, PackBuilder pack, CancellationToken cancellationToken)
+    {
+        MemoryMarshal.TryGetArray(pack.Bytes, out var bytes);
+        using var content = new MemoryStream(bytes.Array!, bytes.Offset, bytes.Count, writable: false);
+        await blobs.WriteAsync(pack.Id, content, cancellationToken).ConfigureAwait(false);
     }
 }

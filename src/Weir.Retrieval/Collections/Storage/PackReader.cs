@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Weir.State;
 
@@ -24,8 +25,16 @@ internal sealed class PackReader(IBlobStore blobs) : IAsyncDisposable
         var floats = bytes.AsSpan(4 + list);
         var dimensions = chunks.Count == 0 ? 0 : floats.Length / sizeof(float) / chunks.Count;
         var values = new float[dimensions * chunks.Count];
-        for (var i = 0; i < values.Length; i++)
-            values[i] = BinaryPrimitives.ReadSingleLittleEndian(floats[(i * sizeof(float))..]);
+        if (BitConverter.IsLittleEndian)
+        {
+            MemoryMarshal.Cast<byte, float>(floats)[..values.Length].CopyTo(values);
+        }
+        else
+        {
+            for (var i = 0; i < values.Length; i++)
+                values[i] = BinaryPrimitives.ReadSingleLittleEndian(floats[(i * sizeof(float))..]);
+        }
+
         return new PackedVectors(chunks, values, dimensions);
     }
 

@@ -71,6 +71,10 @@ internal sealed class CollectionHost : IAsyncDisposable
         await service.StartAsync(CancellationToken.None);
     }
 
+    /// <summary>What it does is done to its end first.</summary>
+    public Task StopAsync<T>()
+        where T : BackgroundService => Service<T>().StopAsync(CancellationToken.None);
+
     public async Task<CollectionView> PutAsync(string name = "c", CollectionChange? change = null, CollectionScope? scope = null)
     {
         var answer = await Collections.PutAsync(scope ?? Scope, name, change ?? new CollectionChange(), CancellationToken.None);
@@ -109,7 +113,10 @@ internal sealed class CollectionHost : IAsyncDisposable
     public CollectionDocuments StoredOf(string name = "c") =>
         new(Store, Service<CollectionDirectory>().Collections.Values.Single(stored => stored.Value.Name == name).Value.Partition);
 
-    /// <summary>Every byte that a document names is there, and no pack is left that none names.</summary>
+    /// <summary>
+    /// Every byte that a document names is there, and no pack is left that none names. Nothing may change documents meanwhile, and upkeep does: what a listed
+    /// document named is gone a moment after it names something else.
+    /// </summary>
     public async Task VerifyStoreAsync(string name = "c", bool swept = true)
     {
         var documents = StoredOf(name);
@@ -118,7 +125,7 @@ internal sealed class CollectionHost : IAsyncDisposable
         await foreach (var document in documents.AllAsync(CancellationToken.None))
         {
             (await reader.TextAsync(document.Value.Text, CancellationToken.None)).ShouldNotBeNull();
-            (await reader.VectorsAsync(document.Value.Vectors.Slice, CancellationToken.None))!.Chunks.Count.ShouldBe(document.Value.Vectors.Chunks);
+            (await reader.VectorsAsync(document.Value.Vectors.Slice, CancellationToken.None)).ShouldNotBeNull().Chunks.Count.ShouldBe(document.Value.Vectors.Chunks);
             named.UnionWith(document.Value.Slices.Select(slice => slice.Pack));
         }
 

@@ -58,59 +58,6 @@ public sealed class CollectionStoresTests : IDisposable
     }
 
     [Fact]
-    public Task RandomSchedule_TwoReplicas_HoldWhatANaiveModelHolds() => RandomSchedule.RunAsync(6, async random =>
-    {
-        await using var store = new MemoryStateStore(new StateOptions(), TimeProvider.System);
-        var models = (new TestModels(), new TestModels());
-        models.Item1.Set(("default", 64), ("other", 96));
-        models.Item2.Set(("default", 64), ("other", 96));
-        var limits = new CollectionLimits { BatchDocuments = 5, DraftsKept = TimeSpan.FromSeconds(30), UpkeepEvery = TimeSpan.FromMilliseconds(5), ScanEvery = TimeSpan.FromMilliseconds(30) };
-        await using var one = await CollectionHost.StartAsync(store, models.Item1, limits, upkeep: true);
-        await using var two = await CollectionHost.StartAsync(store, models.Item2, limits, upkeep: true);
-        CollectionHost[] hosts = [one, two];
-        await one.PutAsync();
-        var naive = new Dictionary<string, string>();
-        for (var step = 0; step < 60; step++)
-        {
-            var host = hosts[random.Next(2)];
-            switch (random.Next(10))
-            {
-                case < 5:
-                    var batch = Enumerable.Range(0, random.Next(1, 8)).Select(_ => new NewDocument($"d{random.Next(20)}", $"common word{random.Next(50)}")).ToArray();
-                    (await host.IngestAsync(batch)).Error.ShouldBeNull();
-                    foreach (var document in batch)
-                        naive[document.Id] = document.Text;
-                    break;
-                case < 7:
-                    var id = $"d{random.Next(20)}";
-                    ((await host.Documents.DeleteAsync(host.Scope, "c", id, CancellationToken.None)) is null).ShouldBe(naive.Remove(id));
-                    break;
-                case 7:
-                    await host.PutAsync(change: new CollectionChange { EmbeddingModel = random.Next(2) == 0 ? "default" : "other" });
-                    break;
-                default:
-                    var found = await host.SearchAsync("common", random.Next(2) == 0 ? CollectionSearchMode.Sparse : CollectionSearchMode.Hybrid, 100);
-                    found.Select(hit => hit.ChunkId).ShouldBeUnique();
-                    break;
-            }
-
-            // Whoever wrote sees it at once.
-            var seen = await host.SearchAsync("common", CollectionSearchMode.Sparse, 100);
-            if (step % 3 == 0)
-                seen.Count.ShouldBeLessThanOrEqualTo(20);
-        }
-
-        foreach (var host in hosts)
-        {
-            await Eventually.TrueAsync(() => host.SearchAsync("common", CollectionSearchMode.Sparse, 100).GetAwaiter().GetResult()
-                .ToDictionary(hit => hit.DocumentId, hit => hit.Text) is var held && held.Count == naive.Count && held.All(entry => naive.GetValueOrDefault(entry.Key) == entry.Value));
-            (await host.SearchAsync("common", CollectionSearchMode.Hybrid, 100)).Select(hit => hit.DocumentId).Order().ShouldBe(naive.Keys.Order());
-        }
-
-        await one.VerifyStoreAsync(swept: false);
-    });
-
-    [Fact]
     public async Task Load_Files_AreTakenInChangedAndRemovedWithTheFolder()
     {
         var docs = Path.Combine(_folder, "docs");

@@ -56,15 +56,21 @@ public sealed class CollectionUpkeepTests
         await host.SearchAsync("alpha");
         await host.PutAsync(change: new CollectionChange { EmbeddingModel = "other" });
         await host.IngestAsync(new NewDocument("c", "alpha three"));
-        foreach (var mode in Enum.GetValues<CollectionSearchMode>())
+        foreach (var mode in (CollectionSearchMode[])[CollectionSearchMode.Sparse, CollectionSearchMode.Hybrid])
             (await host.SearchAsync("alpha", mode)).Select(hit => hit.DocumentId).ShouldBe(["a", "b", "c"], ignoreOrder: true);
+        // By meaning one model is asked, since scores of two say nothing of each other: the one that knows most documents.
+        (await host.SearchAsync("alpha", CollectionSearchMode.Dense)).Select(hit => hit.DocumentId).ShouldBe(["a", "b"], ignoreOrder: true);
+        (await DenseAsync(host)).ShouldBe(new DenseCoverage(2, 3));
+        (await host.Collections.GetAsync(host.Scope, "c", CancellationToken.None)).Value!.DenseDocuments.ShouldBe(2);
         host.Models.Set(("other", 96));
         // The old model is gone: by meaning only what is in the new one, by words all.
         (await host.SearchAsync("alpha", CollectionSearchMode.Dense)).Single().DocumentId.ShouldBe("c");
-        (await host.SearchAsync("alpha")).Count.ShouldBe(3);
+        (await DenseAsync(host)).ShouldBe(new DenseCoverage(1, 3));
+        (await host.SearchAsync("alpha")).Select(hit => hit.ChunkId).ShouldBe(["a#0", "b#0", "c#0"], ignoreOrder: true);
         await LookAsync(host);
         await SettledAsync(host, "other", 96);
         (await host.SearchAsync("alpha", CollectionSearchMode.Dense)).Count.ShouldBe(3);
+        (await DenseAsync(host)).ShouldBeNull();
     }
 
     [Fact]
@@ -204,6 +210,9 @@ public sealed class CollectionUpkeepTests
     }
 
     private static CollectionRecord RecordOf(CollectionHost host, string name = "c") => host.Service<CollectionDirectory>().Find("t", name)!;
+
+    private static async Task<DenseCoverage?> DenseAsync(CollectionHost host) =>
+        (await host.Collections.SearchAsync(host.Scope, "c", new CollectionSearchRequest { Query = "alpha" }, CollectionHost.Asker, TimeSpan.FromSeconds(30), CancellationToken.None)).Dense;
 
     private static Task LookAsync(CollectionHost host) => host.Service<CollectionUpkeep>().LookAsync(CancellationToken.None);
 

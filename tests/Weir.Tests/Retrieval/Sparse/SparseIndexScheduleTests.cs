@@ -1,4 +1,5 @@
 using Weir.Retrieval.Sparse;
+using Weir.Tests.Flow;
 
 namespace Weir.Tests.Retrieval.Sparse;
 
@@ -36,6 +37,39 @@ public sealed class SparseIndexScheduleTests
             Check(index.Snapshot.Search(query, k, filter), plain.Search(query, filter), k, $"seed {seed}, step {step}");
         }
     }
+
+    [Fact]
+    public Task Apply_WhileMergesRunBesideIt_AgreesWithThePlainOne() => RandomSchedule.RunAsync(4, async random =>
+    {
+        var index = new SparseIndex();
+        var plain = new PlainBm25();
+        long next = 0;
+        for (var step = 0; step < 60; step++)
+        {
+            // Eight of these are more than one call merges itself.
+            var upserts = new List<SparseUpsert>();
+            for (var i = random.Next(60, 200); i > 0; i--)
+                upserts.Add(new(random.Next(8) == 0 && next > 0 ? random.NextInt64(next) : ++next, TextOf(random, 5)));
+            var removals = plain.Texts.Keys.Where(_ => random.Next(25) == 0).Except(upserts.Select(u => u.Id)).ToList();
+            index.Apply(upserts, removals);
+            removals.ForEach(id => plain.Texts.Remove(id));
+            upserts.ForEach(u => plain.Upsert(u.Id, u.Text));
+            if (random.Next(10) == 0)
+                await index.Merging;
+            index.Snapshot.Count.ShouldBe(plain.Texts.Count);
+            index.Snapshot.Views.Sum(view => view.Count).ShouldBe(plain.Texts.Count);
+            if (step % 4 != 0)
+                continue;
+            var query = TextOf(random);
+            Check(index.Snapshot.Search(query, 20), plain.Search(query), 20, $"step {step}");
+        }
+
+        var held = index.Snapshot;
+        await index.Merging;
+        held.Views.Count.ShouldBeLessThan(16);
+        var last = TextOf(random);
+        Check(held.Search(last, 20), plain.Search(last), 20, "at the end");
+    });
 
     [Fact]
     public async Task Apply_WhileOthersSearch_EachSeesOneWholeSnapshot()
