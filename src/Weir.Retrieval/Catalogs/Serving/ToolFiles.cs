@@ -11,8 +11,7 @@ internal sealed class ToolFiles(CatalogLimits limits)
 
     public ToolFile Read(string path)
     {
-        var info = new FileInfo(path);
-        var (length, written) = info.Exists ? (info.Length, info.LastWriteTimeUtc) : (-1, default);
+        var (length, written) = Stamp(path);
         if (_read.TryGetValue(path, out var known) && known.Length == length && known.Written == written)
             return known.File;
         // Paths come from the configuration, which changes rarely.
@@ -21,6 +20,19 @@ internal sealed class ToolFiles(CatalogLimits limits)
         var file = Parse(path);
         _read[path] = (length, written, file);
         return file;
+    }
+
+    private static (long Length, DateTime Written) Stamp(string path)
+    {
+        try
+        {
+            var info = new FileInfo(path);
+            return info.Exists ? (info.Length, info.LastWriteTimeUtc) : (-1, default);
+        }
+        catch (Exception away) when (away is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            return (-1, default);
+        }
     }
 
     private ToolFile Parse(string path)

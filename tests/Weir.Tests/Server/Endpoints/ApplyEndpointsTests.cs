@@ -43,16 +43,13 @@ public sealed class ApplyEndpointsTests : IAsyncLifetime
         await PutAsync("/v1/catalogs/tools/tools", """{"global": true, "tools": [{"name": "b", "description": "Two."}]}""");
         Configure(new() { ["handbook"] = new() }, new() { ["tools"] = new() { Load = _file } });
 
-        (string[] drifted, string[] done, string[] none) =
-        [
-            ["catalog tools differs - the tools are others than the file's: 1 are stored, 1 in the file", "collection handbook differs - chunk.tokens is 64, configured is 256; chunk.overlap is 8, configured is 32"],
-            ["catalog tools differs true the tools are others than the file's: 1 are stored, 1 in the file", "collection handbook differs true chunk.tokens is 64, configured is 256; chunk.overlap is 8, configured is 32"],
-            ["catalog tools none - ", "collection handbook none - "],
-        ];
+        const string Tools = "the tools are others than the file's: 1 are stored, 1 in the file";
+        const string Handbook = "chunk.tokens is 64, configured is 256; chunk.overlap is 8, configured is 32";
+        string[] drifted = [$"catalog tools differs - {Tools}", $"collection handbook differs - {Handbook}"];
         Lines(await ApplyAsync("""{"dry_run": true}""")).ShouldBe(drifted);
         (await StatusAsync()).ShouldBe(drifted, "a dry run changes nothing");
-        Lines(await ApplyAsync(null)).ShouldBe(done);
-        Lines(await ApplyAsync(null)).ShouldBe(none);
+        Lines(await ApplyAsync(null)).ShouldBe([$"catalog tools differs true {Tools}", $"collection handbook differs true {Handbook}"]);
+        Lines(await ApplyAsync(null)).ShouldBe(["catalog tools none - ", "collection handbook none - "]);
         (await StatusAsync()).ShouldBeEmpty();
         (await GetAsync("/v1/collections/handbook")).GetProperty("chunk").GetProperty("tokens").GetInt32().ShouldBe(256);
         (await GetAsync("/v1/catalogs/tools/tools")).GetProperty("data")[0].GetProperty("name").GetString().ShouldBe("a");
