@@ -18,7 +18,7 @@ public sealed class KnowledgeExampleTests : IDisposable
         await LoadedAsync(weir);
 
         foreach (var mode in (string[])["dense", "sparse", "hybrid"])
-            (await FirstAsync(weir, "collections/docs", new { query = "what survives a SIGKILL", mode, top_k = 3 }, "document_id")).ShouldEndWith("docs/batches.md", Case.Sensitive, mode);
+            (await FirstAsync(weir, "collections/docs", new { query = "what survives a SIGKILL", mode, top_k = 3 }, "document_id")).ShouldEndWith("batches.md", Case.Sensitive, mode);
         var filter = new Dictionary<string, object> { ["kind"] = "incident", ["year"] = new Dictionary<string, int> { ["$gte"] = 2025 } };
         (await FirstAsync(weir, "collections/notes", new { query = "the disk filled up", filter, top_k = 3 }, "document_id")).ShouldBe("2025-11-disk");
         (await FirstAsync(weir, "catalogs/tools", new { query = "which environment variables are set", top_k = 2 }, "name")).ShouldBe("get-env");
