@@ -1,11 +1,8 @@
 """A worker of `./weir bench embeddings-shared`: does its part when told to, says so, and stays until its input ends.
 
-base: what every worker has without embeddings: its texts, and a connection over which it talks to its provider.  own: a copy of the model and a cache, and the provider asked directly.  weir: all over one Weir.
+idle: a Python that waits.  base: what every worker has without embeddings: its texts, and a connection over which it talks to its provider.  own: a copy of the model and a cache, and the provider asked directly.  weir: all over one Weir.
 """
 
-import http.client
-import json
-import os
 import sys
 
 
@@ -22,8 +19,20 @@ def texts_of(count: int, seed: int) -> list:
     return texts
 
 
+class Idle:
+    def embed(self, texts: list) -> None:
+        pass
+
+    def ask(self, texts: list) -> None:
+        pass
+
+
 class Base:
     def __init__(self, provider: str):
+        import http.client
+        import json
+
+        self.json = json
         host, _, port = provider.rpartition(":")
         self.provider = http.client.HTTPConnection(host, int(port))
 
@@ -32,7 +41,7 @@ class Base:
 
     def ask(self, texts: list) -> None:
         for _ in texts:
-            self.provider.request("POST", "/v1/nothing", json.dumps({"input": texts}), {"content-type": "application/json"})
+            self.provider.request("POST", "/v1/nothing", self.json.dumps({"input": texts}), {"content-type": "application/json"})
             self.provider.getresponse().read()
 
 
@@ -41,7 +50,11 @@ class Own:
 
     def __init__(self, folder: str, provider: str):
         import array
+        import http.client
+        import json
+        import os
 
+        self.json = json
         with open(os.path.join(folder, "tokenizer.json"), encoding="utf-8") as file:
             self.tokens = json.load(file)["model"]["vocab"]
         with open(os.path.join(folder, "model.safetensors"), "rb") as file:
@@ -69,8 +82,8 @@ class Own:
         for text in texts:
             if text in self.cache:
                 continue
-            self.provider.request("POST", "/v1/embeddings", json.dumps({"model": "counted", "input": [text]}), {"content-type": "application/json"})
-            self.cache[text] = json.loads(self.provider.getresponse().read())["data"][0]["embedding"]
+            self.provider.request("POST", "/v1/embeddings", self.json.dumps({"model": "counted", "input": [text]}), {"content-type": "application/json"})
+            self.cache[text] = self.json.loads(self.provider.getresponse().read())["data"][0]["embedding"]
 
 
 class OverWeir:
@@ -90,7 +103,7 @@ class OverWeir:
 
 
 def main(mode: str, local: int, asked: int, *places: str) -> None:
-    worker = {"base": Base, "own": Own, "weir": OverWeir}[mode](*places)
+    worker = {"idle": Idle, "base": Base, "own": Own, "weir": OverWeir}[mode](*places)
     print("started", flush=True)
     sys.stdin.readline()
     for _ in range(2):  # The second time, all of it is known.

@@ -28,10 +28,10 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, port: int = 0, revision: str = "r1"):
+    def __init__(self, port: int = 0, revision: str = "r1", tells: bool = True):
         self.connections, self.requests = 0, []  # type: int, List[Tuple[str, str, Dict[str, str], Any]]
         self.answers: List[Answer] = []
-        self.revision = revision
+        self.revision, self.tells = revision, tells
         self.lock = threading.Lock()
         super().__init__(("127.0.0.1", port), Handler)
         self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
@@ -55,7 +55,7 @@ class Server(ThreadingHTTPServer):
         if path.endswith("/embeddings"):
             vectors = [struct.pack("<2f", len(text), 1.0) for text in body["input"]]
             data = [{"index": i, "embedding": base64.b64encode(vector).decode()} for i, vector in enumerate(vectors)]
-            return 200, {"data": list(reversed(data)), "model": "m"}, {}
+            return 200, {"data": list(reversed(data)), "model": "m"}, {"x-weir-embedding-revision": self.revision} if self.tells else {}
         return 200, {"results": [{"name": "x"}], "data": [], "documents": 1, "chunks": 2, "unchanged": 0, "failed": []}, {}
 
 
@@ -139,6 +139,31 @@ class Embeddings(ServerCase):
         for text in ("a", "b", "a", "c", "a", "b"):
             client.get_embedding(text)
         self.assertEqual([request[3]["input"] for request in self.server.requests], [["a"], ["b"], ["c"], ["b"]])
+
+    def test_vectors_of_two_revisions_are_not_mixed_in_one_answer(self) -> None:
+        client = Weir(self.server.url, cache=10)
+        self.addCleanup(client.close)
+        client.get_embeddings(["a", "b"])
+        self.assertEqual(client.revision(), "r1")
+        self.server.revision = "r2"
+        client.get_embeddings(["a", "ccc"])  # a is of r1: all of them are asked again
+        client.get_embeddings(["a"])
+        self.assertEqual([request[3]["input"] for request in self.server.requests], [["a", "b"], ["ccc"], ["a", "ccc"]])
+        self.assertEqual(client.revision(), "r2")
+
+    def test_a_model_that_is_swapped_all_the_time_is_refused(self) -> None:
+        for i in range(6):
+            self.then(200, {"data": [{"index": 0, "embedding": [1.0]}]}, x_weir_embedding_revision=f"r{i}")
+        weir_most, weir._MOST_TEXTS = weir._MOST_TEXTS, 1
+        self.addCleanup(setattr, weir, "_MOST_TEXTS", weir_most)
+        self.assertEqual(self.failure(lambda: self.weir.get_embeddings(["a", "b"])).code, "revision_mismatch")
+
+    def test_a_swap_between_two_requests_of_one_call_asks_again(self) -> None:
+        for revision in ("r1", "r2", "r2", "r2"):
+            self.then(200, {"data": [{"index": 0, "embedding": [float(revision[1])]}]}, x_weir_embedding_revision=revision)
+        weir_most, weir._MOST_TEXTS = weir._MOST_TEXTS, 1
+        self.addCleanup(setattr, weir, "_MOST_TEXTS", weir_most)
+        self.assertEqual(self.weir.get_embeddings(["a", "b"]), [[2.0], [2.0]])
 
     def test_preload_takes_texts_tools_and_catalogs(self) -> None:
         self.assertEqual(self.weir.preload_common_tools(["read a file", {"name": "ls", "description": "List files"}]), 2)
@@ -294,8 +319,8 @@ class Away(unittest.TestCase):
         self.server: Optional[Server] = None
         self.addCleanup(lambda: self.server and self.server.stop())
 
-    def start(self, port: int = 0, revision: str = "r1") -> None:
-        self.server = Server(port, revision)
+    def start(self, port: int = 0, revision: str = "r1", tells: bool = True) -> None:
+        self.server = Server(port, revision, tells)
 
     def stop(self) -> int:
         assert self.server
@@ -336,6 +361,34 @@ class Away(unittest.TestCase):
 
         self.start(port, local.revision)
         self.assertEqual(client.get_embedding("aaa"), [3.0, 1.0])
+
+    def test_a_model_that_was_swapped_while_weir_stayed_is_not_mixed_with(self) -> None:
+        local = HashingModel(64)
+        self.start(revision=local.revision)
+        client = self.client(local={"default": local})
+        client.get_embedding("a")
+        assert self.server
+        self.server.revision = "swapped"
+        client.get_embedding("b")
+        self.stop()
+        client.close()
+        with self.assertRaises(WeirError) as caught:
+            client.get_embedding("c")
+        self.assertEqual(caught.exception.code, "revision_mismatch")
+
+    def test_a_weir_that_does_not_tell_is_asked(self) -> None:
+        local = HashingModel(64)
+        self.start(revision="other", tells=False)
+        client = self.client(local={"default": local})
+        client.get_embedding("a")
+        client.get_embedding("b")
+        assert self.server
+        self.assertEqual([request[1] for request in self.server.requests], ["/v1/embeddings", "/v1/embeddings/explain", "/v1/embeddings"])
+        self.stop()
+        client.close()
+        with self.assertRaises(WeirError) as caught:
+            client.get_embedding("a")
+        self.assertEqual(caught.exception.code, "revision_mismatch")
 
     def test_another_revision_than_was_served_is_refused(self) -> None:
         self.start(revision="of a model with weights")

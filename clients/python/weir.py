@@ -38,6 +38,7 @@ __all__ = ["Weir", "WeirError", "HashingModel", "get_embedding", "get_embeddings
 
 DEFAULT_URL = "http://127.0.0.1:7800"
 _MOST_TEXTS, _MOST_DOCUMENTS, _MOST_CHARACTERS = 2048, 500, 2_000_000
+_MOST_SWAPS = 3
 _IDLE_CONNECTIONS = 8
 
 
@@ -60,7 +61,7 @@ class Weir:
     timeout: seconds that a connection may be silent. max_retries: how often a request is sent again after 429, 503 or a connection that failed.
     max_retry_wait: a Retry-After above is not waited for. cache: so many vectors are kept in this process, the least recently used go first; 0: none,
     since Weir keeps them for all processes. local: models of this process for when Weir is away, by the names they stand in for, such as
-    {"default": HashingModel(384)}; each must be of the revision that Weir serves under that name, which is checked whenever Weir can be asked.
+    {"default": HashingModel(384)}; each must be of the revision that Weir serves under that name, which is checked with each answer of Weir.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Weir:
         self._url = f"{url.scheme}://{url.netloc.rpartition('@')[2]}"
         self._api_key = api_key if api_key is not None else os.environ.get("WEIR_API_KEY")
         self._timeout, self._max_retries, self._max_retry_wait = timeout, max_retries, max_retry_wait
-        self._cache: "OrderedDict[Tuple[str, Optional[int], str], Tuple[float, ...]]" = OrderedDict()
+        self._cache: "OrderedDict[Tuple[str, Optional[int], str], Tuple[Optional[str], Tuple[float, ...]]]" = OrderedDict()  # with revisions
         self._cache_size = cache
         self._local = dict(local or {})
         self._known: Dict[str, str] = {}  # the revision that Weir last served, by model
@@ -98,15 +99,23 @@ class Weir:
         return self.get_embeddings([text], model, dimensions)[0]
 
     def get_embeddings(self, texts: Iterable[str], model: str = "default", dimensions: Optional[int] = None) -> List[List[float]]:
-        """The vectors of texts in their order, in as many requests as it takes; the same text is asked for once."""
+        """The vectors of texts in their order, all of one revision, in as many requests as it takes; the same text is asked for once."""
         texts = list(texts)
-        found = {text: self._cached(model, dimensions, text) for text in texts} if self._cache_size else {}
-        missing = [text for text in dict.fromkeys(texts) if found.get(text) is None]
-        for part in _parts(missing, _MOST_TEXTS, len):
-            for text, vector in zip(part, self._embed(part, model, dimensions)):
-                found[text] = vector
-                self._keep(model, dimensions, text, vector)
-        return [list(found[text]) for text in texts]
+        for _ in range(_MOST_SWAPS):
+            found = self._cached(model, dimensions, texts)
+            missing = [text for text in dict.fromkeys(texts) if text not in found]
+            for part in _parts(missing, _MOST_TEXTS, len):
+                revision, vectors = self._embed(part, model, dimensions)
+                found.update((text, (revision, vector)) for text, vector in zip(part, vectors))
+            if len({revision for revision, _ in found.values() if revision}) <= 1:
+                self._keep(model, dimensions, {text: found[text] for text in missing})
+                return [list(found[text][1]) for text in texts]
+            self._forget(model)  # The model was swapped: what was asked before is asked again.
+        raise WeirError(f"The model '{model}' was swapped again and again while it was asked: vectors of its revisions must not be mixed.", code="revision_mismatch")
+
+    def revision(self, model: str = "default") -> Optional[str]:
+        """The revision of the model that gave the last vectors; None: none were asked for, or Weir does not say. Vectors of two revisions do not compare."""
+        return self._given.get(model) or self._known.get(model)
 
     def explain(self, text: str, model: str = "default") -> Dict[str, Any]:
         """Why a text has its vector: tokens, model, revision, and whether it is cached."""
@@ -214,36 +223,38 @@ class Weir:
 
     # --- embedding here and there
 
-    def _embed(self, texts: List[str], model: str, dimensions: Optional[int]) -> List[Tuple[float, ...]]:
+    def _embed(self, texts: List[str], model: str, dimensions: Optional[int]) -> Tuple[Optional[str], List[Tuple[float, ...]]]:
         body = {"model": model, "input": texts, "encoding_format": "base64"}
         if dimensions is not None:
             body["dimensions"] = dimensions
         try:
-            if model in self._local:
-                self._check_revision(model)
-            answer = self._send("POST", "/v1/embeddings", body)
+            answer, headers = self._ask("POST", "/v1/embeddings", body)
+            revision = headers.get("x-weir-embedding-revision") or self._known.get(model)
+            if revision is None and model in self._local:
+                revision = str(self.explain("weir", model).get("revision", ""))
         except WeirError as error:
             if error.code != "unreachable" or model not in self._local:
                 raise
             return self._embed_here(texts, model, dimensions, error)
+        if revision is not None:
+            self._served(model, revision)
         vectors: List[Optional[Tuple[float, ...]]] = [None] * len(texts)
         for item in answer["data"]:
             vectors[item["index"]] = _vector(item["embedding"])
         if len(answer["data"]) != len(texts) or None in vectors:
             raise WeirError(f"Weir gave {len(answer['data'])} vectors for {len(texts)} texts.", code="invalid_answer")
-        return vectors  # type: ignore[return-value]
+        return revision, vectors  # type: ignore[return-value]
 
-    def _check_revision(self, model: str) -> None:
-        """Asks once which revision Weir serves, and again after it was away: it may have come back with another."""
-        if model not in self._known:
-            self._known[model] = str(self.explain("weir", model).get("revision", ""))
+    def _served(self, model: str, revision: str) -> None:
+        """Weir may have come back with another model than stood in for it, or swapped it while it stayed."""
+        self._known[model] = revision
         given = self._given.get(model)
-        if given is not None and given != self._known[model]:
+        if given is not None and given != revision:
             raise WeirError(
-                f"Weir serves revision {self._known[model] or 'unknown'} of the model '{model}', but vectors of revision {given} were made in this process while it "
+                f"Weir serves revision {revision or 'unknown'} of the model '{model}', but vectors of revision {given} were made in this process while it "
                 "was away: they must not be mixed. Embed those texts again with a new client.", code="revision_mismatch")
 
-    def _embed_here(self, texts: List[str], model: str, dimensions: Optional[int], error: WeirError) -> List[Tuple[float, ...]]:
+    def _embed_here(self, texts: List[str], model: str, dimensions: Optional[int], error: WeirError) -> Tuple[Optional[str], List[Tuple[float, ...]]]:
         local = self._local[model]
         known = self._known.get(model)
         if known is not None and known != local.revision:
@@ -255,27 +266,41 @@ class Weir:
             warnings.warn(f"{error} The model '{model}' (revision {local.revision}) is computed in this process until it is back.", RuntimeWarning, stacklevel=4)
         self._given[model] = local.revision
         self._known.pop(model, None)
-        return [_shortened(local.embed(text), dimensions) for text in texts]
+        return local.revision, [_shortened(local.embed(text), dimensions) for text in texts]
 
-    def _cached(self, model: str, dimensions: Optional[int], text: str) -> Optional[Tuple[float, ...]]:
+    def _cached(self, model: str, dimensions: Optional[int], texts: List[str]) -> Dict[str, Tuple[Optional[str], Tuple[float, ...]]]:
+        found: Dict[str, Tuple[Optional[str], Tuple[float, ...]]] = {}
+        if self._cache_size <= 0:
+            return found
         with self._lock:
-            vector = self._cache.get((model, dimensions, text))
-            if vector is not None:
-                self._cache.move_to_end((model, dimensions, text))
-            return vector
+            for text in texts:
+                kept = self._cache.get((model, dimensions, text))
+                if kept is not None:
+                    self._cache.move_to_end((model, dimensions, text))
+                    found[text] = kept
+        return found
 
-    def _keep(self, model: str, dimensions: Optional[int], text: str, vector: Tuple[float, ...]) -> None:
+    def _keep(self, model: str, dimensions: Optional[int], vectors: Mapping[str, Tuple[Optional[str], Tuple[float, ...]]]) -> None:
         if self._cache_size <= 0:
             return
         with self._lock:
-            self._cache[(model, dimensions, text)] = vector
-            while len(self._cache) > self._cache_size:
-                self._cache.popitem(last=False)
+            for text, vector in vectors.items():
+                self._cache[(model, dimensions, text)] = vector
+                if len(self._cache) > self._cache_size:
+                    self._cache.popitem(last=False)
+
+    def _forget(self, model: str) -> None:
+        with self._lock:
+            for key in [key for key in self._cache if key[0] == model]:
+                del self._cache[key]
 
     # --- the wire
 
     def _send(self, method: str, path: str, body: Any = None) -> Any:
-        """Every operation may be sent twice without harm, so a connection that failed is no reason to give up at once."""
+        return self._ask(method, path, body)[0]
+
+    def _ask(self, method: str, path: str, body: Any) -> Tuple[Any, Any]:
+        """The answer and its headers. Every operation may be sent twice without harm, so a connection that failed is no reason to give up at once."""
         data = None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
         headers = {"accept": "application/json"}
         if data is not None:
@@ -287,7 +312,7 @@ class Weir:
             try:
                 status, answered, content = self._send_once(method, self._root + path, data, headers)
                 if 200 <= status < 300:
-                    return json.loads(content) if content else None
+                    return (json.loads(content) if content else None), answered
                 error = _error_of(status, answered, content)
                 should = answered.get("x-should-retry")
                 if should == "false" or (should != "true" and status not in (429, 503)):

@@ -7,6 +7,7 @@ var root = new RootCommand(
 {
     UpCommand.Create(),
     StatusCommand.Create(),
+    ApplyCommand.Create(),
     ProviderCommands.List(),
     ProviderCommands.Pause(),
     ProviderCommands.Resume(),

@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Weir.Inference.Batches;
+using Weir.Server.Applying;
 using Weir.Server.Batches;
 using Weir.Server.Configuration;
 using Weir.Server.Endpoints;
@@ -39,6 +40,7 @@ internal static class WeirServer
         builder.Services.AddLimits(setup);
         builder.Services.AddGateway();
         builder.Services.AddRetrieval();
+        builder.Services.AddSingleton<DocumentApply>();
         builder.Services.AddResponses();
         builder.Services.AddBatchAccounts();
         builder.Services.AddBatches();
@@ -53,6 +55,7 @@ internal static class WeirServer
         app.MapHealth();
         app.MapMetrics();
         app.MapStatus();
+        app.MapApply();
         app.MapKeys();
         app.MapUsage();
         app.MapProviders();

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Weir.Server.Configuration;
 using Weir.Server.Endpoints;
 using Weir.Server.Hosting;
+using Weir.State.Configured;
 
 namespace Weir.Cli.Commands;
 
@@ -58,6 +59,14 @@ internal static class StatusCommand
             output.WriteLine($"  paused         {paused.Name}{(paused.Drain ? " (draining)" : "")} since {paused.Since:u}{(paused.Shared ? "" : ", on this replica alone")}");
         foreach (var alert in status.Alerts)
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  alert          {alert.Alert} {alert.Subject} {alert.Value} (threshold {alert.Threshold}) since {alert.Since:u}"));
+        foreach (var document in status.Differences ?? [])
+        {
+            var what = document.Drift == DriftState.Missing ? ["configured, and not there", .. document.Differences] : document.Differences;
+            output.WriteLine($"  differs        {document.Kind} {document.Name}: {string.Join("; ", what)}");
+        }
+
+        if (status.Differences is { Count: > 0 })
+            output.WriteLine("                 what is stored counts; 'weir apply' overwrites it with the configuration");
         output.WriteLine($"  keys           {status.Keys.ToString(CultureInfo.InvariantCulture)}");
         output.WriteLine($"  state          {status.State.Kind}{(status.State.Available ? "" : ", which does not answer")}");
         foreach (var (name, health) in status.Dependencies.OrderBy(d => d.Key, StringComparer.Ordinal))

@@ -6,6 +6,7 @@ using Weir.Retrieval.Catalogs.Mcp;
 using Weir.Retrieval.Catalogs.Serving;
 using Weir.Retrieval.Embedding;
 using Weir.Retrieval.Embedding.Preloading;
+using Weir.State.Configured;
 
 namespace Weir.Retrieval.Catalogs;
 
@@ -29,6 +30,7 @@ public static class CatalogRegistration
         services.AddSingleton<CatalogSources>();
         services.AddSingleton<ConfiguredCatalogs>();
         services.AddSingleton<IConfiguredCatalogs>(provider => provider.GetRequiredService<ConfiguredCatalogs>());
+        services.AddSingleton<IConfiguredDocuments, CatalogDrift>();
         services.AddSingleton(provider => new ToolCatalogs(
             provider.GetRequiredService<CatalogDirectory>(),
             provider.GetRequiredService<CatalogIndexer>(),

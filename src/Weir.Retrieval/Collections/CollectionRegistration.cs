@@ -10,6 +10,7 @@ using Weir.Retrieval.Collections.Storage;
 using Weir.Retrieval.Collections.Upkeep;
 using Weir.Retrieval.Embedding;
 using Weir.State;
+using Weir.State.Configured;
 
 namespace Weir.Retrieval.Collections;
 
@@ -38,6 +39,8 @@ public static class CollectionRegistration
         services.AddSingleton(provider => new ConfiguredCollections(
             provider.GetRequiredService<CollectionDefinitions>(), provider.GetRequiredService<CollectionIngest>(), provider.GetRequiredService<IndexShelf>(),
             provider.GetRequiredService<CollectionLimits>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<Random>(), provider.GetRequiredService<ILoggerFactory>()));
+        services.AddSingleton<IConfiguredDocuments>(provider => new CollectionDrift(
+            provider.GetRequiredService<ConfiguredCollections>(), provider.GetRequiredService<CollectionDirectory>(), provider.GetRequiredService<KnowledgeCollections>()));
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<CollectionDirectory>());
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<CollectionUpkeep>());
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<ConfiguredCollections>());

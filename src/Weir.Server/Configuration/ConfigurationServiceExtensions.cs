@@ -15,6 +15,7 @@ public static class ConfigurationServiceExtensions
         services.AddSingleton(sources);
         services.AddSingleton(loaded);
         services.AddSingleton(new LiveConfiguration(loaded.Options));
-        return services.AddHostedService<ConfigurationWatcher>();
+        services.AddSingleton<ConfigurationWatcher>();
+        return services.AddHostedService(provider => provider.GetRequiredService<ConfigurationWatcher>());
     }
 }

@@ -26,6 +26,8 @@ public sealed partial class ConfigurationWatcher : BackgroundService
     private byte[]? _judged;
     private byte[]? _pending;
     private bool _away;
+    private volatile IReadOnlyList<Fault> _refused = [];
+    private volatile TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary><paramref name="loaded"/> is what was loaded from <paramref name="sources"/> at start and stands in <paramref name="live"/>.</summary>
     public ConfigurationWatcher(
@@ -40,6 +42,16 @@ public sealed partial class ConfigurationWatcher : BackgroundService
         _away = loaded.Text is null;
     }
 
+    /// <summary>Waits until the file as it is now is in force, or was refused: at most a few periods, unless it keeps changing.</summary>
+    /// <returns>Why it was refused. Empty: it is in force, or away, and then the last good one is.</returns>
+    internal async Task<IReadOnlyList<Fault>> SettledAsync(CancellationToken cancellationToken)
+    {
+        // A look under way may have read the file before this was called; the one after it has not.
+        await _settled.Task.WaitAsync(cancellationToken);
+        await _settled.Task.WaitAsync(cancellationToken);
+        return _refused;
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Period, _time);
@@ -48,6 +60,8 @@ public sealed partial class ConfigurationWatcher : BackgroundService
             try
             {
                 Look();
+                if (_pending is null)
+                    Interlocked.Exchange(ref _settled, new(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
             }
             catch (Exception exception)
             {
@@ -91,6 +105,7 @@ public sealed partial class ConfigurationWatcher : BackgroundService
     private void Reload(byte[] text)
     {
         var loaded = ConfigurationLoader.Load(_sources, text);
+        _refused = loaded.Faults;
         if (loaded.Faults.Count > 0)
         {
             foreach (var fault in loaded.Faults)

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Routing;
 using Weir.Inference.Load;
 using Weir.Inference.Status;
 using Weir.Retrieval.Embedding;
+using Weir.Server.Applying;
 using Weir.Server.Configuration;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
@@ -18,16 +19,16 @@ namespace Weir.Server.Endpoints;
 internal static class StatusEndpoints
 {
     public static void MapStatus(this IEndpointRouteBuilder app) =>
-        app.MapGet("/v1/status", Read).Requires(Role.Any).Describe("What this replica is, serves and depends on.", typeof(StatusReport));
+        app.MapGet("/v1/status", ReadAsync).Requires(Role.Any).Describe("What this replica is, serves and depends on.", typeof(StatusReport));
 
-    private static Task Read(HttpContext context)
+    private static async Task ReadAsync(HttpContext context)
     {
         var options = context.Service<LiveConfiguration>().Current;
         var store = context.Service<IStateStore>();
         var readiness = context.Service<Readiness>().Read();
         var started = context.Service<ServerStart>();
         var health = store.Health;
-        return context.Response.WriteJsonAsync(new StatusReport
+        await context.Response.WriteJsonAsync(new StatusReport
         {
             Version = WeirVersion.Text,
             Status = readiness.Status,
@@ -44,6 +45,7 @@ internal static class StatusEndpoints
             Alerts = context.Service<Watchman>().Active,
             Providers = [.. options.Providers.Keys.Order(StringComparer.Ordinal)],
             Collections = context.Service<CollectionStatus>().Read(),
+            Differences = await context.Service<DocumentApply>().DifferencesAsync(context.RequestAborted),
             Routes = [.. options.Routes.Keys.Order(StringComparer.Ordinal)],
             EmbeddingModels = EmbeddingModelStatus.Of(context.Service<EmbeddingService>()),
         });
@@ -89,6 +91,9 @@ internal sealed record StatusReport
 
     /// <summary>Those that all share.</summary>
     public IReadOnlyList<CollectionReport> Collections { get; init; } = [];
+
+    /// <summary>Collections and catalogs that are not stored as configured; <c>weir apply</c> makes them so. Null: the store has not told yet what there is.</summary>
+    public IReadOnlyList<DocumentReport>? Differences { get; init; }
 
     public IReadOnlyList<EmbeddingModelStatus> EmbeddingModels { get; init; } = [];
 }

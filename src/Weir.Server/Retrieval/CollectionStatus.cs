@@ -17,7 +17,7 @@ internal sealed class CollectionStatus(KnowledgeCollections collections, Configu
             var isFaulty = view.State == "degraded" || state?.Faults.Count > 0;
             return new CollectionReport(
                 view.Name, isLoading ? "loading" : isFaulty ? "degraded" : view.State, view.Documents, view.Chunks, state?.Files,
-                [.. new[] { view.Detail, state?.Differs }.OfType<string>().Concat(state?.Faults ?? [])]);
+                [.. new[] { view.Detail }.OfType<string>().Concat(state?.Faults ?? [])]);
         })];
     }
 }
@@ -27,7 +27,7 @@ internal sealed class CollectionStatus(KnowledgeCollections collections, Configu
 /// <param name="Documents">Null: its index is not in this replica's memory.</param>
 /// <param name="Chunks">The same.</param>
 /// <param name="Files">Loaded ones that are in; null: another replica loads them, or there are none.</param>
-/// <param name="Details">What is wrong, and in what it differs from the configuration.</param>
+/// <param name="Details">What is wrong.</param>
 internal sealed record CollectionReport(string Name, string State, int? Documents, int? Chunks, int? Files, IReadOnlyList<string> Details);
 
 /// <summary>Collections among what this replica depends on; files are named to those with a key only, in <c>/v1/status</c>.</summary>

@@ -17,11 +17,32 @@ internal sealed partial class ConfiguredCatalogs(
     private readonly Channel<IReadOnlyDictionary<string, CatalogOptions>> _wanted =
         Channel.CreateBounded<IReadOnlyDictionary<string, CatalogOptions>>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest });
 
+    private volatile IReadOnlyDictionary<string, CatalogOptions> _options = new Dictionary<string, CatalogOptions>();
     private volatile IReadOnlyDictionary<string, string> _faults = new Dictionary<string, string>();
 
     public IReadOnlyDictionary<string, string> Faults => _faults;
 
-    public void Apply(IReadOnlyDictionary<string, CatalogOptions> catalogs) => _wanted.Writer.TryWrite(catalogs);
+    internal IReadOnlyDictionary<string, CatalogOptions> Options => _options;
+
+    public void Apply(IReadOnlyDictionary<string, CatalogOptions> catalogs)
+    {
+        _options = catalogs;
+        _wanted.Writer.TryWrite(catalogs);
+    }
+
+    /// <summary>Stores it as configured, over whatever is there.</summary>
+    /// <returns>Why not; null: it is stored.</returns>
+    internal async Task<string?> OverwriteAsync(string name, CancellationToken cancellationToken)
+    {
+        var options = _options;
+        if (!options.TryGetValue(name, out var wanted))
+            return "it is not configured any more";
+        if (await WriteAsync(name, wanted, cancellationToken).ConfigureAwait(false) is { } fault)
+            return fault;
+        // What could not be made before is there now.
+        _wanted.Writer.TryWrite(options);
+        return null;
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -73,10 +94,13 @@ internal sealed partial class ConfiguredCatalogs(
         }
     }
 
-    private async Task<string?> MakeAsync(string name, CatalogOptions options, CancellationToken cancellationToken)
+    private async Task<string?> MakeAsync(string name, CatalogOptions options, CancellationToken cancellationToken) =>
+        await documents.ReadAsync(CatalogDocuments.KeyOf(null, name), cancellationToken).ConfigureAwait(false) is null
+            ? await WriteAsync(name, options, cancellationToken).ConfigureAwait(false)
+            : null;
+
+    private async Task<string?> WriteAsync(string name, CatalogOptions options, CancellationToken cancellationToken)
     {
-        if (await documents.ReadAsync(CatalogDocuments.KeyOf(null, name), cancellationToken).ConfigureAwait(false) is not null)
-            return null;
         var change = new CatalogChange { Global = true, EmbeddingModel = options.EmbeddingModel, Weights = options.Weights, Mcp = options.Mcp.Count > 0 ? options.Mcp : null };
         if (options.Load is { } path)
         {
@@ -93,7 +117,7 @@ internal sealed partial class ConfiguredCatalogs(
         return null;
     }
 
-    [LoggerMessage(EventId = 430, EventName = "CatalogMade", Level = LogLevel.Information, Message = "Catalog {Catalog} was made from the configuration, with {Tools} tools and {Sources} MCP servers")]
+    [LoggerMessage(EventId = 430, EventName = "CatalogMade", Level = LogLevel.Information, Message = "Catalog {Catalog} was stored as configured, with {Tools} tools and {Sources} MCP servers")]
     private partial void LogMade(string catalog, int tools, int sources);
 
     [LoggerMessage(EventId = 431, EventName = "CatalogNotMade", Level = LogLevel.Error, Message = "Catalog {Catalog} could not be made from the configuration: {Reason}")]

@@ -37,11 +37,13 @@ public sealed partial class ConfiguredCollections : BackgroundService
         _logger = loggers.CreateLogger<ConfiguredCollections>();
     }
 
-    /// <summary>What is wrong with each, and what differs from the configuration; by name.</summary>
+    /// <summary>What is wrong with each; by name.</summary>
     public IReadOnlyDictionary<string, ConfiguredState> States => _states;
 
     /// <summary>Where relative paths of files begin. Default: the working directory.</summary>
     public string Root { get; init; } = Environment.CurrentDirectory;
+
+    internal IReadOnlyDictionary<string, CollectionOptions> Options => _options;
 
     /// <summary>From now on these.</summary>
     public void Apply(IReadOnlyDictionary<string, CollectionOptions> options)
@@ -50,10 +52,11 @@ public sealed partial class ConfiguredCollections : BackgroundService
         if (options.Count == _options.Count && options.All(entry => _options.GetValueOrDefault(entry.Key) == entry.Value))
             return;
         _options = options;
-        var changed = _changed;
-        _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        changed.TrySetResult();
+        LookAgain();
     }
+
+    /// <summary>Begins anew with each, as at start: one that was deleted and made again is loaded again.</summary>
+    internal void LookAgain() => Interlocked.Exchange(ref _changed, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -133,10 +136,8 @@ public sealed partial class ConfiguredCollections : BackgroundService
         {
             if (await _definitions.ReadAsync(null, name, cancellationToken).ConfigureAwait(false) is { } stored)
             {
-                var differs = Differences(stored.Value, options);
-                if (differs is not null)
-                    LogDiffers(name, differs);
-                _states[name] = _states[name] with { Differs = differs };
+                if (CollectionDrift.Between(stored.Value, options) is { Count: > 0 } differences)
+                    LogDiffers(name, string.Join("; ", differences));
                 return stored.Value;
             }
 
@@ -154,17 +155,6 @@ public sealed partial class ConfiguredCollections : BackgroundService
             if (await _definitions.PutAsync(record, 0, cancellationToken).ConfigureAwait(false) is not null)
                 return record;
         }
-    }
-
-    private static string? Differences(CollectionRecord record, CollectionOptions options)
-    {
-        var differing = new[]
-        {
-            record.EmbeddingModel == options.EmbeddingModel ? null : "embedding_model",
-            record.Chunk == options.Chunk ? null : "chunk",
-            record.Weights == options.Weights ? null : "weights",
-        }.OfType<string>().ToList();
-        return differing.Count == 0 ? null : $"{string.Join(", ", differing)}: the collection is older than the configuration and keeps its own; PUT /v1/collections/{record.Name} with \"global\": true changes it.";
     }
 
     // Returns when the collection is another one than it was.
@@ -192,7 +182,7 @@ public sealed partial class ConfiguredCollections : BackgroundService
         }
     }
 
-    [LoggerMessage(EventName = "CollectionDiffers", Level = LogLevel.Warning, Message = "The collection {Collection} differs from its configuration in {Differences}")]
+    [LoggerMessage(EventName = "CollectionDiffers", Level = LogLevel.Warning, Message = "The collection {Collection} is not as configured, and stays as it is stored until 'weir apply': {Differences}")]
     private partial void LogDiffers(string collection, string differences);
 
     [LoggerMessage(EventName = "CollectionLoadWaits", Level = LogLevel.Warning, Message = "Files of {Collection} cannot be taken in now and are tried again: {Reason}")]
@@ -216,7 +206,4 @@ public sealed record ConfiguredState
 
     /// <summary>One sentence for each file that is left out, and for whatever holds the loading up.</summary>
     public IReadOnlyList<string> Faults { get; init; } = [];
-
-    /// <summary>In what the collection differs from the configuration; null: in nothing.</summary>
-    public string? Differs { get; init; }
 }

@@ -114,7 +114,5 @@ public sealed class CollectionStoresTests : IDisposable
         await Eventually.TrueAsync(() => host.Collections.Global.Single().Documents == 1);
         (await host.SearchAsync("alpha", name: "handbook")).Single().Heading.ShouldBe("Title");
         host.Collections.Global.Single().State.ShouldBe("ready");
-        configured.Apply(new Dictionary<string, CollectionOptions> { ["handbook"] = new() { Chunk = new CollectionChunkOptions { Tokens = 64 } } });
-        await Eventually.TrueAsync(() => configured.States["handbook"].Differs is { } differs && differs.StartsWith("chunk", StringComparison.Ordinal));
     }
 }

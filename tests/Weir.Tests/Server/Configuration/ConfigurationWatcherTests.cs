@@ -197,6 +197,30 @@ public sealed class ConfigurationWatcherTests : IDisposable
 
     private static double? Price(WeirOptions options) => options.Prices["m"].Input;
 
+    [Theory]
+    [InlineData(Better, 2.0, 0)]
+    [InlineData("{", 1.0, 1)]
+    public async Task Settled_SavedAMomentAgo_ReturnsOnceItIsInForceOrRefused(string text, double price, int faults)
+    {
+        File.WriteAllText(_path, Good);
+        var time = new ManualTimeProvider();
+        var (watcher, live) = Start(time);
+        await watcher.StartAsync(CancellationToken.None);
+        await time.WhenArmedAsync();
+
+        File.WriteAllText(_path, text);
+        var settled = watcher.SettledAsync(CancellationToken.None);
+        while (!settled.IsCompleted)
+        {
+            time.Advance(ConfigurationWatcher.Period);
+            await Task.WhenAny(settled, Task.Delay(5));
+        }
+
+        (await settled).Count.ShouldBe(faults);
+        Price(live.Current).ShouldBe(price);
+        await watcher.StopAsync(CancellationToken.None);
+    }
+
     private (ConfigurationWatcher Watcher, LiveConfiguration Live) Start(TimeProvider? time = null, Action? afterLoad = null)
     {
         var sources = new ConfigurationSources { File = _path };

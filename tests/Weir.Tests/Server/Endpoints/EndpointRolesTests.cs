@@ -20,6 +20,7 @@ public sealed class EndpointRolesTests : IAsyncLifetime
         ["GET /openapi/{documentName}.json"] = Role.None,
         ["GET /metrics"] = Role.Any,
         ["GET /v1/status"] = Role.Any,
+        ["POST /v1/apply"] = Role.Admin,
         ["GET /v1/usage"] = Role.Any,
         ["POST /v1/batch"] = Role.App,
         ["GET /v1/history"] = Role.Any,
