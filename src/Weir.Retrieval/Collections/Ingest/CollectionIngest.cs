@@ -12,9 +12,12 @@ namespace Weir.Retrieval.Collections.Ingest;
 /// Takes documents in, batch by batch: cut, embedded, packed, and then named by one commit. A document is in with all of its chunks or not at
 /// all, and what was reported is durable.
 /// </summary>
-internal sealed class CollectionIngest(CollectionDefinitions definitions, DocumentEmbedder embedder, CollectionLimits limits)
+internal sealed class CollectionIngest(CollectionDefinitions definitions, DocumentEmbedder embedder, CollectionLimits limits, CollectionMetrics metrics, TimeProvider time)
 {
     private const int CommitTries = 100;
+
+    // As metrics have it: the client left, its body broke off, or the store is away.
+    private static readonly RetrievalError BrokenOff = new(499, "broken_off", "The ingest broke off.");
 
     /// <param name="collection">Into which.</param>
     /// <param name="items">Read as there is room.</param>
@@ -26,8 +29,27 @@ internal sealed class CollectionIngest(CollectionDefinitions definitions, Docume
     public async Task<(IngestOutcome Outcome, long Revision)> RunAsync(
         CollectionRecord collection, IAsyncEnumerable<IngestItem> items, EmbeddingAsker asker, Func<IngestReport, ValueTask>? progress, CancellationToken cancellationToken)
     {
-        var documents = new CollectionDocuments(definitions.Store, collection.Partition);
         var tally = new IngestTally(limits.FailuresListed);
+        var started = time.GetTimestamp();
+        var broke = true;
+        RetrievalError? error = null;
+        try
+        {
+            error = await RunAsync(collection, items, asker, progress, tally, cancellationToken).ConfigureAwait(false);
+            broke = false;
+        }
+        finally
+        {
+            metrics.Ingested(collection.Name, collection.IsGlobal, tally.Report, broke ? BrokenOff : error, time.GetElapsedTime(started));
+        }
+
+        return (new IngestOutcome(tally.Report, error), tally.Revision);
+    }
+
+    private async Task<RetrievalError?> RunAsync(
+        CollectionRecord collection, IAsyncEnumerable<IngestItem> items, EmbeddingAsker asker, Func<IngestReport, ValueTask>? progress, IngestTally tally, CancellationToken cancellationToken)
+    {
+        var documents = new CollectionDocuments(definitions.Store, collection.Partition);
         var batch = new Dictionary<string, NewDocument>(StringComparer.Ordinal);
         long bytes = 0;
         await foreach (var item in items.WithCancellation(cancellationToken).ConfigureAwait(false))
@@ -44,15 +66,14 @@ internal sealed class CollectionIngest(CollectionDefinitions definitions, Docume
             if (batch.Count < limits.BatchDocuments && bytes < limits.BatchBytes)
                 continue;
             if (await TakeAsync(collection, documents, batch.Values, asker, tally, cancellationToken).ConfigureAwait(false) is { } error)
-                return (new IngestOutcome(tally.Report, error), tally.Revision);
+                return error;
             batch.Clear();
             bytes = 0;
             if (progress is not null)
                 await progress(tally.Report).ConfigureAwait(false);
         }
 
-        var last = batch.Count == 0 ? null : await TakeAsync(collection, documents, batch.Values, asker, tally, cancellationToken).ConfigureAwait(false);
-        return (new IngestOutcome(tally.Report, last), tally.Revision);
+        return batch.Count == 0 ? null : await TakeAsync(collection, documents, batch.Values, asker, tally, cancellationToken).ConfigureAwait(false);
     }
 
     private static string ContentOf(NewDocument document)
