@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Weir.Retrieval.Embedding;
 
 namespace Weir.Retrieval.Catalogs;
 
@@ -51,7 +52,11 @@ public sealed record CatalogSourceView(
 /// <param name="Tenant">Whose catalogs it reads and writes, beside everybody's.</param>
 /// <param name="Client">Who is counted for embedding the query.</param>
 /// <param name="IsAdmin">May name commands and private addresses, and write everybody's catalogs.</param>
-public sealed record CatalogCaller(string Tenant, string Client, bool IsAdmin);
+public sealed record CatalogCaller(string Tenant, string Client, bool IsAdmin)
+{
+    /// <summary>Who pays for embedding the query, and which models may be used. Null: any, and nobody pays.</summary>
+    public IEmbeddingAccount? Account { get; init; }
+}
 
 /// <summary>A change of a catalog, or a new one. What is null stays, or has its default.</summary>
 public sealed record CatalogChange

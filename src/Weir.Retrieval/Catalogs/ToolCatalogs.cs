@@ -45,6 +45,8 @@ public sealed class ToolCatalogs
     /// <summary>Makes a catalog, or changes one, whole: nobody sees half of it. Returns once it is stored, and usually once searches answer from it.</summary>
     public async ValueTask<(CatalogView? View, RetrievalError? Error)> PutAsync(CatalogCaller caller, string name, CatalogChange change, CancellationToken cancellationToken = default)
     {
+        if (change.EmbeddingModel is { } wanted && caller.Account?.Check(wanted) is { } barred)
+            return (null, barred);
         if (change.EmbeddingModel is { } model && !_embeddings.Has(model))
             return (null, CatalogErrors.NoModel(model));
         await KnownAsync(cancellationToken).ConfigureAwait(false);
@@ -102,9 +104,10 @@ public sealed class ToolCatalogs
         if (FaultOf(query) is { } fault)
             return (null, fault);
         var (index, error) = await IndexAsync(caller, name, cancellationToken).ConfigureAwait(false);
-        if (index is null)
+        error ??= caller.Account?.Check(index!.Entry.Record.EmbeddingModel);
+        if (index is null || error is not null)
             return (null, error);
-        var asker = new EmbeddingAsker(caller.Tenant, caller.Client) { Timeout = QueryWithin };
+        var asker = new EmbeddingAsker(caller.Tenant, caller.Client) { Timeout = QueryWithin, Account = caller.Account };
         var (vector, missing) = await _indexer.EmbedAsync(index, query.Query, asker, cancellationToken).ConfigureAwait(false);
         var found = ToolRanking.Search(index, query.Query, vector.Span, FilterOf(query.Category), query.TopK, query.MinScore);
         var words = QueryWords.Of(query.Query);

@@ -12,6 +12,9 @@ public sealed record CollectionLimits
     /// <summary>Of one document's metadata, in bytes as sent.</summary>
     public int MetadataBytes { get; init; } = 64 << 10;
 
+    /// <summary>Of objects and lists inside of one another in metadata, the outermost included.</summary>
+    public int MetadataDepth { get; init; } = 16;
+
     /// <summary>Of one line of JSON Lines: a text of <see cref="TextBytes"/> with escapes, and its metadata.</summary>
     public int LineBytes { get; init; } = 17 << 20;
 

@@ -24,6 +24,8 @@ public static class CollectionRegistration
     public static IServiceCollection AddCollections(this IServiceCollection services)
     {
         services.TryAddSingleton(new CollectionLimits());
+        services.AddMetrics();
+        services.AddSingleton<CollectionMetrics>();
         services.AddSingleton<CollectionDefinitions>();
         services.AddSingleton<CollectionDirectory>();
         services.AddSingleton<DocumentEmbedder>();
@@ -33,7 +35,8 @@ public static class CollectionRegistration
         services.AddSingleton<CollectionUpkeep>();
         services.AddSingleton(provider => new KnowledgeCollections(
             provider.GetRequiredService<CollectionDefinitions>(), provider.GetRequiredService<CollectionDirectory>(), provider.GetRequiredService<CollectionSearch>(),
-            provider.GetRequiredService<IndexShelf>(), provider.GetRequiredService<EmbeddingService>(), provider.GetRequiredService<CollectionLimits>()));
+            provider.GetRequiredService<IndexShelf>(), provider.GetRequiredService<EmbeddingService>(), provider.GetRequiredService<CollectionLimits>(),
+            provider.GetRequiredService<CollectionMetrics>(), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new KnowledgeDocuments(
             provider.GetRequiredService<KnowledgeCollections>(), provider.GetRequiredService<CollectionIngest>(), provider.GetRequiredService<IStateStore>()));
         services.AddSingleton(provider => new ConfiguredCollections(

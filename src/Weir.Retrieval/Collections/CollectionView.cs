@@ -3,22 +3,6 @@ using Weir.Retrieval.Collections.Storage;
 
 namespace Weir.Retrieval.Collections;
 
-/// <summary>What is to be changed of a collection; null: it stays as it is, or is the default.</summary>
-public sealed record CollectionChange
-{
-    /// <summary>An entry of embeddings.models. Another one than before: everything is embedded again in the background.</summary>
-    public string? EmbeddingModel { get; init; }
-
-    /// <summary>How documents are cut.</summary>
-    public CollectionChunkOptions? Chunk { get; init; }
-
-    /// <summary>How much each part of a hybrid search counts.</summary>
-    public CollectionWeightsOptions? Weights { get; init; }
-
-    /// <summary>It belongs to everybody; an admin alone may ask for it.</summary>
-    public bool Global { get; init; }
-}
-
 /// <summary>A collection as it is shown.</summary>
 public sealed record CollectionView
 {

@@ -26,12 +26,17 @@ public sealed partial class KnowledgeCollections
     private readonly EmbeddingService _embeddings;
     private readonly CollectionLimits _limits;
     private readonly DocumentReaders _readers;
+    private readonly CollectionMetrics _metrics;
+    private readonly TimeProvider _time;
 
     internal KnowledgeCollections(
-        CollectionDefinitions definitions, CollectionDirectory directory, CollectionSearch search, IndexShelf shelf, EmbeddingService embeddings, CollectionLimits limits)
+        CollectionDefinitions definitions, CollectionDirectory directory, CollectionSearch search, IndexShelf shelf, EmbeddingService embeddings, CollectionLimits limits,
+        CollectionMetrics metrics, TimeProvider time)
     {
         (_definitions, _directory, _search, _shelf, _embeddings, _limits) = (definitions, directory, search, shelf, embeddings, limits);
         _readers = new DocumentReaders(limits);
+        (_metrics, _time) = (metrics, time);
+        metrics.Observe(() => _directory.Collections.Values.Select(stored => View(stored.Value)).Where(view => view.Documents is not null));
     }
 
     public CollectionLimits Limits => _limits;
@@ -122,12 +127,24 @@ public sealed partial class KnowledgeCollections
     public async ValueTask<CollectionSearchResult> SearchAsync(
         CollectionScope scope, string name, CollectionSearchRequest request, EmbeddingAsker asker, TimeSpan within, CancellationToken cancellationToken)
     {
+        var started = _time.GetTimestamp();
+        var result = await FindChunksAsync(scope, name, request, asker, within, cancellationToken).ConfigureAwait(false);
+        var isGlobal = _directory.Find(scope.Tenant, name) is null && _directory.Find(null, name) is not null;
+        _metrics.Searched(name, isGlobal, request.Mode, result.Error, _time.GetElapsedTime(started));
+        return result;
+    }
+
+    private async ValueTask<CollectionSearchResult> FindChunksAsync(
+        CollectionScope scope, string name, CollectionSearchRequest request, EmbeddingAsker asker, TimeSpan within, CancellationToken cancellationToken)
+    {
         if (CollectionSearch.Check(request, out var filter) is { } wrong)
             return new CollectionSearchResult([], wrong);
         // Searches go by what is known here, also while the store is away; it is asked only for what is not.
         var record = _directory.Find(scope.Tenant, name) ?? _directory.Find(null, name) ?? (await FindAsync(scope, name, cancellationToken).ConfigureAwait(false))?.Value;
         if (record is null)
             return new CollectionSearchResult([], CollectionErrors.NotFound(name));
+        if (asker.Account?.Check(record.EmbeddingModel) is { } barred)
+            return new CollectionSearchResult([], barred);
         var (lease, busy) = await _shelf.AcquireAsync(record).ConfigureAwait(false);
         using (lease)
         {
@@ -184,8 +201,8 @@ public sealed partial class KnowledgeCollections
         return record with
         {
             EmbeddingModel = change.EmbeddingModel ?? record.EmbeddingModel,
-            Chunk = change.Chunk ?? record.Chunk,
-            Weights = change.Weights ?? record.Weights,
+            Chunk = change.Chunk?.Of(record.Chunk) ?? record.Chunk,
+            Weights = change.Weights?.Of(record.Weights) ?? record.Weights,
         };
     }
 

@@ -18,9 +18,12 @@ public sealed class KnowledgeDocuments
     internal KnowledgeDocuments(KnowledgeCollections collections, CollectionIngest ingest, IStateStore store) =>
         (_collections, _ingest, _store) = (collections, ingest, store);
 
-    /// <summary>Null: it may be written to.</summary>
-    public async ValueTask<RetrievalError?> CheckAsync(CollectionScope scope, string name, CancellationToken cancellationToken) =>
-        (await _collections.WritableAsync(scope, name, cancellationToken).ConfigureAwait(false)).Error;
+    /// <summary>Null: it may be written to, with its model on the asker's account.</summary>
+    public async ValueTask<RetrievalError?> CheckAsync(CollectionScope scope, string name, EmbeddingAsker asker, CancellationToken cancellationToken)
+    {
+        var (found, error) = await _collections.WritableAsync(scope, name, cancellationToken).ConfigureAwait(false);
+        return found is null ? error : asker.Account?.Check(found.Value.EmbeddingModel);
+    }
 
     /// <summary>A body of JSON: a list of documents, or one.</summary>
     public ValueTask<(IReadOnlyList<IngestItem> Items, RetrievalError? Error)> ReadJsonAsync(Stream body, CancellationToken cancellationToken) =>
@@ -42,6 +45,8 @@ public sealed class KnowledgeDocuments
         var (found, error) = await _collections.WritableAsync(scope, name, cancellationToken).ConfigureAwait(false);
         if (found is null)
             return new IngestOutcome(new IngestReport(), error);
+        if (asker.Account?.Check(found.Value.EmbeddingModel) is { } barred)
+            return new IngestOutcome(new IngestReport(), barred);
         var (outcome, revision) = await _ingest.RunAsync(found.Value, items, asker, progress, cancellationToken).ConfigureAwait(false);
         await _collections.SeenAsync(found.Value, revision, cancellationToken).ConfigureAwait(false);
         return outcome;

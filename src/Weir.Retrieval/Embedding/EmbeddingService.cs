@@ -80,6 +80,8 @@ public sealed partial class EmbeddingService : IAsyncDisposable
     {
         ArgumentNullException.ThrowIfNull(request);
         cancellationToken.ThrowIfCancellationRequested();
+        if (request.Asker.Account is { } account)
+            return EmbedAsync(request with { Asker = request.Asker with { Account = null } }, account, cancellationToken);
         return _models.TryHold(request.Model, out var model) ? Embed(model, request, cancellationToken) : LoadAndEmbedAsync(request, cancellationToken);
     }
 
@@ -113,6 +115,19 @@ public sealed partial class EmbeddingService : IAsyncDisposable
         await _stored.DisposeAsync();
         _models.Dispose();
         _metrics?.Dispose();
+    }
+
+    private async ValueTask<EmbeddingResult> EmbedAsync(EmbeddingRequest request, IEmbeddingAccount account, CancellationToken cancellationToken)
+    {
+        var tokens = (int)Math.Min(int.MaxValue, request.Inputs.Sum(input => (long)TokenEstimate.Of(input)));
+        if (account.TryEnter(request.Model, tokens, out var charge) is { } refusal)
+            return new EmbeddingResult { Error = refusal };
+        using (charge)
+        {
+            var result = await EmbedAsync(request, cancellationToken);
+            charge?.Settle(result.PaidTokens, result.Cost);
+            return result;
+        }
     }
 
     private async ValueTask<EmbeddingResult> LoadAndEmbedAsync(EmbeddingRequest request, CancellationToken cancellationToken)

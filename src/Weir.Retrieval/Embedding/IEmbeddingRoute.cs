@@ -43,6 +43,9 @@ public sealed record EmbeddingAsker(string Tenant, string Client)
     /// <summary>Work that may wait for hours: it is done where no interactive one is kept waiting by it.</summary>
     public bool IsBackground { get; init; }
 
+    /// <summary>Who pays, and by whose limits. Null: nobody's, as for what Weir does on its own.</summary>
+    public IEmbeddingAccount? Account { get; init; }
+
     /// <summary>From now on, waiting included. Null: 10 minutes.</summary>
     public TimeSpan? Timeout { get; init; }
 }

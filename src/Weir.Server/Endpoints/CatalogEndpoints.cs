@@ -33,7 +33,7 @@ internal static class CatalogEndpoints
         app.MapGet("/v1/catalogs/{name}/tools/{tool}", Guard(ToolAsync)).Requires(Role.App).Describe("One tool, whole, for who is about to call it.", typeof(ToolDefinition));
         app.MapGet("/v1/catalogs/{name}/tools/{tool}/similar", Guard(SimilarAsync)).Requires(Role.App).Describe("The tools that are most like one, itself left out.", typeof(ToolResults))
             .Query("top_k", "How many, up to 100. Default: 5.").Query("same_category", "false: of any category. Default: true.");
-        app.MapPost("/v1/catalogs/{name}/search", Guard(SearchAsync)).Requires(Role.App).Describe("The right tool, and why.", typeof(ToolResults), body: typeof(ToolQuery));
+        app.MapPost("/v1/catalogs/{name}/search", Guard(AsRequestAsync)).Requires(Role.App).Describe("The right tool, and why.", typeof(ToolResults), body: typeof(ToolQuery));
     }
 
     private static RequestDelegate Guard(Func<HttpContext, ToolCatalogs, Task> serve) =>
@@ -47,7 +47,7 @@ internal static class CatalogEndpoints
     private static CatalogCaller CallerOf(HttpContext context)
     {
         var caller = context.GetCaller();
-        return new CatalogCaller(caller.Tenant, caller.KeyId, caller.Has(Role.Admin));
+        return new CatalogCaller(caller.Tenant, caller.KeyId, caller.Has(Role.Admin)) { Account = new KeyEmbeddingAccount(caller, context.Service<KeyLimits>()) };
     }
 
     private static Task AnswerAsync<T>(HttpContext context, T? answer, RetrievalError? error)
@@ -137,6 +137,19 @@ internal static class CatalogEndpoints
 
         var (results, error) = await catalogs.SimilarAsync(CallerOf(context), NameOf(context), ToolOf(context), topK, sameCategory, context.RequestAborted);
         await AnswerAsync(context, results, error);
+    }
+
+    // A search embeds its query: it is one of its key's requests.
+    private static async Task AsRequestAsync(HttpContext context, ToolCatalogs catalogs)
+    {
+        if (!context.Service<KeyLimits>().TryEnter(context.GetCaller(), 0, out var permit, out var refusal))
+        {
+            await context.WriteErrorAsync(refusal);
+            return;
+        }
+
+        using (permit)
+            await SearchAsync(context, catalogs);
     }
 
     private static async Task SearchAsync(HttpContext context, ToolCatalogs catalogs)

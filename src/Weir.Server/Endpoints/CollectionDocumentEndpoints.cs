@@ -30,7 +30,7 @@ internal sealed class CollectionDocumentEndpoints(KnowledgeDocuments documents, 
 
     internal void Map(IEndpointRouteBuilder app)
     {
-        app.MapPost(Path, context => FileEndpoints.GuardAsync(context, IngestAsync)).Requires(Role.App)
+        app.MapPost(Path, context => FileEndpoints.GuardAsync(context, inner => CollectionEndpoints.WithAskerAsync(inner, IngestAsync))).Requires(Role.App)
             .Describe("Takes documents in: a JSON list, JSON Lines, or one text; of one id the last stands. With 'Accept: text/event-stream', progress.", typeof(IngestView))
             .Query("id", "Of a text: its id. Default: derived from the text.").Query("title", "Of a text: metadata.title.").Query("metadata", "Of a text: a JSON object.");
         app.MapGet(Path, context => FileEndpoints.GuardAsync(context, ListAsync)).Requires(Role.App)
@@ -50,13 +50,15 @@ internal sealed class CollectionDocumentEndpoints(KnowledgeDocuments documents, 
         // Behind the name, which holds no slash and may itself be "documents".
         var front = raw.IndexOf(Front, StringComparison.OrdinalIgnoreCase);
         var at = front < 0 ? -1 : raw.IndexOf(Mark, front + Front.Length, StringComparison.OrdinalIgnoreCase);
-        return at < 0 ? (string?)context.GetRouteValue("id") ?? "" : Uri.UnescapeDataString(raw[(at + Mark.Length)..]);
+        // Of a server that does not keep it, what routing leaves of a slash is taken for one.
+        return at < 0
+            ? ((string?)context.GetRouteValue("id") ?? "").Replace("%2F", "/", StringComparison.OrdinalIgnoreCase)
+            : Uri.UnescapeDataString(raw[(at + Mark.Length)..]);
     }
 
-    private async Task IngestAsync(HttpContext context)
+    private async Task IngestAsync(HttpContext context, EmbeddingAsker asker)
     {
         var (scope, name) = (CollectionEndpoints.ScopeOf(context), CollectionEndpoints.NameOf(context));
-        if (await CollectionEndpoints.AskerAsync(context) is not { } asker) return;
         if (!await _ingests.WaitAsync(0))
         {
             context.Response.Headers.Connection = "close";
@@ -66,7 +68,7 @@ internal sealed class CollectionDocumentEndpoints(KnowledgeDocuments documents, 
 
         try
         {
-            if (await documents.CheckAsync(scope, name, context.RequestAborted) is { } refused)
+            if (await documents.CheckAsync(scope, name, asker, context.RequestAborted) is { } refused)
             {
                 context.Response.Headers.Connection = "close";
                 await context.WriteErrorAsync(refused.ToApiError());
@@ -94,7 +96,7 @@ internal sealed class CollectionDocumentEndpoints(KnowledgeDocuments documents, 
     {
         var request = context.Request;
         var type = MediaTypeHeaderValue.TryParse(request.ContentType, out var parsed) ? parsed.MediaType.Value?.ToLowerInvariant() : null;
-        if (parsed?.Charset is { HasValue: true } charset && !charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase))
+        if (parsed?.Charset is { HasValue: true } charset && !HeaderUtilities.RemoveQuotes(charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase))
             return (null, new ApiError(415, "content_type", "The body must be UTF-8."));
         switch (type)
         {

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Weir.Retrieval.Collections;
@@ -27,7 +28,7 @@ internal sealed class CollectionEndpoints(KnowledgeCollections collections)
             .Describe("One collection: its settings, counts and state.", typeof(CollectionView));
         app.MapDelete(Path + "/{name}", context => FileEndpoints.GuardAsync(context, DeleteAsync)).Requires(Role.App)
             .Describe("Deletes a collection with all of its documents.", null, 204);
-        app.MapPost(Path + "/{name}/search", context => FileEndpoints.GuardAsync(context, SearchAsync)).Requires(Role.App)
+        app.MapPost(Path + "/{name}/search", context => FileEndpoints.GuardAsync(context, inner => WithAskerAsync(inner, SearchAsync))).Requires(Role.App)
             .Describe("Finds chunks by meaning, by words, or by both.", typeof(SearchView), 200, typeof(SearchBody));
     }
 
@@ -39,14 +40,20 @@ internal sealed class CollectionEndpoints(KnowledgeCollections collections)
         return new CollectionScope(caller.Tenant, caller.Has(Role.Admin));
     }
 
-    /// <summary>For whom is embedded; false: a header is wrong, and that was answered.</summary>
-    internal static async ValueTask<EmbeddingAsker?> AskerAsync(HttpContext context)
+    /// <summary>Serves a request that embeds within the limits of its key, and on its account.</summary>
+    internal static async Task WithAskerAsync(HttpContext context, Func<HttpContext, EmbeddingAsker, Task> serve)
     {
-        var caller = context.GetCaller();
-        if (InferenceEndpoints.TryReadHeaders(context.Request.Headers, caller, out var priority, out var timeout, out var error))
-            return new EmbeddingAsker(caller.Tenant, caller.KeyId) { Priority = priority, Timeout = timeout };
-        await context.WriteErrorAsync(error);
-        return null;
+        var (caller, limits) = (context.GetCaller(), context.Service<KeyLimits>());
+        KeyPermit? permit = null;
+        if (!InferenceEndpoints.TryReadHeaders(context.Request.Headers, caller, out var priority, out var timeout, out var error) || !limits.TryEnter(caller, 0, out permit, out error))
+        {
+            context.Response.Headers.Connection = "close";
+            await context.WriteErrorAsync(error);
+            return;
+        }
+
+        using (permit)
+            await serve(context, new EmbeddingAsker(caller.Tenant, caller.KeyId) { Priority = priority, Timeout = timeout, Account = new KeyEmbeddingAccount(caller, limits) });
     }
 
     private async Task PutAsync(HttpContext context)
@@ -64,6 +71,12 @@ internal sealed class CollectionEndpoints(KnowledgeCollections collections)
             change = body;
         }
 
+        if (change.EmbeddingModel is { } model && !context.GetCaller().MayUseRoute(model))
+        {
+            await context.WriteErrorAsync(new ApiError(403, "model_not_allowed", $"This key may not use '{model}'. GET /v1/models lists what it may use.") { Param = "embedding_model" });
+            return;
+        }
+
         var answer = await collections.PutAsync(ScopeOf(context), NameOf(context), change, context.RequestAborted);
         await (answer.Value is null
             ? context.WriteErrorAsync(answer.Error!.ToApiError())
@@ -71,6 +84,14 @@ internal sealed class CollectionEndpoints(KnowledgeCollections collections)
     }
 
     private Task ListAsync(HttpContext context) => context.Response.WriteJsonAsync(new ListOf<CollectionView>(collections.List(ScopeOf(context))));
+
+    // A path with such segments was resolved before it was routed: what was meant was a document, and it leads to a collection.
+    private static bool HasDots(HttpContext context)
+    {
+        var raw = context.Features.Get<IHttpRequestFeature>()?.RawTarget ?? "";
+        var end = raw.IndexOf('?', StringComparison.Ordinal);
+        return (end < 0 ? raw : raw[..end]).Replace("%2E", ".", StringComparison.OrdinalIgnoreCase).Split('/').Any(segment => segment is "." or "..");
+    }
 
     private async Task GetAsync(HttpContext context)
     {
@@ -80,24 +101,34 @@ internal sealed class CollectionEndpoints(KnowledgeCollections collections)
 
     private async Task DeleteAsync(HttpContext context)
     {
-        if (await collections.DeleteAsync(ScopeOf(context), NameOf(context), context.RequestAborted) is { } error)
+        if (HasDots(context))
+            await context.WriteErrorAsync(ApiError.Malformed("The path has '.' or '..' in it: nothing is deleted by where that leads. In an id, write the slashes beside it as %2F."));
+        else if (await collections.DeleteAsync(ScopeOf(context), NameOf(context), context.RequestAborted) is { } error)
             await context.WriteErrorAsync(error.ToApiError());
         else
             context.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 
-    private async Task SearchAsync(HttpContext context)
+    private async Task SearchAsync(HttpContext context, EmbeddingAsker asker)
     {
-        if (await AskerAsync(context) is not { } asker) return;
         var (body, wrong) = await context.Request.ReadJsonAsync<SearchBody>();
         wrong ??= body!.Query is null ? ApiError.Malformed("The body needs a text 'query'.", "query") : null;
+        CollectionSearchMode? mode = body?.Mode switch
+        {
+            null or "hybrid" => CollectionSearchMode.Hybrid,
+            "dense" => CollectionSearchMode.Dense,
+            "sparse" => CollectionSearchMode.Sparse,
+            _ => null,
+        };
+        wrong ??= mode is null ? ApiError.Malformed("'mode' must be \"dense\", \"sparse\" or \"hybrid\".", "mode") : null;
+        wrong ??= body!.MinScore is { } least && !double.IsFinite(least) ? ApiError.Malformed("'min_score' must be a finite number.", "min_score") : null;
         if (wrong is not null)
         {
             await context.WriteErrorAsync(wrong);
             return;
         }
 
-        var request = new CollectionSearchRequest { Query = body!.Query!, TopK = body.TopK ?? 10, Mode = body.Mode ?? CollectionSearchMode.Hybrid, Filter = body.Filter, MinScore = body.MinScore };
+        var request = new CollectionSearchRequest { Query = body!.Query!, TopK = body.TopK ?? 10, Mode = mode!.Value, Filter = body.Filter, MinScore = body.MinScore };
         var found = await collections.SearchAsync(
             ScopeOf(context), NameOf(context), request, asker, asker.Timeout ?? collections.Limits.LoadWithin, context.RequestAborted);
         await (found.Error is null ? context.Response.WriteJsonAsync(new SearchView(found.Results, found.Dense)) : context.WriteErrorAsync(found.Error.ToApiError()));
@@ -112,7 +143,7 @@ internal sealed class CollectionEndpoints(KnowledgeCollections collections)
         public int? TopK { get; init; }
 
         /// <summary>dense, sparse or hybrid. Default: hybrid.</summary>
-        public CollectionSearchMode? Mode { get; init; }
+        public string? Mode { get; init; }
 
         /// <summary>Conditions on the metadata of documents.</summary>
         public System.Text.Json.JsonElement? Filter { get; init; }

@@ -32,14 +32,7 @@ internal sealed class KeyState(string keyId, TimeProvider time, IPrepaidWindows?
     {
         tokenReceipt = -1;
         _tenant = caller.Tenant;
-        if (caller.Spend is { } spend)
-        {
-            var today = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
-            var from = spend.Per == "month" ? new DateOnly(today.Year, today.Month, 1) : today;
-            decimal spent;
-            lock (_gate) spent = _usage.SpentSince(from);
-            if (spent >= spend.Limit) return new KeyRefusal(KeyLimit.Spend, Wait: null);
-        }
+        if (IsSpent(caller)) return new KeyRefusal(KeyLimit.Spend, Wait: null);
 
         if (Interlocked.Increment(ref _inFlight) > Places(caller.MaxInFlight, background))
         {
@@ -66,6 +59,25 @@ internal sealed class KeyState(string keyId, TimeProvider time, IPrepaidWindows?
         return null;
     }
 
+    /// <summary>Takes more tokens for a request that was let in before, if the key still has any to spend.</summary>
+    /// <param name="caller">Whose limits hold.</param>
+    /// <param name="tokens">As far as can be told before. More than a whole minute's are taken as that minute's: what is settled counts in full.</param>
+    /// <param name="receipt">For <see cref="SettleTokens"/>, with <paramref name="taken"/>.</param>
+    /// <param name="taken">How many of them were taken.</param>
+    public KeyRefusal? TryTakeMore(Caller caller, int tokens, out long receipt, out int taken)
+    {
+        (receipt, taken) = (-1, 0);
+        if (IsSpent(caller)) return new KeyRefusal(KeyLimit.Spend, Wait: null);
+
+        if (Window(ref _tokens, caller.TokensPerMinute, "tokens") is not { } window) return null;
+
+        var wanted = Math.Min(tokens, caller.TokensPerMinute!.Value);
+        if (!window.TryTake(wanted, out receipt, background: false)) return new KeyRefusal(KeyLimit.Tokens, window.WaitFor(wanted, background: false));
+
+        taken = wanted;
+        return null;
+    }
+
     /// <summary>Replaces what a request was expected to take by what it took.</summary>
     public void SettleTokens(long receipt, int estimate, int actual) => Volatile.Read(ref _tokens)?.Settle(receipt, estimate, actual);
 
@@ -77,13 +89,22 @@ internal sealed class KeyState(string keyId, TimeProvider time, IPrepaidWindows?
         // What a client may make up must not decide how large a document gets.
         var model = usage.Model.Length <= MaxModelLength ? usage.Model : usage.Model[..MaxModelLength];
         var key = new UsageKey(day, model, usage.Provider);
-        lock (_gate) _usage.Add(key, new UsageTotals(1, usage.InputTokens, usage.OutputTokens, usage.Cost));
+        lock (_gate) _usage.Add(key, new UsageTotals(usage.IsContinued ? 0 : 1, usage.InputTokens, usage.OutputTokens, usage.Cost));
     }
 
     /// <summary>Runs <paramref name="read"/> on the key's usage, alone with it. It must be short and do no I/O.</summary>
     public T WithUsage<T>(Func<UsageCounter, T> read)
     {
         lock (_gate) return read(_usage);
+    }
+
+    private bool IsSpent(Caller caller)
+    {
+        if (caller.Spend is not { } spend) return false;
+
+        var today = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
+        var from = spend.Per == "month" ? new DateOnly(today.Year, today.Month, 1) : today;
+        lock (_gate) return _usage.SpentSince(from) >= spend.Limit;
     }
 
     // What is in flight is divided among the replicas: nobody asks the others for each request.

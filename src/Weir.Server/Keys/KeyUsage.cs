@@ -15,6 +15,9 @@ internal readonly record struct KeyUsage
 
     /// <summary>In the currency of <c>prices</c>; 0 where no price is known.</summary>
     public decimal Cost { get; init; }
+
+    /// <summary>It belongs to a request that has been counted.</summary>
+    public bool IsContinued { get; init; }
 }
 
 /// <summary>Sums of <see cref="KeyUsage"/>.</summary>

@@ -13,10 +13,11 @@ internal sealed class CollectionStatus(KnowledgeCollections collections, Configu
         return [.. collections.Global.Select(view =>
         {
             var state = states.GetValueOrDefault(view.Name);
-            var isLoading = view.State == "loading" || state is { IsLoaded: false, Files: not null };
-            var isFaulty = view.State == "degraded" || state?.Faults.Count > 0;
+            // Where another replica loads, all that is known here is whether anything has come.
+            var isLoading = view.State == "loading" || state is { HasFiles: true, IsLoaded: false } && (state.Files is not null || view.Documents is null or 0);
+            var isFaulty = state?.Faults.Count > 0;
             return new CollectionReport(
-                view.Name, isLoading ? "loading" : isFaulty ? "degraded" : view.State, view.Documents, view.Chunks, state?.Files,
+                view.Name, view.State == "degraded" ? view.State : isLoading ? "loading" : isFaulty ? "degraded" : view.State, view.Documents, view.Chunks, state?.Files,
                 [.. new[] { view.Detail }.OfType<string>().Concat(state?.Faults ?? [])]);
         })];
     }

@@ -33,7 +33,7 @@ internal sealed class IngestAnswer(HttpContext context, Func<Func<IngestReport, 
     }
 
     // What is in stays in, and costs nothing to send again.
-    private static ApiError Told(ApiError error, IngestReport report) => report.Documents + report.Unchanged == 0
+    private static ApiError Told(ApiError error, IngestReport report) => report.Documents + report.Unchanged == 0 || error.Status == StatusCodes.Status409Conflict
         ? error
         : error with { Message = $"{error.Message} {report.Documents} documents of this request are stored already: send all of it again, what is there is not embedded twice." };
 

@@ -12,9 +12,12 @@ namespace Weir.Retrieval.Collections.Ingest;
 /// Takes documents in, batch by batch: cut, embedded, packed, and then named by one commit. A document is in with all of its chunks or not at
 /// all, and what was reported is durable. While one batch is stored, the next is read and embedded.
 /// </summary>
-internal sealed class CollectionIngest(CollectionDefinitions definitions, DocumentEmbedder embedder, CollectionLimits limits)
+internal sealed class CollectionIngest(CollectionDefinitions definitions, DocumentEmbedder embedder, CollectionLimits limits, CollectionMetrics metrics, TimeProvider time)
 {
     private const int CommitTries = 100;
+
+    // As metrics have it: the client left, its body broke off, or the store is away.
+    private static readonly RetrievalError BrokenOff = new(499, "broken_off", "The ingest broke off.");
 
     /// <param name="collection">Into which.</param>
     /// <param name="items">Read as there is room.</param>
@@ -26,8 +29,27 @@ internal sealed class CollectionIngest(CollectionDefinitions definitions, Docume
     public async Task<(IngestOutcome Outcome, long Revision)> RunAsync(
         CollectionRecord collection, IAsyncEnumerable<IngestItem> items, EmbeddingAsker asker, Func<IngestReport, ValueTask>? progress, CancellationToken cancellationToken)
     {
-        var documents = new CollectionDocuments(definitions.Store, collection.Partition);
         var tally = new IngestTally(limits.FailuresListed);
+        var started = time.GetTimestamp();
+        var broke = true;
+        RetrievalError? error = null;
+        try
+        {
+            error = await RunAsync(collection, items, asker, progress, tally, cancellationToken).ConfigureAwait(false);
+            broke = false;
+        }
+        finally
+        {
+            metrics.Ingested(collection.Name, collection.IsGlobal, tally.Report, broke ? BrokenOff : error, time.GetElapsedTime(started));
+        }
+
+        return (new IngestOutcome(tally.Report, error), tally.Revision);
+    }
+
+    private async Task<RetrievalError?> RunAsync(
+        CollectionRecord collection, IAsyncEnumerable<IngestItem> items, EmbeddingAsker asker, Func<IngestReport, ValueTask>? progress, IngestTally tally, CancellationToken cancellationToken)
+    {
+        var documents = new CollectionDocuments(definitions.Store, collection.Partition);
         var batch = new Dictionary<string, NewDocument>(StringComparer.Ordinal);
         var storing = Task.FromResult(StoredBatch.None);
         var underWay = new HashSet<string>(StringComparer.Ordinal);
@@ -48,17 +70,19 @@ internal sealed class CollectionIngest(CollectionDefinitions definitions, Docume
                 if (batch.Count < limits.BatchDocuments && bytes < limits.BatchBytes)
                     continue;
                 if (await TakeAsync().ConfigureAwait(false) is { } error)
-                    return (new IngestOutcome(tally.Report, error), tally.Revision);
+                    return error;
             }
 
             var last = batch.Count == 0 ? null : await TakeAsync().ConfigureAwait(false);
             last ??= await SettleAsync().ConfigureAwait(false);
-            return (new IngestOutcome(tally.Report, last), tally.Revision);
+            return last;
         }
         finally
         {
             // What is being stored is finished, whoever has left and whatever failed; its own failure is not the first one.
             await ((Task)storing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (storing.IsCompletedSuccessfully)
+                tally.Add(await storing.ConfigureAwait(false));
         }
 
         async ValueTask<RetrievalError?> TakeAsync()

@@ -64,6 +64,9 @@ internal sealed class DocumentParser(CollectionLimits limits)
     {
         if (id is null || id.Length == 0)
             return ("invalid_document", $"{place}.id is missing: it names the document, and replaces an earlier one of the same id.");
+        // Whoever reads a path resolves these two before anybody can say which document they name.
+        if (id is "." or ".." || id.Contains('\0', StringComparison.Ordinal))
+            return ("invalid_id", $"{place}.id must not be '.' or '..', nor hold a NUL: no path could name it.");
         if (Encoding.UTF8.GetByteCount(id) > limits.IdBytes)
             return ("id_too_long", $"{place}.id has more than {limits.IdBytes} bytes.");
         if (text is null)
@@ -74,6 +77,8 @@ internal sealed class DocumentParser(CollectionLimits limits)
             return ("text_too_large", $"{place}.text has {bytes} bytes; a document has at most {limits.TextBytes}: divide it into several.");
         if (metadata is not { } value)
             return (null, "");
+        if (IsDeeper(value, limits.MetadataDepth))
+            return ("invalid_metadata", $"{place}.metadata is nested deeper than {limits.MetadataDepth}.");
         try
         {
             var size = JsonSerializer.SerializeToUtf8Bytes(value, Storage.CollectionJson.Compact.JsonElement).Length;
@@ -86,6 +91,13 @@ internal sealed class DocumentParser(CollectionLimits limits)
             return ("invalid_utf8", $"{place}.metadata holds a text that is not valid Unicode.");
         }
     }
+
+    private static bool IsDeeper(JsonElement value, int most) => value.ValueKind switch
+    {
+        JsonValueKind.Object => most == 0 || value.EnumerateObject().Any(property => IsDeeper(property.Value, most - 1)),
+        JsonValueKind.Array => most == 0 || value.EnumerateArray().Any(element => IsDeeper(element, most - 1)),
+        _ => false,
+    };
 
     private static string Shown(string name) => name.Length <= 64 ? name : name[..64] + "…";
 }

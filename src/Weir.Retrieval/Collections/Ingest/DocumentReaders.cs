@@ -21,6 +21,8 @@ internal sealed class DocumentReaders(CollectionLimits limits)
         var bytes = buffer.GetBuffer().AsMemory(0, (int)buffer.Length);
         if (InvalidAt(bytes.Span) is { } at)
             return ([], Malformed($"The body is not valid UTF-8 at byte {at}."));
+        if (bytes.Span.StartsWith("\uFEFF"u8))
+            bytes = bytes[3..];
         try
         {
             using var json = JsonDocument.Parse(bytes);

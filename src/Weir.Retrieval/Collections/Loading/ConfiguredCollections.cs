@@ -85,7 +85,7 @@ public sealed partial class ConfiguredCollections : BackgroundService
     // Ends only by the token, unless there is nothing more to do.
     private async Task KeepAsync(string name, CollectionOptions options, CancellationToken ends)
     {
-        _states[name] = new ConfiguredState { IsLoaded = options.Load is null };
+        _states[name] = new ConfiguredState { IsLoaded = options.Load is null, HasFiles = options.Load is not null };
         var pause = FirstPause;
         while (!ends.IsCancellationRequested)
         {
@@ -171,15 +171,24 @@ public sealed partial class ConfiguredCollections : BackgroundService
             if (error is not null && error.Code != told?.Code)
                 LogWaits(record.Name, error.Message);
             told = error;
+            var isFound = loader.Report.IsDone && error is null && await IsFoundAsync(record, loader.Revision, ends).ConfigureAwait(false);
             _states[record.Name] = _states[record.Name] with
             {
                 Files = loader.Report.Files,
-                IsLoaded = loader.Report.IsDone && error is null,
+                IsLoaded = isFound,
                 Faults = error is null ? loader.Report.Faults : [error.Message, .. loader.Report.Faults],
             };
             var wait = error?.RetryAfter is { } after && after > _limits.FilesEvery ? after : _limits.FilesEvery;
             await Task.Delay(wait, _time, ends).ConfigureAwait(false);
         }
+    }
+
+    // Whether searches here see all that was loaded.
+    private async ValueTask<bool> IsFoundAsync(CollectionRecord record, long revision, CancellationToken ends)
+    {
+        var (lease, _) = await _shelf.AcquireAsync(record).ConfigureAwait(false);
+        using (lease)
+            return lease is not null && await lease.Index.WhenAsync(revision, _limits.SeenWithin, ends).ConfigureAwait(false) is not null;
     }
 
     [LoggerMessage(EventName = "CollectionDiffers", Level = LogLevel.Warning, Message = "The collection {Collection} is not as configured, and stays as it is stored until 'weir apply': {Differences}")]
@@ -198,8 +207,11 @@ public sealed partial class ConfiguredCollections : BackgroundService
 /// <summary>How a collection of the configuration is, as this replica knows.</summary>
 public sealed record ConfiguredState
 {
-    /// <summary>All of its files were looked at; true also where it has none. Only the replica that loads them knows.</summary>
+    /// <summary>All of its files were looked at, and searches of this replica find them; true also where it has none to load. Only the replica that loads them knows.</summary>
     public bool IsLoaded { get; init; }
+
+    /// <summary>It has files to load.</summary>
+    public bool HasFiles { get; init; }
 
     /// <summary>Files that are in; null: another replica loads them, or there are none.</summary>
     public int? Files { get; init; }

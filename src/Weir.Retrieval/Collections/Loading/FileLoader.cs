@@ -14,6 +14,9 @@ namespace Weir.Retrieval.Collections.Loading;
 internal sealed partial class FileLoader(
     CollectionRecord collection, FilePatterns patterns, IStateStore store, CollectionIngest ingest, DocumentReaders readers, CollectionLimits limits, ILogger logger)
 {
+    // Many at once, since each commit costs a flush; not all at once, so that what is done stays done when something fails.
+    private const int FilesAtOnce = 1000;
+
     private readonly CollectionDocuments _documents = new(store, collection.Partition);
     private readonly Dictionary<string, FoundFile> _read = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> _faults = new(StringComparer.Ordinal);
@@ -21,6 +24,9 @@ internal sealed partial class FileLoader(
 
     /// <summary>Files that are in, and what is wrong with others.</summary>
     public FileReport Report { get; private set; } = new(0, false, []);
+
+    /// <summary>A search that sees it sees all that was taken in and removed.</summary>
+    public long Revision { get; private set; }
 
     /// <summary>Looks at all files once, and takes in what changed.</summary>
     /// <returns>Why it stopped; null: it did not.</returns>
@@ -30,11 +36,9 @@ internal sealed partial class FileLoader(
         _sources ??= await SourcesAsync(cancellationToken).ConfigureAwait(false);
         var files = patterns.Find(limits.Files);
         var missing = patterns.Missing;
-        foreach (var (name, file) in files.OrderBy(entry => entry.Key, StringComparer.Ordinal))
+        foreach (var changed in files.Where(entry => _read.GetValueOrDefault(entry.Key) != entry.Value).OrderBy(entry => entry.Key, StringComparer.Ordinal).Chunk(FilesAtOnce))
         {
-            if (_read.GetValueOrDefault(name) == file)
-                continue;
-            if (await ReadAsync(name, file, cancellationToken).ConfigureAwait(false) is { } error)
+            if (await ReadAsync(changed, cancellationToken).ConfigureAwait(false) is { } error)
                 return error;
             Report = Report with { Files = _sources.Count };
         }
@@ -62,29 +66,25 @@ internal sealed partial class FileLoader(
         return null;
     }
 
-    private async Task<RetrievalError?> ReadAsync(string name, FoundFile file, CancellationToken cancellationToken)
+    private async Task<RetrievalError?> ReadAsync(KeyValuePair<string, FoundFile>[] files, CancellationToken cancellationToken)
     {
-        var ids = new HashSet<string>(StringComparer.Ordinal);
-        string? fault = null;
-        try
-        {
-            await using var content = new FileStream(file.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 16, useAsync: true);
-            var isList = Path.GetExtension(file.Path).Equals(".jsonl", StringComparison.OrdinalIgnoreCase);
-            var items = isList ? readers.LinesAsync(content, cancellationToken) : OneAsync(name, file, content, cancellationToken);
-            var asker = new EmbeddingAsker(collection.Tenant ?? "global", collection.Client) { IsBackground = true };
-            var (outcome, _) = await ingest.RunAsync(collection, SourcedAsync(items, name, ids, cancellationToken), asker, null, cancellationToken).ConfigureAwait(false);
-            if (outcome.Error is { } error)
-                return error;
-            if (outcome.Report.FailedTotal > 0)
-                fault = outcome.Report.FailedTotal == 1 ? outcome.Report.Failed[0].Message : $"{outcome.Report.FailedTotal} documents were left out; the first: {outcome.Report.Failed[0].Message}";
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            fault = $"cannot be read: {e.GetType().Name}";
-        }
+        var readings = new List<Reading>(files.Length);
+        var asker = new EmbeddingAsker(collection.Tenant ?? "global", collection.Client) { IsBackground = true };
+        var (outcome, revision) = await ingest.RunAsync(collection, ItemsAsync(files, readings, cancellationToken), asker, null, cancellationToken).ConfigureAwait(false);
+        Revision = Math.Max(Revision, revision);
+        if (outcome.Error is { } error)
+            return error;
+        foreach (var reading in readings)
+            await EndAsync(reading, cancellationToken).ConfigureAwait(false);
+        return null;
+    }
 
-        _read[name] = file;
-        if (fault is null)
+    // Documents that left the file leave the collection; what could not be read says nothing of what it held.
+    private async Task EndAsync(Reading reading, CancellationToken cancellationToken)
+    {
+        var (name, ids) = (reading.Name, reading.Ids);
+        _read[name] = reading.File;
+        if (reading.Fault is not { } fault)
         {
             _faults.Remove(name);
         }
@@ -94,23 +94,72 @@ internal sealed partial class FileLoader(
             LogFault(collection.Name, name, fault);
         }
 
-        // Documents that left the file leave the collection; what could not be read says nothing of what it held.
-        var before = _sources!.GetValueOrDefault(name);
-        if (fault is null && before is not null)
+        if (_sources!.GetValueOrDefault(name) is { } before)
         {
+            if (reading.Fault is not null)
+                ids.UnionWith(before);
             foreach (var id in before.Where(id => !ids.Contains(id)))
                 await RemoveAsync(name, id, cancellationToken).ConfigureAwait(false);
-        }
-        else if (before is not null)
-        {
-            ids.UnionWith(before);
         }
 
         if (ids.Count > 0)
             _sources![name] = ids;
         else
             _sources!.Remove(name);
-        return null;
+    }
+
+    private async IAsyncEnumerable<IngestItem> ItemsAsync(
+        KeyValuePair<string, FoundFile>[] files, List<Reading> readings, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var (name, file) in files)
+        {
+            var reading = new Reading(name, file);
+            readings.Add(reading);
+            await using var content = Open(reading);
+            if (content is null)
+                continue;
+            var isList = Path.GetExtension(file.Path).Equals(".jsonl", StringComparison.OrdinalIgnoreCase);
+            var items = isList ? readers.LinesAsync(content, cancellationToken) : OneAsync(name, file, content, cancellationToken);
+            await using var each = items.GetAsyncEnumerator(cancellationToken);
+            while (await NextAsync(each, reading).ConfigureAwait(false) is { } item)
+            {
+                if (item.Document is not { } document)
+                {
+                    reading.Fail(item.Failure!.Message);
+                    continue;
+                }
+
+                reading.Ids.Add(document.Id);
+                yield return item with { Document = document with { Source = name } };
+            }
+        }
+    }
+
+    private static FileStream? Open(Reading reading)
+    {
+        try
+        {
+            return new FileStream(reading.File.Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 1 << 16, useAsync: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            reading.Fail($"cannot be read: {e.GetType().Name}");
+            return null;
+        }
+    }
+
+    // Null at the end, also where the file can be read no further.
+    private static async ValueTask<IngestItem?> NextAsync(IAsyncEnumerator<IngestItem> items, Reading reading)
+    {
+        try
+        {
+            return await items.MoveNextAsync().ConfigureAwait(false) ? items.Current : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            reading.Fail($"cannot be read: {e.GetType().Name}");
+            return null;
+        }
     }
 
     private async IAsyncEnumerable<IngestItem> OneAsync(string name, FoundFile file, Stream content, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -118,22 +167,6 @@ internal sealed partial class FileLoader(
         var markdown = !Path.GetExtension(file.Path).Equals(".txt", StringComparison.OrdinalIgnoreCase);
         var (item, error) = await readers.TextAsync(content, markdown, name, null, cancellationToken).ConfigureAwait(false);
         yield return item ?? new IngestItem(null, new IngestFailure(name, null, error!.Code, error.Message));
-    }
-
-    private static async IAsyncEnumerable<IngestItem> SourcedAsync(
-        IAsyncEnumerable<IngestItem> items, string name, HashSet<string> ids, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        await foreach (var item in items.WithCancellation(cancellationToken).ConfigureAwait(false))
-        {
-            if (item.Document is not { } document)
-            {
-                yield return item;
-                continue;
-            }
-
-            ids.Add(document.Id);
-            yield return item with { Document = document with { Source = name } };
-        }
     }
 
     private async Task<Dictionary<string, HashSet<string>>> SourcesAsync(CancellationToken cancellationToken)
@@ -156,8 +189,31 @@ internal sealed partial class FileLoader(
     {
         while (await _documents.ReadAsync(CollectionDocuments.Key(id), cancellationToken).ConfigureAwait(false) is { } stored && stored.Value.Source == name)
         {
-            if (await _documents.CommitAsync([new Write(stored.Key, stored.Version, null)], cancellationToken).ConfigureAwait(false) is not null)
-                return;
+            if (await _documents.CommitAsync([new Write(stored.Key, stored.Version, null)], cancellationToken).ConfigureAwait(false) is not { } revision)
+                continue;
+            Revision = Math.Max(Revision, revision);
+            return;
+        }
+    }
+
+    // One file as it was read this time.
+    private sealed class Reading(string name, FoundFile file)
+    {
+        private string? _first;
+        private int _faults;
+
+        public string Name => name;
+
+        public FoundFile File => file;
+
+        public HashSet<string> Ids { get; } = new(StringComparer.Ordinal);
+
+        public string? Fault => _faults <= 1 ? _first : $"{_faults} documents were left out; the first: {_first}";
+
+        public void Fail(string fault)
+        {
+            _first ??= fault;
+            _faults++;
         }
     }
 

@@ -43,7 +43,9 @@ internal sealed class FilePatterns
         {
             var files = new FileSystemEnumerable<FoundFile>(
                 folder,
-                static (ref FileSystemEntry entry) => new FoundFile(entry.ToFullPath(), entry.Length, entry.LastWriteTimeUtc),
+                static (ref FileSystemEntry entry) => (entry.Attributes & FileAttributes.ReparsePoint) == 0
+                    ? new FoundFile(entry.ToFullPath(), entry.Length, entry.LastWriteTimeUtc)
+                    : Followed(entry.ToFullPath()),
                 new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = FileAttributes.Hidden | FileAttributes.System })
             {
                 ShouldIncludePredicate = static (ref FileSystemEntry entry) => !entry.IsDirectory,
@@ -60,6 +62,22 @@ internal sealed class FilePatterns
         }
 
         return found;
+    }
+
+    // What a link leads to changes while the link stays as it is.
+    private static FoundFile Followed(string path)
+    {
+        try
+        {
+            if (File.ResolveLinkTarget(path, returnFinalTarget: true) is FileInfo { Exists: true } target)
+                return new FoundFile(path, target.Length, target.LastWriteTimeUtc);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It leads round in a circle, or to where nobody may look: reading it will say so.
+        }
+
+        return new FoundFile(path, -1, default);
     }
 
     private string Name(string path, string folder)

@@ -8,7 +8,7 @@ namespace Weir.Retrieval.Collections.Serving;
 /// The collections in this replica's memory: built when first asked for, once however many ask; let go when nobody does, the least recently used first where
 /// there is no room, those that all share last.
 /// </summary>
-internal sealed class IndexShelf(IStateStore store, CollectionLimits limits, TimeProvider time, ILogger<IndexShelf> logger) : IAsyncDisposable
+internal sealed class IndexShelf(IStateStore store, CollectionLimits limits, CollectionMetrics metrics, TimeProvider time, ILogger<IndexShelf> logger) : IAsyncDisposable
 {
     private static readonly TimeSpan Again = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan LookAgain = TimeSpan.FromMinutes(1);
@@ -37,6 +37,7 @@ internal sealed class IndexShelf(IStateStore store, CollectionLimits limits, Tim
                     }
 
                     var index = new CollectionIndex(collection, store, limits.IndexBytes, time, logger);
+                    _ = MeasureAsync(collection, index);
                     _entries.Add(collection.Id, entry = new Entry(index, collection.IsGlobal));
                 }
 
@@ -99,6 +100,13 @@ internal sealed class IndexShelf(IStateStore store, CollectionLimits limits, Tim
 
         foreach (var index in all)
             await index.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task MeasureAsync(CollectionRecord collection, CollectionIndex index)
+    {
+        var started = time.GetTimestamp();
+        if (await index.WhenAsync(0, limits.IndexIdle, CancellationToken.None).ConfigureAwait(false) is not null)
+            metrics.Built(collection.Name, collection.IsGlobal, time.GetElapsedTime(started));
     }
 
     private long Held() => _entries.Values.Sum(entry => entry.Index.View?.Footprint ?? 0);

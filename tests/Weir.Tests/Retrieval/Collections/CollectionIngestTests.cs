@@ -166,7 +166,7 @@ public sealed class CollectionIngestTests : IAsyncLifetime
         await _host.PutAsync("g", new CollectionChange { Global = true }, admin);
         (await _host.TrySearchAsync("x", name: "g", scope: other)).Error.ShouldBeNull();
         (await _host.Collections.DeleteAsync(other, "g", CancellationToken.None))!.Status.ShouldBe(403);
-        (await _host.Documents.CheckAsync(other, "g", CancellationToken.None))!.Status.ShouldBe(403);
+        (await _host.Documents.CheckAsync(other, "g", CollectionHost.Asker, CancellationToken.None))!.Status.ShouldBe(403);
         // One's own hides the global one of the same name.
         await _host.PutAsync("g");
         (await _host.IngestAsync("g", [new NewDocument("mine", "mine")])).Error.ShouldBeNull();

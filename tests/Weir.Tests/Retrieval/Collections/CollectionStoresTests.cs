@@ -102,6 +102,58 @@ public sealed class CollectionStoresTests : IDisposable
     }
 
     [Fact]
+    public async Task Load_LinksAndWhatCannotBeRead_AreToldAndDoNotStopTheOthers()
+    {
+        var docs = Path.Combine(_folder, "docs");
+        Directory.CreateDirectory(Path.Combine(docs, "deep"));
+        Directory.CreateDirectory(Path.Combine(_folder, "elsewhere"));
+        await File.WriteAllTextAsync(Path.Combine(docs, "a.md"), "alpha text");
+        await File.WriteAllTextAsync(Path.Combine(_folder, "elsewhere", "b.md"), "beta text");
+        File.CreateSymbolicLink(Path.Combine(docs, "b.md"), Path.Combine(_folder, "elsewhere", "b.md"));
+        File.CreateSymbolicLink(Path.Combine(docs, "circle.md"), Path.Combine(docs, "circle.md"));
+        File.CreateSymbolicLink(Path.Combine(docs, "gone.md"), Path.Combine(docs, "nowhere.md"));
+        Directory.CreateSymbolicLink(Path.Combine(docs, "deep", "up"), docs);
+        await using var host = await CollectionHost.StartAsync();
+        await host.PutAsync("c", new CollectionChange { Global = true }, new CollectionScope("admin", true));
+        var record = host.Service<Weir.Retrieval.Collections.Storage.CollectionDirectory>().Find(null, "c")!;
+        var loader = new FileLoader(
+            record, new FilePatterns("docs", _folder), host.Store, host.Service<CollectionIngest>(), new DocumentReaders(host.Limits), host.Limits, new RecordingLogger<FileLoader>());
+
+        (await loader.LookAsync(CancellationToken.None)).ShouldBeNull();
+        loader.Report.Files.ShouldBe(2);
+        loader.Report.Faults.Count.ShouldBe(2);
+        loader.Report.Faults.ShouldContain(fault => fault.StartsWith("docs/circle.md: cannot be read", StringComparison.Ordinal));
+        loader.Report.Faults.ShouldContain(fault => fault.StartsWith("docs/gone.md: cannot be read", StringComparison.Ordinal));
+
+        // What a link leads to is noticed when it changes; what did not change is not read again.
+        var revision = loader.Revision;
+        (await loader.LookAsync(CancellationToken.None)).ShouldBeNull();
+        loader.Revision.ShouldBe(revision);
+        await File.WriteAllTextAsync(Path.Combine(_folder, "elsewhere", "b.md"), "beta text that is longer");
+        (await loader.LookAsync(CancellationToken.None)).ShouldBeNull();
+        loader.Revision.ShouldBeGreaterThan(revision);
+        (await host.Documents.GetAsync(host.Scope, "c", "docs/b.md", CancellationToken.None)).Value!.Text.ShouldBe("beta text that is longer");
+    }
+
+    [Fact]
+    public async Task Load_ManyFiles_TakesFewCommits()
+    {
+        var docs = Path.Combine(_folder, "docs");
+        Directory.CreateDirectory(docs);
+        for (var i = 0; i < 1200; i++)
+            await File.WriteAllTextAsync(Path.Combine(docs, $"f{i}.txt"), $"text of file {i}");
+        await using var host = await CollectionHost.StartAsync();
+        await host.PutAsync("c", new CollectionChange { Global = true }, new CollectionScope("admin", true));
+        var record = host.Service<Weir.Retrieval.Collections.Storage.CollectionDirectory>().Find(null, "c")!;
+        var loader = new FileLoader(
+            record, new FilePatterns("docs", _folder), host.Store, host.Service<CollectionIngest>(), new DocumentReaders(host.Limits), host.Limits, new RecordingLogger<FileLoader>());
+        (await loader.LookAsync(CancellationToken.None)).ShouldBeNull();
+        loader.Report.ShouldBe(new FileReport(1200, true, loader.Report.Faults));
+        // A text and a vector pack for each of five batches.
+        (await host.StoredOf().PacksAsync(CancellationToken.None)).Count.ShouldBe(10);
+    }
+
+    [Fact]
     public async Task Configured_Collection_IsMadeLoadedAndTold()
     {
         await File.WriteAllTextAsync(Path.Combine(_folder, "a.md"), "# Title\n\nalpha text");
@@ -110,8 +162,8 @@ public sealed class CollectionStoresTests : IDisposable
         configured.Apply(new Dictionary<string, CollectionOptions> { ["handbook"] = new() { Load = Path.Combine(_folder, "*.md") } });
         await host.RunAsync<ConfiguredCollections>();
         await Eventually.TrueAsync(() => configured.States.GetValueOrDefault("handbook") is { IsLoaded: true, Files: 1 });
-        // The index follows what the loader stored.
-        await Eventually.TrueAsync(() => host.Collections.Global.Single().Documents == 1);
+        // What is told to be loaded is found.
+        host.Collections.Global.Single().Documents.ShouldBe(1);
         (await host.SearchAsync("alpha", name: "handbook")).Single().Heading.ShouldBe("Title");
         host.Collections.Global.Single().State.ShouldBe("ready");
     }

@@ -138,6 +138,70 @@ public sealed class CollectionEndpointsTests : IAsyncLifetime
         (await SendAsync("GET", "/v1/collections", key: two)).Body.GetProperty("data").EnumerateArray().Select(view => view.GetProperty("name").GetString()).ShouldBe(["shared"]);
     }
 
+    [Theory]
+    [InlineData("""{"query":"x","mode":"hybird"}""", "mode")]
+    [InlineData("""{"query":"x","mode":"dense,sparse"}""", "mode")]
+    [InlineData("""{"query":"x","min_score":"NaN"}""", "min_score")]
+    [InlineData("""{"query":"x","min_score":1e999}""", "min_score")]
+    [InlineData("""{"query":5}""", "query")]
+    [InlineData("""{"query":"x","top_k":1.5}""", "top_k")]
+    [InlineData("""{"query":"x","nope":1}""", "nope")]
+    public async Task Search_BadBody_IsRefusedByName(string body, string names)
+    {
+        var answer = await SendAsync("POST", "/v1/collections/c/search", body);
+        (answer.Status, answer.Body.GetProperty("code").GetString()).ShouldBe((400, "malformed"));
+        answer.Body.GetProperty("detail").GetString()!.ShouldContain(names);
+    }
+
+    [Fact]
+    public async Task Put_PartOfChunkOrWeights_LeavesTheRest()
+    {
+        await SendAsync("PUT", "/v1/collections/c", """{"chunk":{"tokens":100,"overlap":10},"weights":{"dense":0.2,"sparse":0.8}}""");
+        var one = (await SendAsync("PUT", "/v1/collections/c", """{"chunk":{"tokens":64},"weights":{"dense":0.4}}""")).Body;
+        (one.GetProperty("chunk").GetProperty("tokens").GetInt32(), one.GetProperty("chunk").GetProperty("overlap").GetInt32()).ShouldBe((64, 10));
+        (one.GetProperty("weights").GetProperty("dense").GetDouble(), one.GetProperty("weights").GetProperty("sparse").GetDouble()).ShouldBe((0.4, 0.8));
+        // An overlap that nobody named gives way; one that was named is refused.
+        var two = (await SendAsync("PUT", "/v1/collections/c", """{"chunk":{"tokens":16}}""")).Body;
+        two.GetProperty("chunk").GetProperty("overlap").GetInt32().ShouldBe(8);
+        (await SendAsync("PUT", "/v1/collections/c", """{"chunk":{"overlap":9}}""")).Status.ShouldBe(422);
+    }
+
+    [Fact]
+    public async Task Ingest_WhatNoPathCouldName_AndWhatNoAnswerCouldHold_IsLeftOut()
+    {
+        var deep = string.Concat(Enumerable.Repeat("{\"a\":", 17)) + "1" + new string('}', 17);
+        var answer = await IngestAsync($$"""[{"id":"..","text":"x"},{"id":".","text":"x"},{"id":"a\u0000","text":"x"},{"id":"deep","text":"x","metadata":{{deep}}},{"id":"ok","text":"x","metadata":{{deep[5..^1]}}}]""");
+        answer.GetProperty("failed").EnumerateArray().Select(failure => failure.GetProperty("code").GetString()).ShouldBe(["invalid_id", "invalid_id", "invalid_id", "invalid_metadata"]);
+        (await SendAsync("POST", "/v1/collections/c/search", """{"query":"x"}""")).Body.GetProperty("results")[0].GetProperty("document_id").GetString().ShouldBe("ok");
+        (await SendAsync("GET", "/v1/collections/c/documents/ok")).Status.ShouldBe(200);
+    }
+
+    [Fact]
+    public async Task Ingest_ByteOrderMarkAndQuotedCharset_AreTaken()
+    {
+        (await IngestAsync("\uFEFF[{\"id\":\"a\",\"text\":\"x\"}]")).GetProperty("documents").GetInt32().ShouldBe(1);
+        (await SendAsync("POST", "/v1/collections/c/documents", "plain", "text/plain; charset=\"utf-8\"")).Status.ShouldBe(200);
+    }
+
+    [Fact]
+    public async Task Metrics_TellOfCollections_WithoutTheNamesOfTenants()
+    {
+        (await SendAsync("PUT", "/v1/collections/shared", """{"global":true}""", key: _server.AdminKey)).Status.ShouldBe(201);
+        (await SendAsync("POST", "/v1/collections/shared/documents", """[{"id":"a","text":"x"}]""", key: _server.AdminKey)).Status.ShouldBe(200);
+        await IngestAsync("""[{"id":"a","text":"x"},{"id":"b","text":"y"},{"id":"c"}]""");
+        foreach (var name in (string[])["c", "shared", "none"])
+            await SendAsync("POST", $"/v1/collections/{name}/search", """{"query":"x","mode":"sparse"}""");
+        var metrics = await _server.Client.GetStringAsync("/metrics");
+        var lines = metrics.Split('\n').Where(line => line.StartsWith("weir_collections_", StringComparison.Ordinal)).ToList();
+        lines.ShouldContain("weir_collections_documents{collection=\"_TENANTS\"} 2");
+        lines.ShouldContain("weir_collections_documents{collection=\"shared\"} 1");
+        lines.ShouldContain("weir_collections_ingest_documents_total{collection=\"_TENANTS\",outcome=\"failed\"} 1");
+        lines.ShouldContain("weir_collections_search_duration_seconds_count{collection=\"shared\",mode=\"sparse\",outcome=\"complete\"} 1");
+        lines.ShouldContain("weir_collections_search_duration_seconds_count{collection=\"_TENANTS\",mode=\"sparse\",outcome=\"collection_not_found\"} 1");
+        lines.ShouldContain(line => line.StartsWith("weir_collections_build_duration_seconds_count{collection=\"shared\"}", StringComparison.Ordinal));
+        lines.ShouldAllBe(line => !line.Contains("\"c\"", StringComparison.Ordinal) && !line.Contains("none", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Configured_Collection_StandsInStatusAndReadiness()
     {
