@@ -66,9 +66,9 @@ internal sealed partial class FileLoader(
         return null;
     }
 
-    private async Task<RetrievalError?> ReadAsync(IReadOnlyList<KeyValuePair<string, FoundFile>> files, CancellationToken cancellationToken)
+    private async Task<RetrievalError?> ReadAsync(KeyValuePair<string, FoundFile>[] files, CancellationToken cancellationToken)
     {
-        var readings = new List<Reading>(files.Count);
+        var readings = new List<Reading>(files.Length);
         var asker = new EmbeddingAsker(collection.Tenant ?? "global", collection.Client) { IsBackground = true };
         var (outcome, revision) = await ingest.RunAsync(collection, ItemsAsync(files, readings, cancellationToken), asker, null, cancellationToken).ConfigureAwait(false);
         Revision = Math.Max(Revision, revision);
@@ -109,7 +109,7 @@ internal sealed partial class FileLoader(
     }
 
     private async IAsyncEnumerable<IngestItem> ItemsAsync(
-        IReadOnlyList<KeyValuePair<string, FoundFile>> files, List<Reading> readings, [EnumeratorCancellation] CancellationToken cancellationToken)
+        KeyValuePair<string, FoundFile>[] files, List<Reading> readings, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         foreach (var (name, file) in files)
         {
