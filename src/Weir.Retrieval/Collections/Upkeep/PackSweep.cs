@@ -11,6 +11,8 @@ internal sealed class PackSweep(CollectionDefinitions definitions, CollectionLim
     // A pack is written anew when less than this part of it is named.
     private const double LeastAlive = 0.4;
     private const long SmallBytes = 256 << 10;
+    // Fewer documents than a pack that is written anew gets: merging others would make them no larger, again and again.
+    private const int SmallDocuments = DocumentsAtOnce / 2;
     private const int SmallPacks = 32;
     private const int PacksAtOnce = 64;
     private const int DocumentsAtOnce = 128;
@@ -23,11 +25,14 @@ internal sealed class PackSweep(CollectionDefinitions definitions, CollectionLim
         // Packs first: one that was live by then and is named by no document afterwards is never named again, for a commit that keeps a pack
         // expects the version of the document that named it.
         var packs = await documents.PacksAsync(cancellationToken).ConfigureAwait(false);
-        var alive = new Dictionary<string, long>(StringComparer.Ordinal);
+        var alive = new Dictionary<string, (long Bytes, int Documents)>(StringComparer.Ordinal);
         await foreach (var document in documents.AllAsync(cancellationToken).ConfigureAwait(false))
         {
             foreach (var slice in document.Value.Slices)
-                alive[slice.Pack] = alive.GetValueOrDefault(slice.Pack) + slice.Length;
+            {
+                var (bytes, count) = alive.GetValueOrDefault(slice.Pack);
+                alive[slice.Pack] = (bytes + slice.Length, count + 1);
+            }
         }
 
         var removed = 0;
@@ -35,8 +40,8 @@ internal sealed class PackSweep(CollectionDefinitions definitions, CollectionLim
         foreach (var pack in packs.Where(pack => !alive.ContainsKey(pack.Id) && (pack.Value.State != PackState.Draft || pack.Value.Created < oldest)))
             removed += await documents.RemoveAsync(pack, cancellationToken).ConfigureAwait(false) ? 1 : 0;
 
-        var worn = packs.Where(pack => alive.TryGetValue(pack.Id, out var bytes) && bytes < LeastAlive * pack.Value.Bytes).ToList();
-        var small = packs.Where(pack => alive.ContainsKey(pack.Id) && pack.Value.Bytes < SmallBytes).ToList();
+        var worn = packs.Where(pack => alive.TryGetValue(pack.Id, out var named) && named.Bytes < LeastAlive * pack.Value.Bytes).ToList();
+        var small = packs.Where(pack => pack.Value.Bytes < SmallBytes && alive.TryGetValue(pack.Id, out var named) && named.Documents < SmallDocuments).ToList();
         if (small.Count >= SmallPacks)
             worn.AddRange(small.Except(worn));
         return (removed, worn.Count == 0 ? 0 : await MoveAsync(documents, [.. worn.Take(PacksAtOnce).Select(pack => pack.Id)], cancellationToken).ConfigureAwait(false));

@@ -174,6 +174,16 @@ public sealed class CollectionUpkeepTests
     }
 
     [Fact]
+    public async Task Sweep_SmallPacksOfManyDocuments_AreNotWrittenAnewAgainAndAgain()
+    {
+        await using var host = await CollectionHost.StartAsync(limits: NoGrace with { BatchDocuments = 64 });
+        await host.PutAsync();
+        (await host.IngestAsync([.. Enumerable.Range(0, 40 * 64).Select(i => new NewDocument($"d{i}", $"alpha {i}"))])).Error.ShouldBeNull();
+        var sweep = new PackSweep(host.Service<CollectionDefinitions>(), host.Limits);
+        (await sweep.RunAsync(RecordOf(host), CancellationToken.None)).ShouldBe((0, 0));
+    }
+
+    [Fact]
     public async Task Sweep_ManySmallPacks_BecomeFewAndSearchesSeeNoDifference()
     {
         await using var host = await CollectionHost.StartAsync(limits: NoGrace);
