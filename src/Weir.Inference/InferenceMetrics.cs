@@ -92,9 +92,17 @@ public sealed class InferenceMetrics : IDisposable
     internal void Served(InferenceRequest request, InferenceReport report, TimeSpan took)
     {
         var whole = report.FailedBy is null;
-        // What a model of this server's own paid to a provider was counted with the request that went there.
-        var used = report.Provider == InferenceReport.OwnProvider ? default : report.Usage ?? default;
-        Traffic.Count(RequestOutcomes.Of(report), request.Head.Stream ? report.FirstEvent : null, whole ? took : null, used.Input, used.Output);
+        // A request that a model of this server's own passes on to a provider is one of its client's: the tokens are counted where they were used.
+        var used = report.IsPassedOn ? default : report.Usage ?? default;
+        if (request.IsForRoutes)
+        {
+            Traffic.CountTokens(used.Input, used.Output);
+        }
+        else
+        {
+            Traffic.Count(RequestOutcomes.Of(report), request.Head.Stream ? report.FirstEvent : null, whole ? took : null, used.Input, used.Output);
+        }
+
         var label = report.Label;
         if (_requests.Enabled)
         {

@@ -53,7 +53,12 @@ public sealed class InferencePipeline
     public async ValueTask<InferenceReport> RunAsync(InferenceRequest request, IAnswer answer, CancellationToken clientGone)
     {
         var started = _services.Time.GetTimestamp();
-        _load.Count(started);
+        // What a model of this server's own asks of a provider was counted when a client asked for it.
+        if (!request.IsForRoutes)
+        {
+            _load.Count(started);
+        }
+
         var report = new InferenceReport();
         CapturedAnswer? captured = null;
         try

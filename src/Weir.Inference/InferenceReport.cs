@@ -58,6 +58,9 @@ public sealed class InferenceReport
     /// <summary>What the cache, or the same request under way, had to do with it; null: nothing.</summary>
     public CacheOutcome? Cache { get; internal set; }
 
+    /// <summary>Its tokens are counted with another request, which this server made for it.</summary>
+    internal bool IsPassedOn { get; private set; }
+
     /// <summary>The HTTP status of the answer; 499 where the client left before it.</summary>
     public int Status { get; internal set; }
 
@@ -73,7 +76,8 @@ public sealed class InferenceReport
     /// <param name="usage">What is paid for by this request; null: nothing.</param>
     /// <param name="cost">In dollars.</param>
     /// <param name="cache">What had been known already had to do with it; null: nothing.</param>
-    public void Served(string deployment, string model, TokenUsage? usage, double cost, CacheOutcome? cache)
+    /// <param name="isPassedOn">Whether the work was a provider's: its tokens are counted with the request that went there.</param>
+    public void Served(string deployment, string model, TokenUsage? usage, double cost, CacheOutcome? cache, bool isPassedOn = false)
     {
         Deployment = deployment;
         Provider = OwnProvider;
@@ -81,6 +85,7 @@ public sealed class InferenceReport
         Usage = usage;
         Cost = cost;
         Cache = cache;
+        IsPassedOn = isPassedOn;
         Status = 200;
     }
 

@@ -36,6 +36,9 @@ internal sealed class TrafficMeter(int outcomes, TimeProvider time)
         minute.Measure(firstEvent, took, input, output);
     }
 
+    /// <summary>Counts tokens of what is not counted as a request of its own.</summary>
+    public void CountTokens(long input, long output) => Now().Measure(null, null, input, output);
+
     /// <summary>Since the start.</summary>
     public long Total(int outcome) => Volatile.Read(ref _totals[outcome]);
 

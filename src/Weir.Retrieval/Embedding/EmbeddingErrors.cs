@@ -17,6 +17,9 @@ internal static class EmbeddingErrors
     public static RetrievalError Failed(string model) =>
         new(500, "embedding_failed", $"The embedding model '{model}' failed on this input; the log says how.") { Param = "input" };
 
+    public static RetrievalError TooTangled(string model) =>
+        new(422, "input_too_complex", $"The tokenizer of the embedding model '{model}' gave up on this input: its patterns take too long there. Cut it into parts.") { Param = "input" };
+
     public static RetrievalError Internal { get; } =
         new(500, "embedding_failed", "The embedding service failed; the log says how.");
 

@@ -7,7 +7,7 @@ public sealed record EmbeddingExplanation
 
     public required string Revision { get; init; }
 
-    /// <summary>Of the model; null where it is not known yet.</summary>
+    /// <summary>As asked for, else of the model; null where that is not known yet.</summary>
     public required int? Dimensions { get; init; }
 
     /// <summary>How many tokens the text has; estimated where the model has no tokenizer here.</summary>
@@ -17,6 +17,9 @@ public sealed record EmbeddingExplanation
     public required IReadOnlyList<ExplainedToken>? Tokens { get; init; }
 
     public required CachedWhere Cached { get; init; }
+
+    /// <summary>Whether the state store has it too.</summary>
+    public required StoredState Stored { get; init; }
 
     /// <summary>Whether it is being made at this moment.</summary>
     public required bool InFlight { get; init; }
@@ -37,6 +40,20 @@ public enum CachedWhere
 
     /// <summary>In the state store only.</summary>
     Store,
+}
+
+/// <summary>What the state store has of a vector.</summary>
+public enum StoredState
+{
+    /// <summary>This model's vectors are not kept there.</summary>
+    Off,
+
+    Absent,
+
+    Present,
+
+    /// <summary>It did not answer, or is left alone for a few seconds after it did not.</summary>
+    Unknown,
 }
 
 /// <param name="Id">In the model's vocabulary.</param>

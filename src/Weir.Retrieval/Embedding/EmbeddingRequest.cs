@@ -36,6 +36,9 @@ public sealed record EmbeddingResult
     /// <summary>Inputs that somebody else was already waiting for.</summary>
     public int Joined { get; init; }
 
+    /// <summary>Whether a provider makes them: its tokens are counted with the call to it.</summary>
+    public bool IsOfProvider { get; init; }
+
     /// <summary>Tokens that were paid for by this request.</summary>
     public int PaidTokens { get; init; }
 

@@ -1,6 +1,6 @@
+using System.Text.RegularExpressions;
 using Weir.Retrieval.Embedding.Caching;
 using Weir.Retrieval.Embedding.Counting;
-using Weir.Retrieval.Embedding.Flights;
 
 namespace Weir.Retrieval.Embedding;
 
@@ -43,13 +43,17 @@ public sealed partial class EmbeddingService
         };
     }
 
+    /// <summary>Every configured model and how it is, by name.</summary>
+    public IReadOnlyList<EmbeddingModelInfo> DescribeModels() => _models.Describe();
+
     /// <summary>What is known of one text under one model; nothing is embedded for it.</summary>
     /// <param name="model">The name of a model.</param>
     /// <param name="text">The exact text.</param>
     /// <param name="asker">Whose calls are told: its tenant's, and nobody else's.</param>
+    /// <param name="dimensions">As requests have it; null: all of the model's.</param>
     /// <param name="cancellationToken">Ends it.</param>
     public async ValueTask<(EmbeddingExplanation? Explanation, RetrievalError? Error)> ExplainAsync(
-        string model, string text, EmbeddingAsker asker, CancellationToken cancellationToken = default)
+        string model, string text, EmbeddingAsker asker, int? dimensions = null, CancellationToken cancellationToken = default)
     {
         var (held, error) = await _models.HoldAsync(model, cancellationToken);
         if (held is null)
@@ -58,21 +62,32 @@ public sealed partial class EmbeddingService
         {
             var input = EmbeddingInput.OfText(text);
             var isRouted = held.Options.Kind == EmbeddingModelKind.Route;
-            var key = held.Keys.Of(isRouted ? 0 : held.Model.Dimensions, input);
+            var request = new EmbeddingRequest { Model = model, Inputs = [input], Dimensions = dimensions, Asker = asker };
+            if (InputChecks.Fault(held.Model, isRouted, request) is { } fault)
+                return (null, fault);
+            var key = held.Keys.Of(dimensions ?? (isRouted ? 0 : held.Model.Dimensions), input);
+            var length = dimensions ?? held.Model.Dimensions;
+            var inMemory = _cache.Contains(key);
+            var stored = await StoredAsync(key, length, EmbeddingSettings.Of(held.Options, _cacheOptions), cancellationToken);
             var tokens = TokensOf(held.Model, text);
             return (
                 new EmbeddingExplanation
                 {
                     Model = model,
                     Revision = held.Model.Revision,
-                    Dimensions = held.Model.Dimensions > 0 ? held.Model.Dimensions : null,
-                    TokenCount = tokens?.Count ?? VectorMaker.CountTokens(held.Model, input),
+                    Dimensions = length > 0 ? length : null,
+                    TokenCount = tokens?.Count ?? TokenEstimate.Of(input),
                     Tokens = tokens is null ? null : [.. tokens.Take(EmbeddingExplanation.MostTokens).Select(id => new ExplainedToken(id, held.Model.Tokenizer!.TokenOf(id)))],
-                    Cached = await WhereAsync(key, held.Model.Dimensions, EmbeddingSettings.Of(held.Options, _cacheOptions), cancellationToken),
+                    Cached = inMemory ? CachedWhere.Memory : stored == StoredState.Present ? CachedWhere.Store : CachedWhere.Absent,
+                    Stored = stored,
                     InFlight = _flights.Contains(key),
                     Calls = _calls.Find(ClientCounts.TagOf(asker.Tenant), key),
                 },
                 null);
+        }
+        catch (RegexMatchTimeoutException)
+        {
+            return (null, EmbeddingErrors.TooTangled(model));
         }
         finally
         {
@@ -80,14 +95,12 @@ public sealed partial class EmbeddingService
         }
     }
 
-    private async ValueTask<CachedWhere> WhereAsync(VectorKey key, int dimensions, EmbeddingSettings settings, CancellationToken cancellationToken)
+    private async ValueTask<StoredState> StoredAsync(VectorKey key, int dimensions, EmbeddingSettings settings, CancellationToken cancellationToken)
     {
-        if (_cache.Contains(key))
-            return CachedWhere.Memory;
-        if (!settings.Persist)
-            return CachedWhere.Absent;
+        if (!settings.Persist || !_stored.Exists)
+            return StoredState.Off;
         var found = await _stored.FindAsync([key], dimensions, settings.Precision, cancellationToken);
-        return found[0] is null ? CachedWhere.Absent : CachedWhere.Store;
+        return found[0] is not null ? StoredState.Present : _stored.IsResting ? StoredState.Unknown : StoredState.Absent;
     }
 
     private static List<int>? TokensOf(IEmbeddingModel model, string text)

@@ -67,7 +67,7 @@ public sealed partial class EmbeddingService
             var (misses, slots) = Distinct(part.Request, missing);
             for (var round = 1; ; round++)
             {
-                var gathering = new Gathering(misses.Count, asker.IsBackground);
+                var gathering = new Gathering(misses.Count, asker);
                 var group = new FlightGroup(model, part.Request.Model, dimensions, part.Request.Dimensions, settings, asker);
                 var boarding = Depart(gathering, misses, group);
                 try
@@ -82,6 +82,7 @@ public sealed partial class EmbeddingService
                 finally
                 {
                     _flights.Leave(gathering);
+                    gathering.TrySetResult();
                 }
 
                 (paid, cost) = (paid + group.PaidTokens, cost + group.Cost);
@@ -122,6 +123,8 @@ public sealed partial class EmbeddingService
         var boarding = _flights.Board(gathering, misses, group);
         if (boarding.Hurried is { } hurried)
             _maker.Encoders.Hurry(hurried);
+        if (boarding.Behind is { } behind)
+            _ = _maker.OvertakeAsync(behind, group, gathering.Task);
         if (group.Flights.Count == 0)
             group.Close();
         else
@@ -140,6 +143,7 @@ public sealed partial class EmbeddingService
             Tokens = count.Tokens,
             Hits = count.Hits,
             Joined = count.Joined,
+            IsOfProvider = model.Options.Kind == EmbeddingModelKind.Route,
             PaidTokens = Clamp(paid),
             Cost = cost,
         };

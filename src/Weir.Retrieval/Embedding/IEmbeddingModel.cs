@@ -25,7 +25,8 @@ public interface ILocalModel : IEmbeddingModel
     /// <summary>Embeds one input into a vector of unit length; a text without any known token gives zeros.</summary>
     /// <param name="input">Tokens only where there is a <see cref="IEmbeddingModel.Tokenizer"/>, and inside of its vocabulary.</param>
     /// <param name="vector">Of <see cref="IEmbeddingModel.Dimensions"/>; overwritten.</param>
-    void Embed(in EmbeddingInput input, Span<float> vector);
+    /// <returns>How many tokens were read: what stands behind a limit of the model's own does not count. Estimated where there is no tokenizer.</returns>
+    int Embed(in EmbeddingInput input, Span<float> vector);
 }
 
 /// <summary>Cuts text as a model does.</summary>

@@ -26,9 +26,14 @@ internal sealed class EmbeddingAnswers(EmbeddingService service) : IServedModels
 /// <summary>One embedding model.</summary>
 internal sealed class EmbeddingModelAnswers(string name, EmbeddingService service) : IServedModel
 {
+    /// <summary>Names the model that made the vectors; vectors of two revisions must not be compared.</summary>
+    public const string RevisionHeader = "x-weir-embedding-revision";
+
     private static readonly IReadOnlyList<Operation> Served = [Operation.Embeddings];
 
     private readonly JsonEncodedText _encoded = JsonEncodedText.Encode(name);
+    // Of the revision that answered last: it seldom changes.
+    private KeyValuePair<string, string>[] _revision = [new(RevisionHeader, "")];
     private readonly string _deployment = $"{InferenceReport.OwnProvider}/{name}";
 
     public string Name => name;
@@ -65,9 +70,21 @@ internal sealed class EmbeddingModelAnswers(string name, EmbeddingService servic
 
         // What was known already, or what somebody else waits for too, was paid for once.
         var usage = result.PaidTokens > 0 ? new TokenUsage(result.PaidTokens, 0) : default(TokenUsage?);
-        report.Served(_deployment, name, usage, result.Cost, OutcomeOf(result, body.Inputs.Count));
-        await EmbeddingsWriter.WriteAsync(result, body.IsBase64, _encoded, report, answer, clientGone).ConfigureAwait(false);
+        report.Served(_deployment, name, usage, result.Cost, OutcomeOf(result, body.Inputs.Count), isPassedOn: result.IsOfProvider);
+        await EmbeddingsWriter.WriteAsync(result, body.IsBase64, _encoded, HeadersOf(result), report, answer, clientGone).ConfigureAwait(false);
         return null;
+    }
+
+    private KeyValuePair<string, string>[] HeadersOf(EmbeddingResult result)
+    {
+        var headers = Volatile.Read(ref _revision);
+        if (headers[0].Value != result.Revision)
+        {
+            headers = [new(RevisionHeader, result.Revision)];
+            Volatile.Write(ref _revision, headers);
+        }
+
+        return headers;
     }
 
     private static CacheOutcome OutcomeOf(EmbeddingResult result, int inputs) =>

@@ -10,7 +10,7 @@ internal sealed class EmbeddingCheck(EmbeddingService service) : IReadinessCheck
 
     public DependencyHealth Check()
     {
-        string[] faults = [.. service.Snapshot().Models.Where(static model => model.Error is not null).Select(static model => $"{model.Name}: {model.Error}")];
+        string[] faults = [.. service.DescribeModels().Where(static model => model.Error is not null).Select(static model => $"{model.Name}: {model.Error}")];
         return faults.Length == 0 ? DependencyHealth.Ok : DependencyHealth.Degraded(faults);
     }
 }
@@ -21,5 +21,5 @@ internal sealed class EmbeddingCheck(EmbeddingService service) : IReadinessCheck
 internal sealed record EmbeddingModelStatus(string Name, EmbeddingModelKind Kind, EmbeddingModelState State)
 {
     public static IReadOnlyList<EmbeddingModelStatus> Of(EmbeddingService service) =>
-        [.. service.Snapshot().Models.Select(static model => new EmbeddingModelStatus(model.Name, model.Kind, model.State))];
+        [.. service.DescribeModels().Select(static model => new EmbeddingModelStatus(model.Name, model.Kind, model.State))];
 }

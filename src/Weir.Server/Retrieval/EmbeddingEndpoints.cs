@@ -38,7 +38,7 @@ internal static class EmbeddingEndpoints
         }
 
         var (explanation, refusal) = await context.Service<EmbeddingService>().ExplainAsync(
-            request!.Model, request.Text!, new EmbeddingAsker(caller.Tenant, caller.KeyId), context.RequestAborted);
+            request!.Model, request.Text!, new EmbeddingAsker(caller.Tenant, caller.KeyId), request.Dimensions, context.RequestAborted);
         await (explanation is null ? context.WriteErrorAsync(refusal!.ToApiError()) : context.Response.WriteJsonAsync(explanation));
     }
 
@@ -66,4 +66,7 @@ internal sealed record ExplainRequest
     public string Model { get; init; } = EmbeddingsOptions.DefaultModel;
 
     public string? Text { get; init; }
+
+    /// <summary>As requests for embeddings have it. Default: all of the model's.</summary>
+    public int? Dimensions { get; init; }
 }

@@ -31,10 +31,16 @@ internal static class EmbeddingsWriter
     private static ReadOnlySpan<byte> BeforeTotal => ",\"total_tokens\":"u8;
 
     public static async ValueTask WriteAsync(
-        EmbeddingResult result, bool isBase64, JsonEncodedText model, InferenceReport report, IAnswer answer, CancellationToken cancellationToken)
+        EmbeddingResult result,
+        bool isBase64,
+        JsonEncodedText model,
+        IReadOnlyList<KeyValuePair<string, string>>? headers,
+        InferenceReport report,
+        IAnswer answer,
+        CancellationToken cancellationToken)
     {
         var vectors = result.Vectors;
-        answer.Begin(new AnswerHead(200, "application/json", isBase64 ? LengthOf(vectors, model, result.Tokens) : null, report));
+        answer.Begin(new AnswerHead(200, "application/json", isBase64 ? LengthOf(vectors, model, result.Tokens) : null, report) { Passed = headers });
         var output = answer.Body;
         output.Write(Opening);
         var held = 0;

@@ -49,6 +49,9 @@ internal sealed partial class StoredVectors : IAsyncDisposable
 
     public long Corrupt => Volatile.Read(ref _corrupt);
 
+    /// <summary>Whether it is left alone, because it did not answer lately.</summary>
+    public bool IsResting => _time.GetElapsedTime(_origin).Ticks < Volatile.Read(ref _restsUntil);
+
     public void Bound(long maxBytes) => _store?.Bound(Space, maxBytes);
 
     /// <returns>In the order of the keys; null: absent, not what it should be, or not answered in time.</returns>
@@ -85,7 +88,7 @@ internal sealed partial class StoredVectors : IAsyncDisposable
         IReadOnlyList<VectorKey> keys, int from, int count, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        if (_store is null || _time.GetElapsedTime(_origin).Ticks < Volatile.Read(ref _restsUntil))
+        if (_store is null || IsResting)
             return null;
         if (Interlocked.Increment(ref _reads) > MostReads)
         {

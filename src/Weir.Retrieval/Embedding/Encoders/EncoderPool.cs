@@ -5,7 +5,8 @@ namespace Weir.Retrieval.Embedding.Encoders;
 
 /// <summary>
 /// The threads on which local models run: as many as there is work for, between one and the number of processors. An input never waits for
-/// company: whatever came while the encoders were busy is taken together, up to a budget of tokens. The queue is bounded.
+/// company where an encoder is free: whatever came while the encoders were busy is taken together, up to a budget of tokens, and another encoder
+/// begins where that lasts. The queue is bounded.
 /// </summary>
 internal sealed partial class EncoderPool
 {
@@ -20,6 +21,9 @@ internal sealed partial class EncoderPool
     private readonly ILogger _logger;
     private readonly Lock _sync = new();
     private readonly EncoderQueue _queue;
+    private readonly ITimer _relief;
+    private readonly long _origin;
+    private bool _reliefIsSet;
     private int _threads;
     private int _parked;
     private int _slow;
@@ -38,6 +42,8 @@ internal sealed partial class EncoderPool
     {
         (_settings, _take, _encode, _batched, _time, _logger) = (settings, take, encode, batched, time, logger);
         _queue = new EncoderQueue(settings);
+        _origin = time.GetTimestamp();
+        _relief = time.CreateTimer(static pool => ((EncoderPool)pool!).Relieve(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Never disposed: a thread may still be on its way to it, and it holds nothing of the system's.</summary>
@@ -55,7 +61,9 @@ internal sealed partial class EncoderPool
                 return EmbeddingErrors.Full(RetryAfter());
             }
 
-            flights.ForEach(_queue.Add);
+            var now = _time.GetElapsedTime(_origin);
+            foreach (var flight in flights)
+                _queue.Add(flight, now);
             started = Grow();
         }
 
@@ -63,14 +71,15 @@ internal sealed partial class EncoderPool
         return null;
     }
 
-    /// <summary>Somebody waits now for what was background.</summary>
+    /// <summary>Somebody waits for them now to whom they are more urgent.</summary>
     public void Hurry(List<Flight> flights)
     {
         int started;
         lock (_sync)
         {
+            var now = _time.GetElapsedTime(_origin);
             foreach (var flight in flights)
-                _queue.Hurry(flight);
+                _queue.Hurry(flight, now);
             started = Grow();
         }
 
@@ -96,6 +105,8 @@ internal sealed partial class EncoderPool
             _parked = 0;
         }
 
+        _relief.Dispose();
+
         return left;
     }
 
@@ -115,7 +126,32 @@ internal sealed partial class EncoderPool
         var wanted = 1 + Math.Min(_settings.MaxThreads, _queue.Cost / _settings.BatchTokens);
         var started = (int)Math.Clamp(wanted - quick, 0, _settings.MaxThreads - _threads);
         _threads += started;
+        SetRelief();
         return started;
+    }
+
+    /// <summary>Under the lock.</summary>
+    private void SetRelief()
+    {
+        if (_reliefIsSet || _closed || _threads == _settings.MaxThreads || !_queue.HasWork(_slow))
+            return;
+        _reliefIsSet = true;
+        _relief.Change(_settings.BatchWait, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>What waits has waited long enough for the encoders under way: another one begins.</summary>
+    private void Relieve()
+    {
+        lock (_sync)
+        {
+            _reliefIsSet = false;
+            if (_closed || _parked > 0 || _threads == _settings.MaxThreads || !_queue.HasWork(_slow))
+                return;
+            _threads++;
+            SetRelief();
+        }
+
+        Start(1);
     }
 
     private void Start(int count)

@@ -9,6 +9,9 @@ internal sealed record EncoderSettings
     /// <summary>What one encoder takes at once, in estimated tokens. What is longer than this by itself is a batch of its own. Default: 8,192.</summary>
     public int BatchTokens { get; init; } = 8192;
 
+    /// <summary>How long an input waits for encoders that are under way while another one could be started. Default: 2 ms.</summary>
+    public TimeSpan BatchWait { get; init; } = TimeSpan.FromMilliseconds(2);
+
     /// <summary>Inputs that may wait. Default: 16,384.</summary>
     public int MaxInputs { get; init; } = 16_384;
 

@@ -5,7 +5,7 @@ namespace Weir.Retrieval.Embedding.Flights;
 /// <summary>The vectors that one request has to make itself: looked up together, and for a model of a provider one call.</summary>
 internal sealed class FlightGroup(LoadedModel model, string modelName, int dimensions, int? asked, EmbeddingSettings settings, EmbeddingAsker asker)
 {
-    private long _paidTokens;
+    private readonly Lock _paying = new();
 
     /// <summary>It has neither timer nor link, so there is nothing in it to dispose.</summary>
     private CancellationTokenSource Abandoning { get; } = new();
@@ -43,11 +43,15 @@ internal sealed class FlightGroup(LoadedModel model, string modelName, int dimen
     /// <summary>Inputs that the state store had. Final once every flight has landed, as are the next two.</summary>
     public int StoreHits { get; set; }
 
-    public long PaidTokens => Volatile.Read(ref _paidTokens);
+    public long PaidTokens { get; private set; }
 
-    public double Cost { get; set; }
+    public double Cost { get; private set; }
 
-    public void Pay(long tokens) => Interlocked.Add(ref _paidTokens, tokens);
+    public void Pay(long tokens, double cost)
+    {
+        lock (_paying)
+            (PaidTokens, Cost) = (PaidTokens + tokens, Cost + cost);
+    }
 
     public void Abandon() => Abandoning.Cancel();
 

@@ -31,7 +31,7 @@ internal sealed class FlightTable(VectorCache cache)
     public Boarding Board(Gathering who, IReadOnlyList<Missing> misses, FlightGroup group)
     {
         var (hits, joined) = (0, 0);
-        List<Flight>? hurried = null;
+        List<Flight>? hurried = null, behind = null;
         lock (_sync)
         {
             foreach (var miss in misses)
@@ -41,6 +41,8 @@ internal sealed class FlightTable(VectorCache cache)
                     joined++;
                     if (Join(flight, who, miss.Slot))
                         (hurried ??= []).Add(flight);
+                    if (flight.Group is { IsRouted: true, Asker.IsBackground: true } && !who.IsBackground)
+                        (behind ??= []).Add(flight);
                 }
                 else if (cache.TryGet(miss.Key, group.Settings.Precision, out var vector))
                 {
@@ -50,8 +52,7 @@ internal sealed class FlightTable(VectorCache cache)
                 else
                 {
                     flight = new Flight(miss.Key, miss.Input, group);
-                    flight.Board(new Passenger(who, miss.Slot));
-                    who.Flights.Add(flight);
+                    who.Places.Add(flight.Board(who, miss.Slot));
                     group.Flights.Add(flight);
                     _flights.Add(miss.Key, flight);
                 }
@@ -60,7 +61,7 @@ internal sealed class FlightTable(VectorCache cache)
             group.Open = group.Wanted = group.Flights.Count;
         }
 
-        return new Boarding(hits, joined, hurried);
+        return new Boarding(hits, joined, hurried, behind);
     }
 
     /// <summary>The caller waits no more, for whatever reason.</summary>
@@ -70,11 +71,13 @@ internal sealed class FlightTable(VectorCache cache)
         List<FlightGroup>? abandoned = null;
         lock (_sync)
         {
-            foreach (var flight in who.Flights)
+            foreach (var place in who.Places)
             {
-                if (!IsOpen(flight) || !flight.IsWanted)
+                // Who was on what has ended is aboard no more.
+                var flight = place.Flight;
+                if (!IsOpen(flight))
                     continue;
-                flight.Leave(who);
+                flight.Leave(place);
                 if (flight.IsWanted)
                     continue;
                 var group = flight.Group;
@@ -88,6 +91,8 @@ internal sealed class FlightTable(VectorCache cache)
                 if (group.Open == 0 && group.Wanted == 0)
                     (abandoned ??= []).Add(group);
             }
+
+            who.Places.Clear();
         }
 
         abandoned?.ForEach(group => group.Abandon());
@@ -108,6 +113,31 @@ internal sealed class FlightTable(VectorCache cache)
             return group.Flights.FindAll(Take);
     }
 
+    /// <summary>Those that are still being made and that nobody has asked for again; they are taken as asked for again.</summary>
+    public List<Flight> Overtake(IEnumerable<Flight> flights)
+    {
+        var overtaken = new List<Flight>();
+        lock (_sync)
+        {
+            foreach (var flight in flights)
+            {
+                if (flight.State != FlightState.Taken || flight.IsOvertaken)
+                    continue;
+                flight.IsOvertaken = true;
+                overtaken.Add(flight);
+            }
+        }
+
+        return overtaken;
+    }
+
+    /// <summary>The second asking came to nothing.</summary>
+    public void FallBack(List<Flight> overtaken)
+    {
+        lock (_sync)
+            overtaken.ForEach(static flight => flight.IsOvertaken = false);
+    }
+
     /// <summary>Those of a group that somebody is to make.</summary>
     public List<Flight> Waiting(FlightGroup group)
     {
@@ -118,7 +148,7 @@ internal sealed class FlightTable(VectorCache cache)
     /// <summary>It has ended. What was made is in the cache before: whoever asks from now on finds it there.</summary>
     public void Land(Flight flight, in FlightOutcome outcome)
     {
-        (Passenger? First, List<Passenger>? Others) waiting;
+        Passenger? waiting;
         bool isLast;
         lock (_sync)
         {
@@ -131,15 +161,15 @@ internal sealed class FlightTable(VectorCache cache)
             isLast = flight.Group.Open == 0;
         }
 
-        waiting.First?.Who.Deliver(waiting.First.Slot, outcome, flight.Group);
-        if (waiting.Others is not null)
-        {
-            foreach (var passenger in waiting.Others)
-                passenger.Who.Deliver(passenger.Slot, outcome, flight.Group);
-        }
+        for (; waiting is not null; waiting = waiting.Older)
+            waiting.Who.Deliver(waiting.Slot, outcome, flight.Group);
 
-        if (isLast)
-            flight.Group.Close();
+        if (!isLast)
+            return;
+        // Of the two calls, the later one is of no use.
+        if (flight.IsOvertaken)
+            flight.Group.Abandon();
+        flight.Group.Close();
     }
 
     /// <summary>Whether it is wanted sooner than it was.</summary>
@@ -147,11 +177,12 @@ internal sealed class FlightTable(VectorCache cache)
     {
         if (!flight.IsWanted)
             flight.Group.Wanted++;
-        flight.Board(new Passenger(who, slot));
-        who.Flights.Add(flight);
-        if (!flight.IsBackground || who.IsBackground)
+        who.Places.Add(flight.Board(who, slot));
+        var isSooner = (flight.IsBackground && !who.IsBackground) || (flight.IsBackground == who.IsBackground && who.Priority > flight.Priority);
+        if (!isSooner)
             return false;
-        flight.IsBackground = false;
+        flight.Priority = flight.IsBackground == who.IsBackground ? Math.Max(flight.Priority, who.Priority) : who.Priority;
+        flight.IsBackground = who.IsBackground;
         return flight.State == FlightState.Waiting;
     }
 
@@ -190,5 +221,6 @@ internal readonly record struct Missing(int Slot, VectorKey Key, EmbeddingInput 
 /// <summary>What became of a request's misses; the rest are flights of its group.</summary>
 /// <param name="Hits">Had just been made.</param>
 /// <param name="Joined">Were being made.</param>
-/// <param name="Hurried">Were waiting in the background, and somebody wants them now.</param>
-internal readonly record struct Boarding(int Hits, int Joined, List<Flight>? Hurried);
+/// <param name="Hurried">Were waiting, and are wanted sooner now.</param>
+/// <param name="Behind">Are asked of a provider in the background, which somebody interactive waits for now.</param>
+internal readonly record struct Boarding(int Hits, int Joined, List<Flight>? Hurried, List<Flight>? Behind);

@@ -1,18 +1,20 @@
 namespace Weir.Retrieval.Embedding.Flights;
 
 /// <summary>One caller who waits for vectors from several flights: one task however many they are. The first error ends the wait.</summary>
-internal sealed class Gathering(int slots, bool isBackground) : TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)
+internal sealed class Gathering(int slots, EmbeddingAsker asker) : TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)
 {
     private int _missing = slots;
     private FlightFailure? _failure;
 
-    public bool IsBackground => isBackground;
+    public bool IsBackground => asker.IsBackground;
+
+    public int Priority => asker.Priority;
 
     /// <summary>By slot; default where it did not come.</summary>
     public FlightOutcome[] Outcomes { get; } = new FlightOutcome[slots];
 
-    /// <summary>What it waits for.</summary>
-    public List<Flight> Flights { get; } = [];
+    /// <summary>Its places on what it waits for; guarded by the <see cref="FlightTable"/>.</summary>
+    public List<Passenger> Places { get; } = [];
 
     /// <summary>Null where nothing failed.</summary>
     public FlightFailure? Failure => Volatile.Read(ref _failure);

@@ -1,5 +1,5 @@
-using System.Buffers;
 using System.Numerics.Tensors;
+using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging;
 using Weir.Retrieval.Embedding.Caching;
 using Weir.Retrieval.Embedding.Counting;
@@ -11,16 +11,20 @@ namespace Weir.Retrieval.Embedding.Flights;
 /// <summary>Makes the vectors of a group: from the state store where it has them, else on an encoder, or by one call to a provider.</summary>
 internal sealed partial class VectorMaker
 {
+    /// <summary>How long somebody interactive waits for a call to a provider that was begun in the background, before it is made for them.</summary>
+    public static readonly TimeSpan BackgroundPatience = TimeSpan.FromSeconds(1);
+
     private readonly FlightTable _table;
     private readonly VectorCache _cache;
     private readonly StoredVectors _stored;
     private readonly EmbeddingCounts _counts;
+    private readonly TimeProvider _time;
     private readonly ILogger _logger;
 
     public VectorMaker(
         FlightTable table, VectorCache cache, StoredVectors stored, EmbeddingCounts counts, EncoderSettings encoders, TimeProvider time, ILogger logger)
     {
-        (_table, _cache, _stored, _counts, _logger) = (table, cache, stored, counts, logger);
+        (_table, _cache, _stored, _counts, _time, _logger) = (table, cache, stored, counts, time, logger);
         Encoders = new EncoderPool(encoders, table.TryTake, Encode, counts.Batched, time, logger);
     }
 
@@ -35,7 +39,11 @@ internal sealed partial class VectorMaker
             if (group.Settings.Persist && _stored.Exists)
                 await LookUpAsync(group);
             if (group.IsRouted)
-                await AskAsync(group);
+            {
+                var taken = _table.TakeAll(group);
+                if (taken.Count > 0 && await AskAsync(taken, group, group.Abandoned) is { } error)
+                    Fail(taken, error);
+            }
             else if (_table.Waiting(group) is { Count: > 0 } waiting && Encoders.Enqueue(waiting) is { } refusal)
                 Fail(waiting, refusal);
         }
@@ -47,6 +55,33 @@ internal sealed partial class VectorMaker
         {
             LogFailed(e, group.ModelName);
             Fail(group.Flights, EmbeddingErrors.Internal);
+        }
+    }
+
+    /// <summary>
+    /// Somebody interactive has joined calls that wait behind everybody at the gateway. What has not come after a while is asked for again, for
+    /// them and at their price; whichever answer is first serves all who wait.
+    /// </summary>
+    /// <param name="behind">What they joined.</param>
+    /// <param name="payer">Their own group.</param>
+    /// <param name="ended">Ends when they wait no more.</param>
+    public async Task OvertakeAsync(List<Flight> behind, FlightGroup payer, Task ended)
+    {
+        payer.Model.HoldAgain();
+        try
+        {
+            await Task.WhenAny(ended, Task.Delay(BackgroundPatience, _time));
+            if (ended.IsCompleted)
+                return;
+            foreach (var group in behind.GroupBy(flight => flight.Group))
+            {
+                if (_table.Overtake(group) is { Count: > 0 } flights)
+                    await AskAgainAsync(flights, payer, group.Key.Abandoned);
+            }
+        }
+        finally
+        {
+            payer.Model.Release();
         }
     }
 
@@ -73,27 +108,42 @@ internal sealed partial class VectorMaker
         }
     }
 
-    private async ValueTask AskAsync(FlightGroup group)
+    /// <summary>One call for flights that are taken; its error is returned, and they have not ended then.</summary>
+    private async ValueTask<RetrievalError?> AskAsync(List<Flight> flights, FlightGroup payer, CancellationToken cancellationToken)
     {
-        var flights = _table.TakeAll(group);
-        if (flights.Count == 0)
-            return;
         _counts.Called(flights.Count);
         // The flights belong to all who wait: whoever began them leaves at its own time, and nothing but the last one's leaving ends the call.
-        var answer = await ((RoutedModel)group.Model.Model).EmbedAsync(
-            flights.ConvertAll(flight => flight.Input), group.Asked, group.Asker with { Timeout = null }, group.Abandoned);
+        var answer = await ((RoutedModel)payer.Model.Model).EmbedAsync(
+            flights.ConvertAll(flight => flight.Input), payer.Asked, payer.Asker with { Timeout = null }, cancellationToken);
         // A call that failed may have been paid for in part.
-        group.Pay(answer.Tokens);
-        group.Cost = answer.Cost;
+        payer.Pay(answer.Tokens, answer.Cost);
         if (answer.Error is { } error)
-        {
-            Fail(flights, error);
-            return;
-        }
+            return error;
 
         var tokens = Shares(flights, answer.Tokens);
         for (var i = 0; i < flights.Count; i++)
             Keep(flights[i], answer.Vectors[i].ToArray(), tokens[i]);
+        return null;
+    }
+
+    private async ValueTask AskAgainAsync(List<Flight> flights, FlightGroup payer, CancellationToken abandoned)
+    {
+        try
+        {
+            if (await AskAsync(flights, payer, abandoned) is null)
+                return;
+        }
+        catch (OperationCanceledException) when (abandoned.IsCancellationRequested)
+        {
+            return;
+        }
+        catch (Exception e)
+        {
+            LogFailed(e, payer.ModelName);
+        }
+
+        // The first call is still under way.
+        _table.FallBack(flights);
     }
 
     /// <summary>On a thread of an encoder.</summary>
@@ -103,12 +153,15 @@ internal sealed partial class VectorMaker
         {
             var model = (ILocalModel)flight.Group.Model.Model;
             var whole = new float[model.Dimensions];
-            model.Embed(flight.Input, whole);
+            var tokens = model.Embed(flight.Input, whole);
             if (!PackedVector.IsFinite(whole))
                 throw new InvalidOperationException("The model gave what is no number.");
-            var tokens = CountTokens(model, flight.Input);
-            flight.Group.Pay(tokens);
+            flight.Group.Pay(tokens, 0);
             Keep(flight, flight.Group.Dimensions < whole.Length ? Shorten(whole, flight.Group.Dimensions) : whole, tokens);
+        }
+        catch (RegexMatchTimeoutException)
+        {
+            Fail([flight], EmbeddingErrors.TooTangled(flight.Group.ModelName));
         }
         catch (Exception e)
         {
@@ -134,21 +187,6 @@ internal sealed partial class VectorMaker
     }
 
     private static int DimensionsOf(FlightGroup group) => group.Dimensions != 0 ? group.Dimensions : group.Model.Model.Dimensions;
-
-    public static int CountTokens(IEmbeddingModel model, in EmbeddingInput input)
-    {
-        if (input.IsTokens || model.Tokenizer is not { } tokenizer)
-            return TokenEstimate.Of(input);
-        var chars = ArrayPool<char>.Shared.Rent(input.Utf8.Length);
-        try
-        {
-            return tokenizer.Count(chars.AsSpan(0, System.Text.Encoding.UTF8.GetChars(input.Utf8.Span, chars)));
-        }
-        finally
-        {
-            ArrayPool<char>.Shared.Return(chars);
-        }
-    }
 
     /// <summary>The beginning of a unit vector, brought to unit length again.</summary>
     private static float[] Shorten(float[] whole, int dimensions)

@@ -34,7 +34,7 @@ internal sealed class HashingModel : ILocalModel
 
     public ITextTokenizer? Tokenizer => null;
 
-    public void Embed(in EmbeddingInput input, Span<float> vector)
+    public int Embed(in EmbeddingInput input, Span<float> vector)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(vector.Length, Dimensions);
         // Sums are of doubles and in one order, so that every platform and every implementation comes to the same bits.
@@ -58,6 +58,7 @@ internal sealed class HashingModel : ILocalModel
         var length = Math.Sqrt(squares);
         for (var i = 0; i < vector.Length; i++)
             vector[i] = length > 0 ? (float)(sums[i] / length) : 0;
+        return TokenEstimate.Of(input);
     }
 
     public void Dispose()

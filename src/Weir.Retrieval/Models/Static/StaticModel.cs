@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Weir.Retrieval.Embedding;
@@ -64,29 +65,13 @@ internal sealed class StaticModel : ILocalModel
         return new StaticModel(vectors, tokenizer, Convert.ToHexStringLower(revision.AsSpan(0, 16)));
     }
 
-    public void Embed(in EmbeddingInput input, Span<float> vector)
+    public int Embed(in EmbeddingInput input, Span<float> vector)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(vector.Length, Dimensions);
         vector.Clear();
-        if (input.IsTokens)
-        {
-            Sum(input.Tokens.Span, vector);
-        }
-        else
-        {
-            var ids = TokenList.Rent();
-            try
-            {
-                Encode(Beginning(input.Utf8.Span), ids);
-                Sum(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(ids), vector);
-            }
-            finally
-            {
-                TokenList.Return(ids);
-            }
-        }
-
+        var read = input.IsTokens ? Sum(input.Tokens.Span, vector) : Sum(input.Utf8.Span, vector);
         ToUnitLength(vector);
+        return read;
     }
 
     public void Dispose() => _vectors.Dispose();
@@ -110,6 +95,20 @@ internal sealed class StaticModel : ILocalModel
     {
         var lengths = tokenizer.Tokens.Select(t => CodePoints.Count(t)).Order().ToArray();
         return (lengths[(lengths.Length - 1) / 2] + lengths[lengths.Length / 2]) / 2;
+    }
+
+    private int Sum(ReadOnlySpan<byte> utf8, Span<float> sum)
+    {
+        var ids = TokenList.Rent();
+        try
+        {
+            Encode(Beginning(utf8), ids);
+            return Sum(CollectionsMarshal.AsSpan(ids), sum);
+        }
+        finally
+        {
+            TokenList.Return(ids);
+        }
     }
 
     private void Encode(ReadOnlySpan<byte> utf8, List<int> ids)
@@ -140,7 +139,8 @@ internal sealed class StaticModel : ILocalModel
         return utf8;
     }
 
-    private void Sum(ReadOnlySpan<int> tokens, Span<float> sum)
+    /// <returns>How many tokens were read: all of them, up to the limit.</returns>
+    private int Sum(ReadOnlySpan<int> tokens, Span<float> sum)
     {
         var rented = Dimensions > OnStack ? ArrayPool<float>.Shared.Rent(Dimensions) : null;
         Span<float> scratch = rented is null ? stackalloc float[OnStack] : rented;
@@ -149,15 +149,20 @@ internal sealed class StaticModel : ILocalModel
         {
             using var lease = _vectors.Use();
             var left = TokenLimit;
-            foreach (var token in tokens)
+            for (var i = 0; i < tokens.Length; i++)
             {
-                ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)token, (uint)_tokenizer.VocabularySize, nameof(tokens));
+                var token = tokens[i];
+                // By hand: the runtime's own ThrowIfGreaterThanOrEqual boxes a number at each call until it is optimised.
+                if ((uint)token >= (uint)_tokenizer.VocabularySize)
+                    throw new ArgumentOutOfRangeException(nameof(tokens), token, "It is outside of the vocabulary.");
                 if (token == _tokenizer.UnknownId)
                     continue;
                 if (left-- == 0)
-                    break;
+                    return i;
                 _vectors.AddTo(sum, token, lease, scratch);
             }
+
+            return tokens.Length;
         }
         finally
         {

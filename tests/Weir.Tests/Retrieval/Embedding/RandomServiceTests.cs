@@ -62,7 +62,7 @@ public sealed class RandomServiceTests
             var model = random.Next(3) == 0 ? "r" : "m";
             var texts = Enumerable.Range(0, random.Next(1, 12)).Select(_ => random.Next(60) == 0 ? $"poison{random.Next(3)}" : $"t{random.Next(40)}").ToArray();
             using var leaving = new CancellationTokenSource();
-            var request = ServiceHarness.Request(model, texts) with { Asker = new("t", $"{random.Next(3)}") { IsBackground = random.Next(3) == 0 } };
+            var request = ServiceHarness.Request(model, texts) with { Asker = new("t", $"{random.Next(3)}") { IsBackground = random.Next(3) == 0, Priority = random.Next(10) } };
             if (random.Next(4) == 0)
                 request = request with { Dimensions = 5 };
             var asking = harness.EmbedAsync(request, leaving.Token);

@@ -62,7 +62,7 @@ public sealed class EmbeddingsWriterTests
     {
         var answer = new BufferedAnswer(64 << 20);
         var result = new EmbeddingResult { Vectors = [.. vectors.Select(vector => (ReadOnlyMemory<float>)vector)], Tokens = 1234 };
-        await EmbeddingsWriter.WriteAsync(result, isBase64, JsonEncodedText.Encode("odd \"é"), new InferenceReport(), answer, CancellationToken.None);
+        await EmbeddingsWriter.WriteAsync(result, isBase64, JsonEncodedText.Encode("odd \"é"), null, new InferenceReport(), answer, CancellationToken.None);
         return answer;
     }
 }

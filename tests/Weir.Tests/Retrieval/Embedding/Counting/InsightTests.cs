@@ -23,6 +23,7 @@ public sealed class InsightTests
         {
             var absent = (await first.Service.ExplainAsync("m", "ab", mine)).Explanation.ShouldNotBeNull();
             (absent.Cached, absent.Calls, absent.TokenCount, absent.Dimensions, absent.Revision, absent.InFlight).ShouldBe((CachedWhere.Absent, null, 2, 8, "one", false));
+            absent.Stored.ShouldBe(StoredState.Absent);
             absent.Tokens.ShouldBe([new ExplainedToken(97, "a"), new ExplainedToken(98, "b")]);
             for (var i = 0; i < 3; i++)
                 await first.EmbedAsync(ServiceHarness.Request("m", "ab") with { Asker = mine with { Client = $"key-{i}" } });
@@ -35,8 +36,31 @@ public sealed class InsightTests
         }
 
         await using var second = new ServiceHarness(store, loader: loader, options: options);
+        var kept = (await second.Service.ExplainAsync("m", "ab", mine)).Explanation!;
+        (kept.Cached, kept.Stored).ShouldBe((CachedWhere.Store, StoredState.Present));
         (await second.Service.ExplainAsync("m", "ab", mine)).Explanation!.Cached.ShouldBe(CachedWhere.Store);
         (await second.Service.ExplainAsync("none", "ab", mine)).Error!.Status.ShouldBe(404);
+    }
+
+    [Fact]
+    public async Task Explain_WithDimensions_IsOfThoseVectorsAlone()
+    {
+        await using var harness = new ServiceHarness();
+        await harness.EmbedAsync(ServiceHarness.Request("m", "a") with { Dimensions = 4 });
+
+        var four = (await harness.Service.ExplainAsync("m", "a", ServiceHarness.Asker, 4)).Explanation.ShouldNotBeNull();
+        (four.Cached, four.Stored, four.Dimensions, four.Calls!.Count).ShouldBe((CachedWhere.Memory, StoredState.Off, 4, 1));
+        var eight = (await harness.Service.ExplainAsync("m", "a", ServiceHarness.Asker)).Explanation.ShouldNotBeNull();
+        (eight.Cached, eight.Dimensions, eight.Calls).ShouldBe((CachedWhere.Absent, 8, null));
+        (await harness.Service.ExplainAsync("m", "a", ServiceHarness.Asker, 9)).Error!.Status.ShouldBe(422);
+    }
+
+    [Fact]
+    public async Task Explain_WhileTheStoreIsAway_SaysThatItIsNotKnown()
+    {
+        await using var harness = new ServiceHarness(new FakeCacheStore { Fails = true });
+        var explained = (await harness.Service.ExplainAsync("m", "a", ServiceHarness.Asker)).Explanation.ShouldNotBeNull();
+        (explained.Cached, explained.Stored).ShouldBe((CachedWhere.Absent, StoredState.Unknown));
     }
 
     [Fact]

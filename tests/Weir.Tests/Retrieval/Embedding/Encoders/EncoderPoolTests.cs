@@ -62,6 +62,80 @@ public sealed class EncoderPoolTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Embed_ByPriority_ComesThenByArrivalAndTheBackgroundLast()
+    {
+        var harness = Start(new EncoderSettings { MaxThreads = 1 }, new ManualTimeProvider());
+        var busy = await HoldUpAsync(harness, "busy");
+        Task<EmbeddingResult> At(int priority, string text, bool background = false) =>
+            harness.EmbedAsync(ServiceHarness.Request("m", text) with { Asker = ServiceHarness.Asker with { Priority = priority, IsBackground = background } });
+        Task[] waiting = [At(9, "background", true), At(0, "0"), At(5, "5"), At(5, "5 too"), At(9, "9"), At(0, "risen"), At(7, "risen")];
+        _gate.Set();
+        await Task.WhenAll([busy, .. waiting]);
+        _loader.Last.Texts.ShouldBe(["busy", "9", "risen", "5", "5 too", "0", "background"]);
+    }
+
+    [Fact]
+    public async Task Embed_OfLittlePriority_AgesPastWhatComesLater()
+    {
+        var time = new ManualTimeProvider();
+        var harness = Start(new EncoderSettings { MaxThreads = 1 }, time);
+        var busy = await HoldUpAsync(harness, "busy");
+        var patient = harness.EmbedAsync(ServiceHarness.Request("m", "patient") with { Asker = ServiceHarness.Asker with { Priority = 0 } });
+        time.Advance(EncoderLane.Ageing * 10);
+        var urgent = harness.EmbedAsync(ServiceHarness.Request("m", "urgent") with { Asker = ServiceHarness.Asker with { Priority = 9 } });
+        _gate.Set();
+        await Task.WhenAll(busy, patient, urgent);
+        _loader.Last.Texts.ShouldBe(["busy", "patient", "urgent"]);
+    }
+
+    [Fact]
+    public async Task Embed_BehindAnEncoderThatIsBusy_WaitsTwoMillisecondsForItAndNoMore()
+    {
+        var time = new ManualTimeProvider();
+        var harness = Start(new EncoderSettings { MaxThreads = 2 }, time);
+        var busy = await HoldUpAsync(harness, "busy");
+        var waiting = harness.EmbedAsync("m", "waiting");
+        var background = harness.EmbedAsync(ServiceHarness.Request("m", "background") with { Asker = ServiceHarness.Asker with { IsBackground = true } });
+        harness.Service.Snapshot().Encoders.ShouldSatisfyAllConditions(e => e.Threads.ShouldBe(1), e => e.Queued.ShouldBe(2));
+        time.Advance(TimeSpan.FromMilliseconds(2));
+        await _loader.Last.Begun.WaitAsync();
+        _loader.Last.Texts.ShouldBe(["busy", "waiting"]);
+        // There are no more encoders to begin.
+        time.Advance(TimeSpan.FromSeconds(1));
+        harness.Service.Snapshot().Encoders.ShouldSatisfyAllConditions(e => e.Threads.ShouldBe(2), e => e.Queued.ShouldBe(1));
+        _gate.Set();
+        (await Task.WhenAll(busy, waiting, background)).ShouldAllBe(result => result.Error == null);
+    }
+
+    [Fact]
+    public async Task Embed_TheBackgroundBehindTheBackground_StartsNoEncoderForNothing()
+    {
+        var time = new ManualTimeProvider();
+        var harness = Start(new EncoderSettings { MaxThreads = 2 }, time);
+        (await harness.Service.AcquireAsync("m")).Model!.Dispose();
+        var background = ServiceHarness.Asker with { IsBackground = true };
+        var first = harness.EmbedAsync(ServiceHarness.Request("m", "first") with { Asker = background });
+        await _loader.Last.Begun.WaitAsync();
+        var second = harness.EmbedAsync(ServiceHarness.Request("m", "second") with { Asker = background });
+        time.Advance(TimeSpan.FromSeconds(1));
+        time.NextTimer!.Value.ShouldBeGreaterThan(TimeSpan.FromSeconds(1));
+        _gate.Set();
+        (await Task.WhenAll(first, second)).ShouldAllBe(result => result.Error == null);
+    }
+
+    [Fact]
+    public async Task Embed_WhatTheTokenizerGivesUpOn_FailsForThatInputAndSaysWhy()
+    {
+        _gate.Set();
+        var harness = Start(new EncoderSettings { MaxThreads = 1 });
+        var tangled = harness.EmbedAsync("m", "tangled");
+        var plain = harness.EmbedAsync("m", "plain");
+        var error = (await tangled).Error.ShouldNotBeNull();
+        (error.Status, error.Code, error.Param).ShouldBe((422, "input_too_complex", "input"));
+        (await plain).Error.ShouldBeNull();
+    }
+
+    [Fact]
     public async Task Embed_AHugeText_LeavesAnEncoderForOthers()
     {
         var huge = new string('x', 200_000);
@@ -122,7 +196,7 @@ public sealed class EncoderPoolTests : IAsyncDisposable
         _harness = null;
     }
 
-    private ServiceHarness Start(EncoderSettings settings) => _harness = new ServiceHarness(encoders: settings, loader: _loader, options: new EmbeddingOptions
+    private ServiceHarness Start(EncoderSettings settings, ManualTimeProvider? time = null) => _harness = new ServiceHarness(time: time, encoders: settings, loader: _loader, options: new EmbeddingOptions
     {
         Models = new Dictionary<string, EmbeddingModelOptions> { ["m"] = new() { Kind = EmbeddingModelKind.Static, Path = "one" } },
     });

@@ -1,6 +1,8 @@
 using Weir.Retrieval;
 using Weir.Retrieval.Embedding;
+using Weir.Retrieval.Embedding.Flights;
 using Weir.Tests.Retrieval.Embedding.Support;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Retrieval.Embedding.Flights;
 
@@ -27,6 +29,102 @@ public sealed class CoalescingTests
         var stats = harness.Service.Snapshot();
         (stats.Inputs, stats.Misses, stats.Hits + stats.Coalesced, stats.InFlight).ShouldBe((1000, 1, 999, 0));
         results.Sum(result => result.PaidTokens).ShouldBe(model == "m" ? 3 : 10);
+    }
+
+    [Fact]
+    public async Task Embed_ManyCallersLeaveInAnyOrder_TheRestGetTheirsAndNothingStays()
+    {
+        await using var harness = new ServiceHarness();
+        var answer = new TaskCompletionSource();
+        harness.Route.Before = (_, token) => answer.Task.WaitAsync(token);
+        var callers = Enumerable.Range(0, 2000).Select(i => (Leaving: new CancellationTokenSource(), Leaves: i % 3 != 1)).ToArray();
+        var results = callers.Select(caller => harness.EmbedAsync(ServiceHarness.Request("r", "a", "b", "c"), caller.Leaving.Token)).ToArray();
+        await harness.Route.Begun.WaitAsync();
+        var order = Enumerable.Range(0, callers.Length).ToArray();
+        new Random(42).Shuffle(order);
+        foreach (var i in order.Where(i => callers[i].Leaves))
+            await callers[i].Leaving.CancelAsync();
+        answer.SetResult();
+
+        for (var i = 0; i < callers.Length; i++)
+        {
+            if (callers[i].Leaves)
+                await Should.ThrowAsync<OperationCanceledException>(results[i]);
+            else
+                (await results[i]).Vectors[2].ToArray().ShouldBe(FakeModel.VectorOf("provider/model", "c", 8));
+            callers[i].Leaving.Dispose();
+        }
+
+        harness.Route.Calls.ShouldBe(1);
+        harness.Service.Snapshot().InFlight.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Embed_BehindACallOfTheBackground_IsAskedForAgainAfterAWhileAndServesBoth()
+    {
+        var time = new ManualTimeProvider();
+        await using var harness = new ServiceHarness(time: time);
+        var background = ServiceHarness.Asker with { Client = "ingest", IsBackground = true };
+        var held = new TaskCompletionSource();
+        CancellationToken heldBy = default;
+        harness.Route.Before = (asker, token) =>
+        {
+            if (!asker.IsBackground)
+                return Task.CompletedTask;
+            heldBy = token;
+            return held.Task.WaitAsync(token);
+        };
+        var later = harness.EmbedAsync(ServiceHarness.Request("r", "a") with { Asker = background });
+        await harness.Route.Begun.WaitAsync();
+        var now = harness.EmbedAsync("r", "a");
+        harness.Route.Calls.ShouldBe(1);
+        time.Advance(VectorMaker.BackgroundPatience);
+
+        var (mine, theirs) = (await now, await later);
+        (mine.Joined, mine.PaidTokens, mine.Cost).ShouldBe((1, 10, 0.5));
+        (theirs.PaidTokens, theirs.Cost).ShouldBe((0, 0));
+        theirs.Vectors[0].ToArray().ShouldBe(mine.Vectors[0].ToArray());
+        harness.Route.Asked.Select(call => call.Asker.Client).ShouldBe(["ingest", "client"]);
+        // The first call is of no use any more.
+        heldBy.IsCancellationRequested.ShouldBeTrue();
+        harness.Service.Snapshot().InFlight.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Embed_BehindACallOfTheBackground_HasItsOwnDeadlineAndTheCallGoesOn()
+    {
+        var time = new ManualTimeProvider();
+        await using var harness = new ServiceHarness(time: time);
+        var held = new TaskCompletionSource();
+        harness.Route.Before = (_, token) => held.Task.WaitAsync(token);
+        var later = harness.EmbedAsync(ServiceHarness.Request("r", "a") with { Asker = ServiceHarness.Asker with { IsBackground = true } });
+        await harness.Route.Begun.WaitAsync();
+        var now = harness.EmbedAsync(ServiceHarness.Request("r", "a") with { Asker = ServiceHarness.Asker with { Timeout = TimeSpan.FromMilliseconds(500) } });
+        time.Advance(TimeSpan.FromMilliseconds(500));
+        (await now).Error!.Status.ShouldBe(504);
+        time.Advance(TimeSpan.FromSeconds(5));
+        held.SetResult();
+        (await later).Error.ShouldBeNull();
+        harness.Route.Calls.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Embed_TheSecondAskingFails_WaitsForTheFirst()
+    {
+        var time = new ManualTimeProvider();
+        await using var harness = new ServiceHarness(time: time);
+        var held = new TaskCompletionSource();
+        harness.Route.Before = (asker, token) => asker.IsBackground ? held.Task.WaitAsync(token) : Task.CompletedTask;
+        harness.Route.Error = asker => asker.IsBackground ? null : new RetrievalError(402, "budget", "spent");
+        var later = harness.EmbedAsync(ServiceHarness.Request("r", "a") with { Asker = ServiceHarness.Asker with { IsBackground = true } });
+        await harness.Route.Begun.WaitAsync();
+        var now = harness.EmbedAsync("r", "a");
+        time.Advance(VectorMaker.BackgroundPatience);
+        await harness.Route.Begun.WaitAsync();
+        held.SetResult();
+        (await later).Error.ShouldBeNull();
+        (await now).Error.ShouldBeNull();
+        harness.Route.Calls.ShouldBe(2);
     }
 
     [Fact]

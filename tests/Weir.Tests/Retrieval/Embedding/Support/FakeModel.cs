@@ -44,7 +44,7 @@ internal sealed class FakeModel(string revision = "fake", int dimensions = 8) : 
         return Array.ConvertAll(vector, x => x / norm);
     }
 
-    public void Embed(in EmbeddingInput input, Span<float> vector)
+    public int Embed(in EmbeddingInput input, Span<float> vector)
     {
         var text = input.IsTokens ? string.Join(',', input.Tokens.ToArray()) : Encoding.UTF8.GetString(input.Utf8.Span);
         Interlocked.Increment(ref _calls);
@@ -58,7 +58,10 @@ internal sealed class FakeModel(string revision = "fake", int dimensions = 8) : 
         _underWay.AddOrUpdate(text, 0, (_, n) => n - 1);
         if (text.StartsWith("poison", StringComparison.Ordinal))
             throw new FormatException("poisoned");
+        if (text.StartsWith("tangle", StringComparison.Ordinal))
+            throw new System.Text.RegularExpressions.RegexMatchTimeoutException();
         VectorOf(revision, text, dimensions).CopyTo(vector);
+        return input.IsTokens || Tokenizer is null ? TokenEstimate.Of(input) : Tokenizer.Count(text);
     }
 
     public void Dispose()
