@@ -195,6 +195,26 @@ class Retrieval(ServerCase):
             ("GET", "/v1/catalogs/t/tools/a%20b/similar?top_k=5&same_category=false", None),
         ])
 
+    def test_catalogs_are_asked_for_as_documented(self) -> None:
+        self.weir.upsert_tools("t", ({"name": name} for name in "ab"))
+        self.weir.put_mcp("t", {"url": "https://mcp.example/mcp"})
+        self.weir.tool("t", "a/b")
+        self.weir.delete_tool("t", "a/b")
+        self.weir.catalog("t")
+        self.weir.delete_catalog("t")
+        self.then(200, {"data": [{"name": "t"}]})
+        self.assertEqual(self.weir.catalogs(), [{"name": "t"}])
+
+        self.assertEqual([(method, path, body) for method, path, _, body in self.server.requests], [
+            ("POST", "/v1/catalogs/t/tools", [{"name": "a"}, {"name": "b"}]),
+            ("PUT", "/v1/catalogs/t/tools", {"mcp": {"url": "https://mcp.example/mcp"}}),
+            ("GET", "/v1/catalogs/t/tools/a%2Fb", None),
+            ("DELETE", "/v1/catalogs/t/tools/a%2Fb", None),
+            ("GET", "/v1/catalogs/t", None),
+            ("DELETE", "/v1/catalogs/t", None),
+            ("GET", "/v1/catalogs", None),
+        ])
+
     def test_upsert_sends_parts_and_adds_up(self) -> None:
         result = self.weir.upsert("c", ({"id": str(i), "text": "t"} for i in range(1100)))
 

@@ -185,6 +185,34 @@ class Weir:
         """Makes these the tools of a catalog: {"name", "description", "parameters"} and, where known, "functionality", "category", "protocol"."""
         return self._send("PUT", f"/v1/catalogs/{_quote(catalog)}/tools", list(tools))
 
+    def upsert_tools(self, catalog: str, tools: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
+        """Adds tools, each in the place of the one of its name; makes the catalog where there is none. WeirError 409: they are those of an MCP server."""
+        return self._send("POST", f"/v1/catalogs/{_quote(catalog)}/tools", list(tools))
+
+    def put_mcp(self, catalog: str, server: Mapping[str, Any]) -> Dict[str, Any]:
+        """Makes the tools of a running MCP server those of a catalog, and follows them: {"url", "headers"}, or for an admin {"command", "args", "env"}."""
+        return self._send("PUT", f"/v1/catalogs/{_quote(catalog)}/tools", {"mcp": dict(server)})
+
+    def delete_tool(self, catalog: str, tool: str) -> None:
+        """Takes one tool out of a catalog."""
+        self._send("DELETE", f"/v1/catalogs/{_quote(catalog)}/tools/{_quote(tool)}")
+
+    def catalogs(self) -> List[Dict[str, Any]]:
+        """This tenant's catalogs, and everybody's."""
+        return self._send("GET", "/v1/catalogs")["data"]
+
+    def catalog(self, catalog: str) -> Dict[str, Any]:
+        """Its version, state and settings, and how its MCP servers are."""
+        return self._send("GET", f"/v1/catalogs/{_quote(catalog)}")
+
+    def delete_catalog(self, catalog: str) -> None:
+        """With all its tools."""
+        self._send("DELETE", f"/v1/catalogs/{_quote(catalog)}")
+
+    def tool(self, catalog: str, tool: str) -> Dict[str, Any]:
+        """One tool, whole, for who is about to call it."""
+        return self._send("GET", f"/v1/catalogs/{_quote(catalog)}/tools/{_quote(tool)}")
+
     def tools(self, catalog: str) -> List[Dict[str, Any]]:
         """All tools of a catalog."""
         tools: List[Dict[str, Any]] = []

@@ -18,6 +18,17 @@ public sealed class CatalogsClient
     public Task<CatalogInfo> PutMcpAsync(string catalog, McpSource server, CancellationToken cancellationToken = default) => _connection.SendAsync(
         HttpMethod.Put, $"{At(catalog)}/tools", WeirContent.Json(new McpBody(server), WeirJson.Default.McpBody), WeirJson.Default.CatalogInfo, cancellationToken);
 
+    /// <summary>Adds tools, each in the place of the one of its name; makes the catalog where there is none.</summary>
+    /// <exception cref="WeirException">409: the catalog's tools are those of MCP servers.</exception>
+    public Task<CatalogInfo> UpsertToolsAsync(string catalog, IReadOnlyList<CatalogTool> tools, CancellationToken cancellationToken = default) => _connection.SendAsync(
+        HttpMethod.Post, $"{At(catalog)}/tools", WeirContent.Json(tools, WeirJson.Default.IReadOnlyListCatalogTool), WeirJson.Default.CatalogInfo, cancellationToken);
+
+    /// <summary>Takes one tool out of a catalog.</summary>
+    /// <exception cref="WeirException">404: there is none; 409: the catalog's tools are those of MCP servers.</exception>
+    public Task DeleteToolAsync(string catalog, string tool, CancellationToken cancellationToken = default) =>
+        _connection.SendAsync(HttpMethod.Delete, At(catalog, tool), null, WeirJson.Default.JsonElement, cancellationToken);
+
+    /// <summary>This tenant's catalogs, and everybody's.</summary>
     public async Task<IReadOnlyList<CatalogInfo>> ListAsync(CancellationToken cancellationToken = default) =>
         (await _connection.SendAsync(HttpMethod.Get, "v1/catalogs", null, WeirJson.Default.ListOfCatalogInfo, cancellationToken).ConfigureAwait(false)).Data;
 

@@ -27,6 +27,9 @@ internal static class CatalogErrors
     public static RetrievalError NotIndexed =>
         new(503, "catalog_indexing", "The catalog is being indexed for the first time. Ask again in a moment.") { RetryAfter = TimeSpan.FromSeconds(2) };
 
+    public static RetrievalError OfServers(string name) =>
+        new(409, "catalog_of_servers", $"The tools of catalog '{Shown(name)}' are those of its MCP servers, and change there. PUT /v1/catalogs/{Shown(name)}/tools with a list replaces them all.");
+
     public static RetrievalError Busy => new(409, "conflict", "Others changed the catalog at the same time. Look at what it is now, and send the change again.");
 
     public static RetrievalError Invalid(string place, string message) => new(422, "invalid_value", $"{place} {message}.") { Param = place };

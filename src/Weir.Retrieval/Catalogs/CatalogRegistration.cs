@@ -15,7 +15,7 @@ public static class CatalogRegistration
 {
     /// <summary>
     /// Adds <see cref="ToolCatalogs"/> and <see cref="IConfiguredCatalogs"/>, and follows catalogs and their MCP servers in the background. The container
-    /// needs an open state store, the embedding service, a clock, randomness and loggers.
+    /// needs an open state store, the embedding service, a clock, randomness, loggers and metrics.
     /// </summary>
     public static IServiceCollection AddCatalogs(this IServiceCollection services)
     {
@@ -27,6 +27,8 @@ public static class CatalogRegistration
         services.AddSingleton<CatalogIndexer>();
         services.AddSingleton<CatalogDirectory>();
         services.AddSingleton<CatalogWriter>();
+        services.AddSingleton<CatalogEditor>();
+        services.AddSingleton<CatalogMetrics>();
         services.AddSingleton<CatalogSources>();
         services.AddSingleton<ConfiguredCatalogs>();
         services.AddSingleton<IConfiguredCatalogs>(provider => provider.GetRequiredService<ConfiguredCatalogs>());
@@ -35,7 +37,9 @@ public static class CatalogRegistration
             provider.GetRequiredService<CatalogDirectory>(),
             provider.GetRequiredService<CatalogIndexer>(),
             provider.GetRequiredService<CatalogWriter>(),
+            provider.GetRequiredService<CatalogEditor>(),
             provider.GetRequiredService<EmbeddingService>(),
+            provider.GetRequiredService<CatalogMetrics>(),
             provider.GetRequiredService<CatalogLimits>(),
             provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<IPreloadSource, CatalogPreload>();

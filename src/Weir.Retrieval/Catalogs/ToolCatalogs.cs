@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Weir.Retrieval.Catalogs.Documents;
 using Weir.Retrieval.Catalogs.Searching;
 using Weir.Retrieval.Catalogs.Serving;
@@ -20,12 +21,15 @@ public sealed class ToolCatalogs
     private readonly CatalogDirectory _directory;
     private readonly CatalogIndexer _indexer;
     private readonly CatalogWriter _writer;
+    private readonly CatalogEditor _editor;
     private readonly EmbeddingService _embeddings;
+    private readonly CatalogMetrics _metrics;
     private readonly CatalogLimits _limits;
     private readonly TimeProvider _time;
 
-    internal ToolCatalogs(CatalogDirectory directory, CatalogIndexer indexer, CatalogWriter writer, EmbeddingService embeddings, CatalogLimits limits, TimeProvider time) =>
-        (_directory, _indexer, _writer, _embeddings, _limits, _time) = (directory, indexer, writer, embeddings, limits, time);
+    internal ToolCatalogs(
+        CatalogDirectory directory, CatalogIndexer indexer, CatalogWriter writer, CatalogEditor editor, EmbeddingService embeddings, CatalogMetrics metrics, CatalogLimits limits, TimeProvider time) =>
+        (_directory, _indexer, _writer, _editor, _embeddings, _metrics, _limits, _time) = (directory, indexer, writer, editor, embeddings, metrics, limits, time);
 
     /// <summary>Everybody's catalogs: for readiness, which names no tenant's.</summary>
     public IReadOnlyList<CatalogView> Everybodys => [.. Views(state => state.Entry is { Record.Tenant: null })];
@@ -51,12 +55,32 @@ public sealed class ToolCatalogs
             return (null, CatalogErrors.NoModel(model));
         await KnownAsync(cancellationToken).ConfigureAwait(false);
         var (entry, error) = await _writer.PutAsync(caller, name, change, cancellationToken).ConfigureAwait(false);
+        return entry is null ? (null, error) : await ChangedAsync(entry, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Adds tools to a catalog that was given as a list, each in the place of the one of its name; makes the catalog where there is none.</summary>
+    /// <param name="caller">Who asks.</param>
+    /// <param name="name">The catalog.</param>
+    /// <param name="tools">A list of tools.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public async ValueTask<(CatalogView? View, RetrievalError? Error)> UpsertAsync(CatalogCaller caller, string name, JsonElement tools, CancellationToken cancellationToken = default)
+    {
+        await KnownAsync(cancellationToken).ConfigureAwait(false);
+        var (entry, error) = await _editor.UpsertAsync(caller, name, tools, cancellationToken).ConfigureAwait(false);
+        return entry is null ? (null, error) : await ChangedAsync(entry, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Takes one tool out of a catalog that was given as a list.</summary>
+    /// <returns>Null: it is gone.</returns>
+    public async ValueTask<RetrievalError?> DeleteToolAsync(CatalogCaller caller, string name, string tool, CancellationToken cancellationToken = default)
+    {
+        if (await StateAsync(caller, name, cancellationToken).ConfigureAwait(false) is null)
+            return CatalogErrors.NoCatalog(name);
+        var (entry, error) = await _editor.RemoveAsync(caller, name, tool, cancellationToken).ConfigureAwait(false);
         if (entry is null)
-            return (null, error);
-        var state = _directory.Put(entry);
-        state.Use();
-        await WithinAsync(_directory.IndexAsync(state), cancellationToken).ConfigureAwait(false);
-        return ViewOf(state) is { } view ? (view, null) : (null, CatalogErrors.NoCatalog(name));
+            return error;
+        await ChangedAsync(entry, cancellationToken).ConfigureAwait(false);
+        return null;
     }
 
     /// <returns>Null: it is gone.</returns>
@@ -107,11 +131,16 @@ public sealed class ToolCatalogs
         error ??= caller.Account?.Check(index!.Entry.Record.EmbeddingModel);
         if (index is null || error is not null)
             return (null, error);
+        var began = _time.GetTimestamp();
         var asker = new EmbeddingAsker(caller.Tenant, caller.Client) { Timeout = QueryWithin, Account = caller.Account };
-        var (vector, missing) = await _indexer.EmbedAsync(index, query.Query, asker, cancellationToken).ConfigureAwait(false);
+        var (vector, missing, isOutdated) = await _indexer.EmbedAsync(index, query.Query, asker, cancellationToken).ConfigureAwait(false);
+        if (isOutdated)
+            _directory.Outdated(index);
         var found = ToolRanking.Search(index, query.Query, vector.Span, FilterOf(query.Category), query.TopK, query.MinScore);
         var words = QueryWords.Of(query.Query);
-        return (new ToolResults([.. found.Select(hit => ResultOf(index, hit, words, query.Include))], index.Entry.Version) { Note = NoteOf(missing) }, null);
+        var results = new ToolResults([.. found.Select(hit => ResultOf(index, hit, words, query.Include))], index.Entry.Version) { Note = NoteOf(missing) };
+        _metrics.Searched(_time.GetElapsedTime(began), withVectors: missing is null);
+        return (results, null);
     }
 
     public async ValueTask<(ToolResults? Results, RetrievalError? Error)> SimilarAsync(
@@ -158,6 +187,14 @@ public sealed class ToolCatalogs
         category is null ? null : tool => string.Equals(tool.Category, category, StringComparison.OrdinalIgnoreCase);
 
     private static string? NoteOf(string? missing) => missing is null ? null : $"Words alone decide: {missing}";
+
+    private async ValueTask<(CatalogView? View, RetrievalError? Error)> ChangedAsync(CatalogEntry entry, CancellationToken cancellationToken)
+    {
+        var state = _directory.Put(entry);
+        state.Use();
+        await WithinAsync(_directory.IndexAsync(state), cancellationToken).ConfigureAwait(false);
+        return ViewOf(state) is { } view ? (view, null) : (null, CatalogErrors.NoCatalog(entry.Record.Name));
+    }
 
     /// <summary>The version that answers now; built first where there is none.</summary>
     private async ValueTask<(ToolIndex? Index, RetrievalError? Error)> IndexAsync(CatalogCaller caller, string name, CancellationToken cancellationToken)

@@ -59,6 +59,9 @@ public sealed partial class EmbeddingService : IAsyncDisposable
     /// <summary>Whether there is a model of this name.</summary>
     public bool Has(string model) => _models.Has(model);
 
+    /// <summary>Of the vectors that a model makes now. Null: it was not loaded yet, or is not there.</summary>
+    internal string? RevisionOf(string model) => _models.Describe().FirstOrDefault(known => known.Name == model)?.Revision;
+
     /// <summary>
     /// Takes a configuration, at start and whenever it changed: models that are new or changed are loaded in the background, beside the old
     /// ones, which serve until then.

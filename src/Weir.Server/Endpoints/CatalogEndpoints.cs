@@ -28,9 +28,12 @@ internal static class CatalogEndpoints
         app.MapPut("/v1/catalogs/{name}/tools", Guard(PutToolsAsync)).Requires(Role.App)
             .Describe("Replaces all tools: by a list of tools, by {\"tools\": […]}, or by {\"mcp\": {\"url\" | \"command\"}}, whose tools are followed from then on.", typeof(CatalogView), body: typeof(CatalogTools))
             .Query("global", "true: for all tenants, which takes an admin. The same as in the body, for where that is a list.");
+        app.MapPost("/v1/catalogs/{name}/tools", Guard(UpsertAsync)).Requires(Role.App)
+            .Describe("Adds tools, each in the place of the one of its name: a list, {\"tools\": […]}, or one tool. Makes the catalog where there is none; 409 where the tools are those of MCP servers.", typeof(CatalogView), body: typeof(CatalogUpsert));
         app.MapGet("/v1/catalogs/{name}/tools", Guard(ToolsAsync)).Requires(Role.App).Describe("The tools, whole, in pages.", typeof(ToolPage))
             .Query("limit", "How many, up to 1,000. Default: 100.").Query("after", "The name of the last tool on the page before.").Query("category", "Only tools of this category.");
         app.MapGet("/v1/catalogs/{name}/tools/{tool}", Guard(ToolAsync)).Requires(Role.App).Describe("One tool, whole, for who is about to call it.", typeof(ToolDefinition));
+        app.MapDelete("/v1/catalogs/{name}/tools/{tool}", Guard(DeleteToolAsync)).Requires(Role.App).Describe("Takes one tool out of the catalog; 409 where the tools are those of MCP servers.", null, 204);
         app.MapGet("/v1/catalogs/{name}/tools/{tool}/similar", Guard(SimilarAsync)).Requires(Role.App).Describe("The tools that are most like one, itself left out.", typeof(ToolResults))
             .Query("top_k", "How many, up to 100. Default: 5.").Query("same_category", "false: of any category. Default: true.");
         app.MapPost("/v1/catalogs/{name}/search", Guard(AsRequestAsync)).Requires(Role.App).Describe("The right tool, and why.", typeof(ToolResults), body: typeof(ToolQuery));
@@ -99,12 +102,35 @@ internal static class CatalogEndpoints
         }
     }
 
-    private static async Task DeleteAsync(HttpContext context, ToolCatalogs catalogs)
+    private static async Task UpsertAsync(HttpContext context, ToolCatalogs catalogs)
     {
-        if (await catalogs.DeleteAsync(CallerOf(context), NameOf(context), context.RequestAborted) is { } error)
-            await context.WriteErrorAsync(error.ToApiError());
-        else
-            context.Response.StatusCode = StatusCodes.Status204NoContent;
+        var (body, fault) = await context.Request.ReadJsonAsync<JsonDocument>();
+        using (body)
+        {
+            var (tools, malformed) = fault is null ? CatalogUpsert.Read(body!.RootElement) : (default, fault);
+            if (malformed is not null)
+            {
+                await context.WriteErrorAsync(malformed);
+                return;
+            }
+
+            var (view, error) = await catalogs.UpsertAsync(CallerOf(context), NameOf(context), tools, context.RequestAborted);
+            await AnswerAsync(context, view, error);
+        }
+    }
+
+    private static async Task DeleteAsync(HttpContext context, ToolCatalogs catalogs) =>
+        await GoneAsync(context, await catalogs.DeleteAsync(CallerOf(context), NameOf(context), context.RequestAborted));
+
+    private static async Task DeleteToolAsync(HttpContext context, ToolCatalogs catalogs) =>
+        await GoneAsync(context, await catalogs.DeleteToolAsync(CallerOf(context), NameOf(context), ToolOf(context), context.RequestAborted));
+
+    private static Task GoneAsync(HttpContext context, RetrievalError? error)
+    {
+        if (error is not null)
+            return context.WriteErrorAsync(error.ToApiError());
+        context.Response.StatusCode = StatusCodes.Status204NoContent;
+        return Task.CompletedTask;
     }
 
     private static async Task ToolsAsync(HttpContext context, ToolCatalogs catalogs)

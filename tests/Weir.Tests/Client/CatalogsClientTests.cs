@@ -18,6 +18,20 @@ public sealed class CatalogsClientTests
     }
 
     [Fact]
+    public async Task Tools_OneByOne_AreSentAndTakenAway()
+    {
+        var server = new ScriptedServer().Then(HttpStatusCode.OK, """{"name":"t","tools":2,"version":3}""").Then(HttpStatusCode.NoContent, "")
+            .Then(HttpStatusCode.Conflict, """{"status":409,"code":"catalog_of_servers","detail":"change there"}""");
+        var catalogs = server.Client().Catalogs;
+
+        (await catalogs.UpsertToolsAsync("t", [new("a", "b")])).Tools.ShouldBe(2);
+        await catalogs.DeleteToolAsync("t", "a/b");
+        (await Should.ThrowAsync<WeirException>(() => catalogs.DeleteToolAsync("t", "c"))).Code.ShouldBe("catalog_of_servers");
+
+        server.Requests.ShouldBe([("POST /v1/catalogs/t/tools", """[{"name":"a","description":"b"}]"""), ("DELETE /v1/catalogs/t/tools/a%2Fb", ""), ("DELETE /v1/catalogs/t/tools/c", "")]);
+    }
+
+    [Fact]
     public async Task PutMcp_UrlOrCommand_SendsThatAlone()
     {
         var server = new ScriptedServer().Then(HttpStatusCode.OK, "{}").Then(HttpStatusCode.OK, "{}");

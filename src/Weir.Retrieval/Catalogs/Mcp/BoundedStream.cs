@@ -14,7 +14,7 @@ internal enum MessageBorder
 }
 
 /// <summary>Reads what a stranger writes, and refuses a message that is too large before anybody holds it whole.</summary>
-internal sealed class BoundedStream(Stream inner, int limit, MessageBorder border) : Stream
+internal sealed class BoundedStream(Stream inner, int limit, MessageBorder border, Action<string>? refused = null) : Stream
 {
     private long _size;
     private bool _afterBreak;
@@ -98,7 +98,10 @@ internal sealed class BoundedStream(Stream inner, int limit, MessageBorder borde
     private void Add(int count)
     {
         _size += count;
-        if (_size > limit)
-            throw new McpFaultException($"It sent a message of more than {limit >> 10} KiB.");
+        if (_size <= limit)
+            return;
+        var fault = $"It sent a message of more than {limit >> 10} KiB.";
+        refused?.Invoke(fault);
+        throw new McpFaultException(fault);
     }
 }

@@ -9,11 +9,16 @@ namespace Weir.Retrieval.Catalogs.Mcp;
 /// A server behind a URL. One that a tenant named is reached only at public addresses, judged at each connection after its name was resolved, so
 /// that no name leads into this network later; no proxy and no redirect is followed.
 /// </summary>
-internal sealed class McpAddress(IClientTransport transport, HttpClient http) : McpChannel(transport)
+internal sealed class McpAddress(IClientTransport transport, HttpClient http, BoundedResponses responses) : McpChannel(transport)
 {
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(10);
 
-    public static McpAddress Open(McpSource source, McpLimits limits)
+    public override string? Fate => responses.Fault;
+
+    /// <param name="source">What is to be reached.</param>
+    /// <param name="limits">How patiently.</param>
+    /// <param name="resolve">The addresses of a host's name, asked at each connection to a server that is not trusted.</param>
+    public static McpAddress Open(McpSource source, McpLimits limits, Func<string, CancellationToken, Task<IPAddress[]>> resolve)
     {
         var sockets = new SocketsHttpHandler
         {
@@ -21,10 +26,11 @@ internal sealed class McpAddress(IClientTransport transport, HttpClient http) : 
             UseCookies = false,
             UseProxy = source.IsTrusted,
             ConnectTimeout = ConnectTimeout,
-            ConnectCallback = source.IsTrusted ? null : ConnectPublicAsync,
+            ConnectCallback = source.IsTrusted ? null : (context, cancellationToken) => ConnectPublicAsync(context, resolve, cancellationToken),
             MaxResponseHeadersLength = 64,
         };
-        var client = new HttpClient(new BoundedResponses(sockets, limits.MessageBytes)) { Timeout = Timeout.InfiniteTimeSpan };
+        var responses = new BoundedResponses(sockets, limits.MessageBytes);
+        var client = new HttpClient(responses) { Timeout = Timeout.InfiniteTimeSpan };
         var transport = new HttpClientTransport(
             new HttpClientTransportOptions
             {
@@ -34,7 +40,7 @@ internal sealed class McpAddress(IClientTransport transport, HttpClient http) : 
                 ConnectionTimeout = limits.ConnectWithin,
             },
             client);
-        return new McpAddress(transport, client);
+        return new McpAddress(transport, client, responses);
     }
 
     public override ValueTask DisposeAsync()
@@ -43,10 +49,11 @@ internal sealed class McpAddress(IClientTransport transport, HttpClient http) : 
         return ValueTask.CompletedTask;
     }
 
-    private static async ValueTask<Stream> ConnectPublicAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    private static async ValueTask<Stream> ConnectPublicAsync(
+        SocketsHttpConnectionContext context, Func<string, CancellationToken, Task<IPAddress[]>> resolve, CancellationToken cancellationToken)
     {
         var host = context.DnsEndPoint.Host;
-        var addresses = IPAddress.TryParse(host, out var literal) ? [literal] : await Dns.GetHostAddressesAsync(host, cancellationToken).ConfigureAwait(false);
+        var addresses = IPAddress.TryParse(host, out var literal) ? [literal] : await resolve(host, cancellationToken).ConfigureAwait(false);
         var allowed = Array.FindAll(addresses, PublicAddress.Is);
         if (allowed.Length == 0)
             throw new McpFaultException("Its address is not on the public internet: only an admin may name a server on loopback or in a private network.");

@@ -5,13 +5,14 @@ namespace Weir.Retrieval.Catalogs.Mcp;
 
 /// <summary>Keeps up with one server for as long as it is told to: connects, reads the list, reads it again when it changes, and comes back after every fault.</summary>
 internal sealed partial class McpFollower(
-    IMcpTransports transports, McpSource source, CatalogLimits catalog, McpLimits limits, TimeProvider time, Random random, ILogger logger)
+    IMcpTransports transports, McpSource source, CatalogLimits catalog, McpLimits limits, CatalogMetrics metrics, TimeProvider time, Random random, ILogger logger)
 {
     /// <param name="report">Told of each change, one at a time.</param>
     /// <param name="cancellationToken">Ends it: the only way that it ends.</param>
     public async Task FollowAsync(Action<McpReport> report, CancellationToken cancellationToken)
     {
         var failures = 0;
+        using var followed = metrics.Follow();
         while (true)
         {
             try
@@ -25,7 +26,7 @@ internal sealed partial class McpFollower(
                         if (failures > 0)
                             LogBack(source.Name, listing.Tools.Count);
                         failures = 0;
-                        report(new McpReport(McpSourceState.Connected, null, listing));
+                        Report(new McpReport(McpSourceState.Connected, null, listing));
                         await Task.Delay(limits.RefreshApart, time, cancellationToken).ConfigureAwait(false);
                         await session.WaitAsync(limits.RefreshEvery, cancellationToken).ConfigureAwait(false);
                     }
@@ -37,12 +38,12 @@ internal sealed partial class McpFollower(
             }
             catch (McpFaultException fault)
             {
-                report(new McpReport(McpSourceState.Failed, fault.Message, null));
+                Report(new McpReport(McpSourceState.Failed, fault.Message, null));
                 LogAway(source.Name, fault.Message);
             }
             catch (Exception fault)
             {
-                report(new McpReport(McpSourceState.Failed, "It could not be followed; the log of the server says more.", null));
+                Report(new McpReport(McpSourceState.Failed, "It could not be followed; the log of the server says more.", null));
                 LogFailed(fault, source.Name);
             }
 
@@ -54,6 +55,12 @@ internal sealed partial class McpFollower(
             {
                 return;
             }
+        }
+
+        void Report(McpReport what)
+        {
+            followed.Reported(what.State);
+            report(what);
         }
     }
 

@@ -198,7 +198,7 @@ internal sealed class McpSession : IAsyncDisposable
     private static McpFaultException Fault(Exception fault, string? late, string? fate)
     {
         var said = late ?? Sentence(fault);
-        return new McpFaultException(fate is null ? said : $"{said} {fate}", fault);
+        return new McpFaultException(fate is null || said.Contains(fate, StringComparison.Ordinal) ? said : $"{said} {fate}", fault);
     }
 
     private static string Sentence(Exception fault)

@@ -21,5 +21,5 @@ internal sealed class NameMatcher(string query)
     }
 
     /// <summary>The words of a text with a blank before and after each, so that they are found whole.</summary>
-    public static string Words(string text) => $" {string.Join(' ', ToolWords.Of(text).Select(word => word.Written))} ";
+    public static string Words(string text) => $" {ToolWords.Spoken(text)} ";
 }

@@ -44,7 +44,6 @@ internal static class ToolFields
     // The words of the name always belong to what a tool is for; an identifier is written as its words, so that an embedding model sees them.
     private static string Functionality(ToolDefinition tool)
     {
-        var name = string.Join(' ', ToolWords.Of(tool.Name).Select(word => word.Written));
-        return string.Join(". ", new[] { name, tool.Functionality, tool.Category }.Where(part => !string.IsNullOrEmpty(part)));
+        return string.Join(". ", new[] { ToolWords.Spoken(tool.Name), tool.Functionality, tool.Category }.Where(part => !string.IsNullOrEmpty(part)));
     }
 }

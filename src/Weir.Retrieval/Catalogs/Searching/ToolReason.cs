@@ -17,18 +17,20 @@ internal static class ToolReason
             if (part < Least)
                 continue;
             var tool = found.Tool;
-            var matched = words.Where(word => index.Fields[(int)field].Has(tool, word.Term)).OrderByDescending(word => index.RarityOf(word.Term))
+            var matched = words.Where(word => index.Fields[(int)field].Has(tool, word.Term)).OrderByDescending(word => index.RarityOf(word.Term)).ToList();
+            // Where an identifier is told in one, its parts say nothing new.
+            var told = matched.Where(word => word.IsWhole || !matched.Exists(other => other.IsWhole && other.Written.Contains(word.Written, StringComparison.Ordinal)))
                 .Select(word => word.Written).Distinct(StringComparer.Ordinal).Take(MostWords).ToList();
-            var why = matched.Count > 0 ? string.Join(", ", matched) : "alike, without a word in common";
+            var why = told.Count > 0 ? string.Join(", ", told) : "alike, without a word in common";
             parts.Add((part, string.Create(CultureInfo.InvariantCulture, $"{ToolFields.NameOf(field)} {part:0.00} ({why})")));
         }
 
-        var told = string.Join("; ", parts.OrderByDescending(part => part.Part).Select(part => part.Text));
+        var all = string.Join("; ", parts.OrderByDescending(part => part.Part).Select(part => part.Text));
         return found.Name switch
         {
-            NameMatch.Exact => told.Length > 0 ? $"exactly its name; {told}" : "exactly its name",
-            NameMatch.Mentioned => told.Length > 0 ? $"its name stands in the query; {told}" : "its name stands in the query",
-            _ => told,
+            NameMatch.Exact => all.Length > 0 ? $"exactly its name; {all}" : "exactly its name",
+            NameMatch.Mentioned => all.Length > 0 ? $"its name stands in the query; {all}" : "its name stands in the query",
+            _ => all,
         };
     }
 }

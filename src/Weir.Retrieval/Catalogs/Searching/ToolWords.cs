@@ -3,72 +3,48 @@ using Weir.Retrieval.Text;
 
 namespace Weir.Retrieval.Catalogs.Searching;
 
-/// <summary>A word as it is compared, and as it was written.</summary>
-internal readonly record struct ToolWord(string Term, string Written);
+/// <summary>A word as it is compared, and as it was written (folded).</summary>
+/// <param name="Term">Without its ending.</param>
+/// <param name="Written">With it.</param>
+/// <param name="IsWhole">An identifier in one, an address, or a pair of characters: its parts stand beside it.</param>
+internal readonly record struct ToolWord(string Term, string Written, bool IsWhole);
 
-/// <summary>
-/// Cuts the texts of tools and of those who look for them into words. Identifiers fall apart (<c>get_weather</c>, <c>getWeather</c>,
-/// <c>HTTPServer2</c>); scripts without spaces give pairs of characters; endings of English are taken off, the same from both sides.
-/// </summary>
+/// <summary>Cuts the texts of tools, and of those who look for them, into words: as <see cref="TextAnalyzer"/> does for documents.</summary>
 internal static class ToolWords
 {
-    private const int LongestWord = 64;
-
     public static List<ToolWord> Of(string text)
     {
-        var words = new List<ToolWord>();
-        var word = new StringBuilder();
-        Span<char> folded = stackalloc char[CharacterFolding.MaxLength];
-        var previous = default(Rune);
-        Rune unsegmented = default;
-        var position = 0;
-        while (position < text.Length)
-        {
-            Rune.DecodeFromUtf16(text.AsSpan(position), out var rune, out var length);
-            var kind = CharacterClass.Of(rune);
-            if (kind == CharacterKind.Word)
-            {
-                if (word.Length > 0 && IsBorder(previous, rune, NextIsSmall(text, position + length)))
-                    Flush(word, words);
-                if (word.Length < LongestWord)
-                    word.Append(folded[..CharacterFolding.Fold(rune, folded)]);
-                unsegmented = default;
-            }
-            else
-            {
-                Flush(word, words);
-                if (kind == CharacterKind.Unsegmented)
-                {
-                    var pair = unsegmented == default ? rune.ToString() : unsegmented.ToString() + rune;
-                    words.Add(new ToolWord(pair, pair));
-                    unsegmented = rune;
-                }
-                else
-                {
-                    unsegmented = default;
-                }
-            }
-
-            previous = rune;
-            position += length;
-        }
-
-        Flush(word, words);
+        var (terms, written) = (new Sink([]), new Sink([]));
+        TextAnalyzer.Analyze(text, stemming: true, ref terms);
+        TextAnalyzer.Analyze(text, stemming: false, ref written);
+        var words = new List<ToolWord>(terms.Found.Count);
+        for (var i = 0; i < terms.Found.Count; i++)
+            words.Add(new ToolWord(terms.Found[i], i < written.Found.Count ? written.Found[i] : terms.Found[i], IsWhole(written.Found, i)));
         return words;
     }
 
-    // getWeather: before the capital. HTTPServer: before the last capital of several. v2beta: digits stand alone.
-    private static bool IsBorder(Rune before, Rune now, bool nextIsSmall) =>
-        (Rune.IsUpper(now) && (Rune.IsLower(before) || (Rune.IsUpper(before) && nextIsSmall))) || Rune.IsDigit(before) != Rune.IsDigit(now);
+    /// <summary>The words of an identifier one after another, as a reader says it.</summary>
+    public static string Spoken(string text) => string.Join(' ', Of(text).Where(word => !word.IsWhole).Select(word => word.Written));
 
-    private static bool NextIsSmall(string text, int position) => position < text.Length && char.IsLower(text[position]);
-
-    private static void Flush(StringBuilder word, List<ToolWord> words)
+    // What the analyzer gives of get_weather is "get", "weather", "getweather"; of example.com, "example", "com", "example.com".
+    private static bool IsWhole(List<string> written, int at)
     {
-        if (word.Length == 0)
-            return;
-        var written = word.ToString();
-        words.Add(new ToolWord(WordEnding.Strip(written), written));
-        word.Clear();
+        if (at >= written.Count)
+            return false;
+        // Of Chinese and the like each character stands alone beside its pairs.
+        if (Rune.GetRuneAt(written[at], 0) is var first && CharacterClass.Of(first) == CharacterKind.Unsegmented)
+            return written[at].Length > first.Utf16SequenceLength;
+        var rest = written[at].AsSpan();
+        var parts = 0;
+        for (var i = at - 1; i >= 0 && !rest.IsEmpty && rest.EndsWith(written[i], StringComparison.Ordinal); i--, parts++)
+            rest = rest[..^written[i].Length].TrimEnd(".@/:");
+        return rest.IsEmpty && parts > 1;
+    }
+
+    private readonly struct Sink(List<string> found) : ITermSink
+    {
+        public List<string> Found { get; } = found;
+
+        public void Add(ReadOnlySpan<char> term) => Found.Add(term.ToString());
     }
 }

@@ -48,6 +48,13 @@ internal sealed partial class CatalogDirectory(
     /// <summary>Returns when the index is of the newest version, or cannot be built now.</summary>
     public Task IndexAsync(CatalogState state, bool again = false) => state.BuildAsync(indexer.BuildAsync, again);
 
+    /// <summary>A search found that the embedding model has changed since this index was built.</summary>
+    public void Outdated(ToolIndex index)
+    {
+        if (Find(index.Entry.Key) is { } state && ReferenceEquals(state.Index, index))
+            _ = IndexAsync(state, again: true);
+    }
+
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
         documents.Store.FollowAsync(CatalogDocuments.Partition, CatalogDocuments.Followed, Apply, (fault, _) => LogInterrupted(fault.Message), time, stoppingToken),
         EveryAsync(TendEvery, _ => TendAsync(), stoppingToken),
@@ -70,6 +77,10 @@ internal sealed partial class CatalogDirectory(
             else if (index.Entry.Version != entry.Version)
             {
                 _ = IndexAsync(state);
+            }
+            else if (indexer.IsOutdated(index))
+            {
+                _ = IndexAsync(state, again: true);
             }
             else if (index.Vectors is null && time.GetElapsedTime(state.BuiltAt) >= VectorPause(state.VectorFailures))
             {

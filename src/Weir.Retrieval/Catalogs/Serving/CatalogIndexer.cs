@@ -50,18 +50,22 @@ internal sealed partial class CatalogIndexer(ToolBlobs blobs, EmbeddingService e
     }
 
     /// <summary>The vector of a query, if it fits the index; else words alone decide.</summary>
-    /// <returns>The vector, or why there is none in a few words.</returns>
-    public async ValueTask<(ReadOnlyMemory<float> Vector, string? Missing)> EmbedAsync(
+    /// <returns>The vector, or why there is none in a few words, and whether because the index is of another revision of the model.</returns>
+    public async ValueTask<(ReadOnlyMemory<float> Vector, string? Missing, bool IsOutdated)> EmbedAsync(
         ToolIndex index, string query, EmbeddingAsker asker, CancellationToken cancellationToken)
     {
         if (index.Vectors is null)
-            return (default, index.VectorsMissing);
+            return (default, index.VectorsMissing, false);
         var request = new EmbeddingRequest { Model = index.Entry.Record.EmbeddingModel, Inputs = [EmbeddingInput.OfText(query)], Asker = asker };
         var result = await embeddings.EmbedAsync(request, cancellationToken).ConfigureAwait(false);
-        return result.Error is { } error ? (default, error.Message)
-            : result.Revision != index.Revision ? (default, "the embedding model has changed, and the tools are being embedded anew")
-            : (result.Vectors[0], null);
+        return result.Error is { } error ? (default, error.Message, false)
+            : result.Revision != index.Revision ? (default, "the embedding model has changed, and the tools are being embedded anew", true)
+            : (result.Vectors[0], null, false);
     }
+
+    /// <summary>Whether the model that made an index's vectors is known to have become another.</summary>
+    public bool IsOutdated(ToolIndex index) =>
+        index.Vectors is not null && embeddings.RevisionOf(index.Entry.Record.EmbeddingModel) is { } current && current != index.Revision;
 
     public void Dispose()
     {

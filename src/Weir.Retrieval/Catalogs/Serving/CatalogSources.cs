@@ -12,7 +12,7 @@ namespace Weir.Retrieval.Catalogs.Serving;
 /// </summary>
 internal sealed partial class CatalogSources(
     CatalogDirectory directory, CatalogDocuments documents, ToolBlobs blobs, IMcpTransports transports,
-    CatalogLimits limits, McpLimits mcp, TimeProvider time, Random random, ILoggerFactory loggers, ILogger<CatalogSources> logger) : BackgroundService
+    CatalogLimits limits, McpLimits mcp, CatalogMetrics metrics, TimeProvider time, Random random, ILoggerFactory loggers, ILogger<CatalogSources> logger) : BackgroundService
 {
     private static readonly TimeSpan Term = TimeSpan.FromSeconds(15);
 
@@ -75,7 +75,7 @@ internal sealed partial class CatalogSources(
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(ends);
         var following = record.Sources.Select((source, index) =>
-            new McpFollower(transports, source, limits, mcp, time, random, loggers.CreateLogger<McpFollower>()).FollowAsync(report => publisher.Report(index, report), stop.Token)).ToArray();
+            new McpFollower(transports, source, limits, mcp, metrics, time, random, loggers.CreateLogger<McpFollower>()).FollowAsync(report => publisher.Report(index, report), stop.Token)).ToArray();
         try
         {
             await publisher.PublishAsync(stop.Token).ConfigureAwait(false);

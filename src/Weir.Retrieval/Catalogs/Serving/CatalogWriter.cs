@@ -34,6 +34,28 @@ internal sealed class CatalogWriter(CatalogDocuments documents, ToolBlobs blobs,
         return (null, CatalogErrors.Busy);
     }
 
+    /// <summary>Puts this list in the place of the one that stood there before, if that is still the newest.</summary>
+    /// <param name="caller">Who changes it, and may.</param>
+    /// <param name="name">A valid name.</param>
+    /// <param name="before">What the list was made from. Null: no catalog, and this makes one of the caller's.</param>
+    /// <param name="tools">The whole list.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>Neither: somebody was faster.</returns>
+    public async ValueTask<(CatalogEntry? Entry, RetrievalError? Error)> TryReplaceAsync(
+        CatalogCaller caller, string name, CatalogEntry? before, IReadOnlyList<ToolDefinition> tools, CancellationToken cancellationToken)
+    {
+        var (body, digest) = ToolBlobs.Encode(tools);
+        if (body.Length > limits.CatalogBytes)
+            return (null, CatalogErrors.Invalid("tools", $"would make {body.Length} bytes in all; a catalog may take {limits.CatalogBytes}"));
+        if (before is not null && before.Record.Digest == digest)
+            return (before, null);
+        var parts = new Parts(tools, body, digest, null);
+        if (RoomFor(caller.Tenant, before, parts) is { } full)
+            return (null, full);
+        var next = Changed(before?.Record ?? new CatalogRecord { Id = Guid.CreateVersion7().ToString("N"), Name = name, Tenant = caller.Tenant }, new CatalogChange(), parts);
+        return (await CommitAsync(before, next, parts, cancellationToken).ConfigureAwait(false), null);
+    }
+
     /// <returns>Null: it is gone.</returns>
     public async ValueTask<RetrievalError?> DeleteAsync(CatalogCaller caller, CatalogEntry known, CancellationToken cancellationToken)
     {

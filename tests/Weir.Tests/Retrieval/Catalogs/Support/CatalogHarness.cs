@@ -1,4 +1,6 @@
+using System.Diagnostics.Metrics;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Weir.Retrieval.Catalogs;
 using Weir.Retrieval.Catalogs.Documents;
@@ -21,6 +23,8 @@ internal sealed class CatalogHarness : IAsyncDisposable
 
     private readonly bool _ownsStore;
     private readonly CatalogIndexer _indexer;
+    private readonly CatalogEditor _editor;
+    private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
 
     public CatalogHarness(IStateStore? store = null, IMcpTransports? transports = null, CatalogLimits? limits = null, McpLimits? mcp = null, EmbeddingService? embeddings = null)
     {
@@ -34,9 +38,11 @@ internal sealed class CatalogHarness : IAsyncDisposable
         _indexer = new CatalogIndexer(Blobs, Embeddings, NullLogger<CatalogIndexer>.Instance);
         Directory = new CatalogDirectory(Documents, Blobs, _indexer, limits, TimeProvider.System, NullLogger<CatalogDirectory>.Instance);
         Writer = new CatalogWriter(Documents, Blobs, Directory, limits, TimeProvider.System);
-        Catalogs = new ToolCatalogs(Directory, _indexer, Writer, Embeddings, limits, TimeProvider.System);
+        _editor = new CatalogEditor(Documents, Blobs, Writer, limits);
+        var metrics = new CatalogMetrics(Meters, Directory);
+        Catalogs = new ToolCatalogs(Directory, _indexer, Writer, _editor, Embeddings, metrics, limits, TimeProvider.System);
         Sources = new CatalogSources(
-            Directory, Documents, Blobs, transports ?? new McpTransports(mcp, TimeProvider.System, NullLoggerFactory.Instance), limits, mcp, TimeProvider.System, new Random(7),
+            Directory, Documents, Blobs, transports ?? new McpTransports(mcp, TimeProvider.System, NullLoggerFactory.Instance), limits, mcp, metrics, TimeProvider.System, new Random(7),
             NullLoggerFactory.Instance, NullLogger<CatalogSources>.Instance);
     }
 
@@ -51,6 +57,8 @@ internal sealed class CatalogHarness : IAsyncDisposable
     };
 
     public IStateStore Store { get; }
+
+    public IMeterFactory Meters => _services.GetRequiredService<IMeterFactory>();
 
     public EmbeddingService Embeddings { get; }
 
@@ -103,6 +111,8 @@ internal sealed class CatalogHarness : IAsyncDisposable
         await Sources.StopAsync(CancellationToken.None);
         await Directory.StopAsync(CancellationToken.None);
         _indexer.Dispose();
+        _editor.Dispose();
+        await _services.DisposeAsync();
         await Embeddings.DisposeAsync();
         if (_ownsStore)
             await Store.DisposeAsync();
