@@ -11,9 +11,6 @@ internal sealed partial class CollectionIndex : IAsyncDisposable
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
 
     private readonly CancellationTokenSource _stopping = new();
-
-    // Asked for also after the end, by whoever waits without a lease.
-    private readonly CancellationToken _stopped;
     private readonly CollectionDocuments _documents;
     private readonly string _name;
     private readonly long _mostBytes;
@@ -27,7 +24,6 @@ internal sealed partial class CollectionIndex : IAsyncDisposable
     public CollectionIndex(CollectionRecord collection, IStateStore store, long mostBytes, TimeProvider time, ILogger logger)
     {
         (_name, _mostBytes, _time, _logger) = (collection.Name, mostBytes, time, logger);
-        _stopped = _stopping.Token;
         _documents = new CollectionDocuments(store, collection.Partition);
         _following = Task.Run(FollowAsync);
     }
@@ -47,7 +43,7 @@ internal sealed partial class CollectionIndex : IAsyncDisposable
         if (_view is { } now && now.Revision >= revision)
             return now;
         using var late = new CancellationTokenSource(within > TimeSpan.Zero ? within : TimeSpan.Zero, _time);
-        using var ends = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken, _stopped);
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken, _stopping.Token);
         while (true)
         {
             // The signal is taken before it is looked: what changes in between wakes the wait.
