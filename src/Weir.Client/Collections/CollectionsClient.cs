@@ -85,8 +85,9 @@ public sealed class CollectionsClient
     }
 
     /// <summary>Removes a document with all its chunks.</summary>
+    /// <exception cref="ArgumentException">The id is '.' or '..', which no path can name.</exception>
     public Task DeleteDocumentAsync(string collection, string id, CancellationToken cancellationToken = default) => _connection.SendAsync(
-        HttpMethod.Delete, $"{At(collection)}/documents/{Uri.EscapeDataString(id)}", null, WeirJson.Default.JsonElement, cancellationToken);
+        HttpMethod.Delete, $"{At(collection)}/documents/{Segment(id)}", null, WeirJson.Default.JsonElement, cancellationToken);
 
     /// <summary>The best chunks first; several may be of one document.</summary>
     public Task<IReadOnlyList<SearchResult>> SearchAsync(string collection, string query, int? topK = null, CancellationToken cancellationToken = default) =>
@@ -99,6 +100,11 @@ public sealed class CollectionsClient
             .ConfigureAwait(false)).Results;
 
     private static string At(string collection) => $"v1/collections/{Uri.EscapeDataString(collection)}";
+
+    // Every part of the way takes these for steps, escaped or not, and the step back from a document is its whole collection.
+    private static string Segment(string id) => id is not ("." or "..")
+        ? Uri.EscapeDataString(id)
+        : throw new ArgumentException($"No path can name a document '{id}'.", nameof(id));
 
     private static int EndOfRequest(IReadOnlyList<CollectionDocument> documents, int start)
     {

@@ -10,6 +10,7 @@ internal sealed class ToolListReader(CatalogLimits limits)
 {
     private const int MostFaultsTold = 10;
     private const int LongestWord = 256;
+    private const string NoText = "holds half of a surrogate pair, which is no text";
     private const string Known = "name, description, parameters, functionality, category, protocol";
 
     // Part of tools elsewhere, and nothing that finding one needs.
@@ -72,6 +73,19 @@ internal sealed class ToolListReader(CatalogLimits limits)
     }
 
     private ToolDefinition? ReadTool(JsonElement element, string at)
+    {
+        try
+        {
+            return ReadFields(element, at);
+        }
+        catch (InvalidOperationException)
+        {
+            _faults.Add((at, "has a field whose name is half of a surrogate pair, which is no text"));
+            return null;
+        }
+    }
+
+    private ToolDefinition? ReadFields(JsonElement element, string at)
     {
         if (element.ValueKind != JsonValueKind.Object)
         {
@@ -142,17 +156,21 @@ internal sealed class ToolListReader(CatalogLimits limits)
         }
         catch (InvalidOperationException)
         {
-            _faults.Add((at, "holds half of a surrogate pair, which is no text"));
+            _faults.Add((at, NoText));
             return null;
         }
     }
 
     private JsonElement? Parameters(JsonElement value, string at)
     {
-        if (value.ValueKind is JsonValueKind.Object or JsonValueKind.Array && !JsonDepth.IsOver(value))
+        var isOver = JsonDepth.IsOver(value);
+        var isWhole = isOver || JsonTexts.AreWhole(value);
+        if (value.ValueKind is JsonValueKind.Object or JsonValueKind.Array && !isOver && isWhole)
             return value.Clone();
-        if (JsonDepth.IsOver(value))
+        if (isOver)
             _faults.Add((at, $"nests deeper than {JsonDepth.Most} levels"));
+        else if (!isWhole)
+            _faults.Add((at, NoText));
         else if (value.ValueKind != JsonValueKind.Null)
             _faults.Add((at, "must be a JSON Schema object, or a list of parameters"));
         return null;

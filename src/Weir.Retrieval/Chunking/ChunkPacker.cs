@@ -7,18 +7,22 @@ internal sealed class ChunkPacker(ChunkSettings settings)
     private readonly List<TextPiece> _pieces = [];
     private int _tokens;
 
+    /// <summary>Of the pieces, those that are no headings: counted, for a text of headings alone must not look through them for each.</summary>
+    private int _bodies;
+
     /// <summary>Pieces before this one are in the chunk before, too.</summary>
     private int _fresh;
 
     public void Add(TextPiece piece)
     {
         // A heading with nothing under it but another heading goes with that one.
-        if (piece.BeginsSection && _pieces.Exists(static held => !held.IsHeading))
+        if (piece.BeginsSection && _bodies > 0)
             End();
         while (_pieces.Count > 0 && _tokens + piece.Tokens > settings.Tokens)
             MakeRoom(piece);
         _pieces.Add(piece);
         _tokens += piece.Tokens;
+        _bodies += piece.IsHeading ? 0 : 1;
     }
 
     public IReadOnlyList<TextChunk> Finish()
@@ -80,7 +84,11 @@ internal sealed class ChunkPacker(ChunkSettings settings)
     private void Forget(int count, int fresh)
     {
         for (var i = 0; i < count; i++)
+        {
             _tokens -= _pieces[i].Tokens;
+            _bodies -= _pieces[i].IsHeading ? 0 : 1;
+        }
+
         _pieces.RemoveRange(0, count);
         _fresh = fresh;
     }

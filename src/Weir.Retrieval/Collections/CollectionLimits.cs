@@ -27,6 +27,9 @@ public sealed record CollectionLimits
     /// <summary>The same in bytes of text; a single document may have more.</summary>
     public int BatchBytes { get; init; } = 4 << 20;
 
+    /// <summary>Vectors of one batch, in bytes: a long text in very small chunks becomes many times its size.</summary>
+    public long BatchVectorBytes { get; init; } = 512L << 20;
+
     /// <summary>Chunks in one call of the embedding service.</summary>
     public int EmbedAtOnce { get; init; } = 256;
 

@@ -11,7 +11,7 @@ public sealed record EmbeddingOptions
     public EmbeddingCacheOptions Cache { get; init; } = new();
 
     /// <summary>
-    /// Texts to embed after start: patterns of files (<c>*</c>, <c>?</c> and <c>**</c>, relative to the working directory; every line of a .txt is a
+    /// Texts to embed after start: patterns of files (<c>*</c> and <c>**</c>, relative to the working directory; every line of a .txt is a
     /// text, every line of a .jsonl a JSON string or an object with <c>text</c> and perhaps <c>model</c>), and <c>catalog:NAME</c>. Default: none.
     /// </summary>
     public IReadOnlyList<string> Preload { get; init; } = [];

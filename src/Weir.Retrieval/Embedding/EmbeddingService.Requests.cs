@@ -88,7 +88,7 @@ public sealed partial class EmbeddingService
                 (paid, cost) = (paid + group.PaidTokens, cost + group.Cost);
                 if (gathering.Failure is { } failure)
                 {
-                    if (round < MostRounds && IsOfAnother(failure, asker))
+                    if (round < MostRounds && IsOfAnother(failure, group))
                         continue;
                     return new EmbeddingResult { Error = failure.Error, Revision = model.Model.Revision, PaidTokens = Clamp(paid), Cost = cost };
                 }
@@ -176,11 +176,17 @@ public sealed partial class EmbeddingService
         return (misses, slots);
     }
 
-    /// <summary>Whether it is a refusal of whoever began the work (its key, its budget, its limits), which says nothing of this asker.</summary>
-    private static bool IsOfAnother(FlightFailure failure, EmbeddingAsker asker) =>
-        failure.Error.Status is 401 or 402 or 403 or 404 or 429
-        && failure.Error.Code != EmbeddingErrors.Overloaded
-        && (failure.Asker.Tenant != asker.Tenant || failure.Asker.Client != asker.Client);
+    /// <summary>
+    /// Whether it says nothing of this request: a refusal of whoever began the work (its key, its budget, its limits), or one of what else stood in that
+    /// call, which one bad input is enough for.
+    /// </summary>
+    private static bool IsOfAnother(FlightFailure failure, FlightGroup own) => failure.Error.Status switch
+    {
+        _ when failure.Group == own || failure.Error.Code == EmbeddingErrors.Overloaded => false,
+        400 or 413 or 422 => true,
+        401 or 402 or 403 or 404 or 429 => failure.Group.Asker.Tenant != own.Asker.Tenant || failure.Group.Asker.Client != own.Asker.Client,
+        _ => false,
+    };
 
     private static int Clamp(long tokens) => (int)Math.Min(int.MaxValue, tokens);
 

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Text.Json;
 
 namespace Weir.Retrieval.Filters;
@@ -13,10 +14,19 @@ internal sealed class IsPresent : FieldTest
     public override bool Holds(JsonElement value) => true;
 }
 
+/// <summary>Texts are looked up, however many there are; of the other kinds nobody lists many.</summary>
 internal sealed class IsOneOf(IReadOnlyList<FilterValue> values) : FieldTest
 {
+    private const int FewTexts = 8;
+
+    private readonly FrozenSet<string>? _texts = values.Count(static value => value.Text is not null) > FewTexts
+        ? values.Select(static value => value.Text).OfType<string>().ToFrozenSet(StringComparer.Ordinal)
+        : null;
+
     public override bool Holds(JsonElement value)
     {
+        if (_texts is not null && value.ValueKind is JsonValueKind.String)
+            return _texts.Contains(value.GetString()!);
         foreach (var wanted in values)
         {
             if (wanted.Equals(value))

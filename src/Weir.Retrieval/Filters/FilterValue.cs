@@ -20,6 +20,9 @@ internal sealed class FilterValue
         _number = value.GetDouble();
     }
 
+    /// <summary>Null where it is no text.</summary>
+    public string? Text => _text;
+
     public bool IsOrdered => _kind is JsonValueKind.Number or JsonValueKind.String;
 
     /// <summary>Null where the value is a list or an object.</summary>

@@ -26,6 +26,7 @@ internal ref struct WordTerms(Span<char> word, Span<byte> parts, Span<char> addr
     private readonly Span<char> _word = word, _address = address;
     private readonly Span<byte> _parts = parts;
     private int _length, _partCount, _digitChanges, _addressLength, _addressWords;
+    private int _previousAt; // where the previous character begins: it may be two units, or have become two letters
     private bool _onlyInitials, _isAddressTooLong;
     private UnicodeCategory _previous, _beforePrevious;
 
@@ -45,14 +46,14 @@ internal ref struct WordTerms(Span<char> word, Span<byte> parts, Span<char> addr
                 if (stemming && rune.Value == 's' && !TextAnalyzer.StartsWithWord(rest))
                     return false;
                 if (TextAnalyzer.StartsWithLower(rest))
-                    BeginPart(_length - 1);
+                    BeginPart(_previousAt);
             }
             else if (IsDigit(category) != IsDigit(_previous) && category is not (UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark) &&
                 CharacterClass.Of(rune) == CharacterKind.Word)
                 _digitChanges += BeginPart(_length, ofDigits: true) ? 1 : 0;
         }
 
-        (_beforePrevious, _previous) = (_previous, category);
+        (_beforePrevious, _previous, _previousAt) = (_previous, category, _length);
         return true;
     }
 

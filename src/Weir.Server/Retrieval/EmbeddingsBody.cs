@@ -29,6 +29,20 @@ internal sealed class EmbeddingsBody
     /// <param name="error">What is wrong and where; null where the body could be read.</param>
     public static EmbeddingsBody? Read(ReadOnlyMemory<byte> body, out InferenceError? error)
     {
+        try
+        {
+            return Scan(body, out error);
+        }
+        catch (InvalidOperationException)
+        {
+            // Met when a name is compared: half a surrogate pair in an escape is well-formed JSON and no text.
+            error = InferenceError.Malformed("The name of a field holds an escape that is no character.");
+            return null;
+        }
+    }
+
+    private static EmbeddingsBody? Scan(ReadOnlyMemory<byte> body, out InferenceError? error)
+    {
         var reader = new Utf8JsonReader(body.Span, new JsonReaderOptions { MaxDepth = RequestHeadScanner.MaxDepth });
         List<EmbeddingInput>? inputs = null;
         int? dimensions = null;

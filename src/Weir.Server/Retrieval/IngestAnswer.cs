@@ -45,14 +45,31 @@ internal sealed class IngestAnswer(HttpContext context, Func<Func<IngestReport, 
         // Of progress only the latest counts.
         var reports = Channel.CreateBounded<IngestReport>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest });
         var running = RunAsync(reports.Writer);
+        try
+        {
+            await TellAsync(reports.Reader);
+        }
+        finally
+        {
+            // It reads the request: that must not end before it, also where nobody can be told any more.
+            await running;
+        }
+
+        var (last, error) = await running;
+        if (context.RequestAborted.IsCancellationRequested) return;
+        await (error is null ? SendAsync(new IngestView("done", last)) : SendAsync(new IngestView("error", last) { Code = error.Code, Message = Told(error, last).Message }));
+    }
+
+    private async Task TellAsync(ChannelReader<IngestReport> reports)
+    {
         while (true)
         {
             using var silence = new CancellationTokenSource(Silence, context.Time());
             using var ends = CancellationTokenSource.CreateLinkedTokenSource(silence.Token, context.RequestAborted);
             try
             {
-                if (!await reports.Reader.WaitToReadAsync(ends.Token)) break;
-                while (reports.Reader.TryRead(out var report)) await SendAsync(new IngestView("progress", report with { Failed = [] }));
+                if (!await reports.WaitToReadAsync(ends.Token)) break;
+                while (reports.TryRead(out var report)) await SendAsync(new IngestView("progress", report with { Failed = [] }));
             }
             catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
             {
@@ -64,10 +81,6 @@ internal sealed class IngestAnswer(HttpContext context, Func<Func<IngestReport, 
                 break;
             }
         }
-
-        var (last, error) = await running;
-        if (context.RequestAborted.IsCancellationRequested) return;
-        await (error is null ? SendAsync(new IngestView("done", last)) : SendAsync(new IngestView("error", last) { Code = error.Code, Message = Told(error, last).Message }));
     }
 
     private async Task<(IngestReport Report, ApiError? Error)> RunAsync(ChannelWriter<IngestReport> reports)

@@ -28,10 +28,11 @@ internal sealed class MemoryCacheStore(long maxBytes, IStoreClock clock) : ICach
         string space, IReadOnlyList<ReadOnlyMemory<byte>> keys, CancellationToken cancellationToken = default)
     {
         var values = new ReadOnlyMemory<byte>?[keys.Count];
+        var names = keys.Select(static key => Convert.ToBase64String(key.Span)).ToArray();
         lock (_lock)
         {
             for (var i = 0; i < values.Length; i++)
-                values[i] = Of(space).Get(Convert.ToBase64String(keys[i].Span), clock.Now);
+                values[i] = Of(space).Get(names[i], clock.Now);
         }
 
         return new(values);
@@ -40,10 +41,12 @@ internal sealed class MemoryCacheStore(long maxBytes, IStoreClock clock) : ICach
     public ValueTask<int> SetManyAsync(string space, IReadOnlyList<CacheEntry> entries, TimeSpan? ttl = null, CancellationToken cancellationToken = default)
     {
         CacheLimits.Validate(entries);
+        var until = clock.Now + ttl;
+        var copies = entries.Select(entry => new Entry(Convert.ToBase64String(entry.Key.Span), entry.Value.ToArray(), until)).ToArray();
         lock (_lock)
         {
-            foreach (var (key, value) in entries)
-                Of(space).Set(new Entry(Convert.ToBase64String(key.Span), value.ToArray(), clock.Now + ttl), _bounds.Of(space));
+            foreach (var copy in copies)
+                Of(space).Set(copy, _bounds.Of(space));
         }
 
         return new(entries.Count);

@@ -143,6 +143,16 @@ public sealed class CollectionsClientTests
             [("GET /v1/collections", ""), ("GET /v1/collections/c", ""), ("DELETE /v1/collections/c/documents/a%2Fb", ""), ("DELETE /v1/collections/c", ""), ("POST /v1/collections/c/search", """{"query":"q"}""")]);
     }
 
+    [Theory]
+    [InlineData(".")]
+    [InlineData("..")]
+    public void DeleteDocument_AnIdThatIsAStepInAPath_NeverReachesTheCollection(string id)
+    {
+        using var client = new WeirClient(new Uri("http://127.0.0.1:1"));
+
+        Should.Throw<ArgumentException>(() => { _ = client.Collections.DeleteDocumentAsync("handbook", id); });
+    }
+
     private static async IAsyncEnumerable<CollectionDocument> Documents()
     {
         yield return new("a", "x\ny") { Metadata = new JsonObject { ["year"] = 2024 } };

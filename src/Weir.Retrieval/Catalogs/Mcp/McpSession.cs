@@ -72,7 +72,7 @@ internal sealed class McpSession : IAsyncDisposable
             await channel.DisposeAsync().ConfigureAwait(false);
             if (fault is OperationCanceledException && cancellationToken.IsCancellationRequested)
                 throw;
-            throw Fault(fault, limit.IsCancellationRequested ? $"It did not finish the handshake within {limits.ConnectWithin.TotalSeconds:0} s." : null, fate);
+            throw Fault(source, fault, limit.IsCancellationRequested ? $"It did not finish the handshake within {limits.ConnectWithin.TotalSeconds:0} s." : null, fate);
         }
     }
 
@@ -92,7 +92,7 @@ internal sealed class McpSession : IAsyncDisposable
         }
         catch (Exception fault)
         {
-            throw Fault(fault, limit.IsCancellationRequested ? $"It did not answer tools/list within {_limits.ListWithin.TotalSeconds:0} s." : null, _channel.Fate);
+            throw Fault(_source, fault, limit.IsCancellationRequested ? $"It did not answer tools/list within {_limits.ListWithin.TotalSeconds:0} s." : null, _channel.Fate);
         }
     }
 
@@ -109,7 +109,7 @@ internal sealed class McpSession : IAsyncDisposable
         {
             await either.CancelAsync().ConfigureAwait(false);
             var details = await _client.Completion.ConfigureAwait(false);
-            throw Fault(details.Exception ?? new McpFaultException("It ended the connection."), null, _channel.Fate);
+            throw Fault(_source, details.Exception ?? new McpFaultException("It ended the connection."), null, _channel.Fate);
         }
     }
 
@@ -195,13 +195,13 @@ internal sealed class McpSession : IAsyncDisposable
         }
     }
 
-    private static McpFaultException Fault(Exception fault, string? late, string? fate)
+    private static McpFaultException Fault(McpSource source, Exception fault, string? late, string? fate)
     {
-        var said = late ?? Sentence(fault);
+        var said = late ?? Sentence(source, fault);
         return new McpFaultException(fate is null || said.Contains(fate, StringComparison.Ordinal) ? said : $"{said} {fate}", fault);
     }
 
-    private static string Sentence(Exception fault)
+    private static string Sentence(McpSource source, Exception fault)
     {
         for (var at = fault; at is not null; at = at.InnerException)
         {
@@ -217,7 +217,8 @@ internal sealed class McpSession : IAsyncDisposable
             TimeoutException => "It did not answer in time",
             _ => $"The connection broke: {fault.Message}",
         };
-        words = string.Concat(words.Where(c => !char.IsControl(c)).Take(300)).TrimEnd('.', ' ');
+        // Hidden before it is cut: half of a secret is one still.
+        words = string.Concat(new McpSecrets(source).Hide(words).Where(c => !char.IsControl(c)).Take(300)).TrimEnd('.', ' ');
         return words + ".";
     }
 }

@@ -93,6 +93,12 @@ internal sealed class McpToolReader(string server, CatalogLimits catalog, McpLim
             return null;
         }
 
+        if (!JsonTexts.AreWhole(schema))
+        {
+            Note($"The inputSchema of {Shown(name)} holds half of a surrogate pair, which is no text: it is kept without parameters.");
+            return null;
+        }
+
         if (schema.ValueKind == JsonValueKind.Object && (!schema.TryGetProperty("type", out var type) || (type.ValueKind == JsonValueKind.String && type.ValueEquals("object"u8))))
             return schema.Clone();
         Note($"The inputSchema of {Shown(name)} does not describe an object: it is kept without parameters.");

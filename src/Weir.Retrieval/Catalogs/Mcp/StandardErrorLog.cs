@@ -9,9 +9,8 @@ internal sealed partial class StandardErrorLog(McpSource source, ILogger logger)
 {
     private const int LongestLine = 300;
     private const int MostLines = 200;
-    private const int ShortestSecret = 4;
 
-    private readonly string[] _secrets = [.. source.Env.Values.Concat(source.Headers.Values).Where(value => value.Length >= ShortestSecret).OrderByDescending(value => value.Length)];
+    private readonly McpSecrets _secrets = new(source);
     private int _lines;
 
     /// <summary>The last line that says something. Null: none did.</summary>
@@ -55,9 +54,7 @@ internal sealed partial class StandardErrorLog(McpSource source, ILogger logger)
         var text = Encoding.UTF8.GetString(bytes).Trim();
         if (text.Length == 0)
             return;
-        foreach (var secret in _secrets)
-            text = text.Replace(secret, "***", StringComparison.Ordinal);
-        text = string.Concat(text.Where(c => !char.IsControl(c)).Take(LongestLine));
+        text = string.Concat(_secrets.Hide(text).Where(c => !char.IsControl(c)).Take(LongestLine));
         Last = text;
         if (++_lines <= MostLines)
             LogLine(source.Name, text);

@@ -8,6 +8,7 @@ namespace Weir.Retrieval.Collections.Ingest;
 internal sealed class DocumentEmbedder(EmbeddingService service, CollectionLimits limits)
 {
     private const int Tries = 4;
+    private const int UsualDimensions = 1536;
 
     /// <summary>The revisions of models that have been loaded; none is loaded for it.</summary>
     public IReadOnlyDictionary<string, string?> Revisions() =>
@@ -35,6 +36,8 @@ internal sealed class DocumentEmbedder(EmbeddingService service, CollectionLimit
             ITokenCounter counter = lease.Model.Tokenizer is { } tokenizer ? new TokenizerCounter(tokenizer) : WordTokenCounter.Instance;
             var settings = new ChunkSettings(shape.Tokens, shape.Overlap);
             var chunks = texts.Select(text => Cut(text, settings, counter)).ToList();
+            if (TooMany(texts.Count, chunks.Sum(static list => (long)list.Count), lease.Model.Dimensions) is { } refusal)
+                return (null, refusal);
             var (vectors, revision, fault) = await VectorsAsync(collection.EmbeddingModel, texts, chunks, asker, cancellationToken).ConfigureAwait(false);
             if (fault is not null)
                 return (null, fault);
@@ -52,6 +55,11 @@ internal sealed class DocumentEmbedder(EmbeddingService service, CollectionLimit
 
     private static EmbeddingShape ShapeOf(CollectionRecord collection, IEmbeddingModel model) =>
         new(collection.EmbeddingModel, model.Revision, collection.Chunk.Tokens, collection.Chunk.Overlap);
+
+    // The dimensions of a provider's model are 0 until its first answer: then it is judged by what is usual.
+    private RetrievalError? TooMany(int texts, long chunks, int dimensions) =>
+        chunks * (dimensions > 0 ? dimensions : UsualDimensions) * sizeof(float) <= limits.BatchVectorBytes ? null
+        : new RetrievalError(422, "too_many_chunks", $"{texts} documents that are taken in together make {chunks} chunks, whose vectors are more than {limits.BatchVectorBytes >> 20} MiB: raise chunk.tokens, or divide long documents.");
 
     private static List<PackedChunk> Cut(PackedText text, ChunkSettings settings, ITokenCounter counter) =>
         [.. TextChunker.Split(text.Text, text.Markdown ? TextFormat.Markdown : TextFormat.Plain, settings, counter)

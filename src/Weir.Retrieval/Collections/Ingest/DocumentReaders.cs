@@ -45,12 +45,15 @@ internal sealed class DocumentReaders(CollectionLimits limits)
         var reader = PipeReader.Create(body, new StreamPipeReaderOptions(leaveOpen: true, bufferSize: 1 << 16));
         var number = 0;
         var skipping = false;
+        // Of the line under way: one that comes drop by drop must not be looked through from its beginning for each.
+        long seen = 0;
         while (true)
         {
             var read = await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
             var rest = read.Buffer;
-            while (rest.PositionOf((byte)'\n') is { } end)
+            while (rest.Slice(seen).PositionOf((byte)'\n') is { } end)
             {
+                seen = 0;
                 number++;
                 if (!skipping && Line(rest.Slice(0, end), number) is { } item)
                     yield return item;
@@ -74,6 +77,7 @@ internal sealed class DocumentReaders(CollectionLimits limits)
                 rest = rest.Slice(rest.End);
             }
 
+            seen = rest.Length;
             reader.AdvanceTo(rest.Start, rest.End);
         }
 

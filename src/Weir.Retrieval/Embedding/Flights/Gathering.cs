@@ -23,7 +23,7 @@ internal sealed class Gathering(int slots, EmbeddingAsker asker) : TaskCompletio
     {
         if (outcome.Error is { } error)
         {
-            Interlocked.CompareExchange(ref _failure, new FlightFailure(error, by!.Asker), null);
+            Interlocked.CompareExchange(ref _failure, new FlightFailure(error, by!), null);
             TrySetResult();
             return;
         }
@@ -36,8 +36,8 @@ internal sealed class Gathering(int slots, EmbeddingAsker asker) : TaskCompletio
 
 /// <summary>What went wrong.</summary>
 /// <param name="Error">As the flight ended.</param>
-/// <param name="Asker">For whom the flight had begun.</param>
-internal sealed record FlightFailure(RetrievalError Error, EmbeddingAsker Asker);
+/// <param name="Group">What the flight belonged to.</param>
+internal sealed record FlightFailure(RetrievalError Error, FlightGroup Group);
 
 /// <summary>How a flight ended: with a vector, or with an error.</summary>
 internal readonly record struct FlightOutcome(ReadOnlyMemory<float> Vector, int Tokens, RetrievalError? Error = null);

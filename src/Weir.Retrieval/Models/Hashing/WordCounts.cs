@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 
 namespace Weir.Retrieval.Models.Hashing;
 
@@ -17,6 +18,9 @@ internal ref struct WordCounts : IDisposable
 {
     /// <summary>Words past these many different ones are not counted, so that no text can take more memory than this.</summary>
     public const int Most = 65_536;
+
+    // Of this process alone: nobody can make a text whose words all meet in one bucket.
+    private static readonly ulong Spread = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1;
 
     private byte[] _bytes;
     private WordEntry[] _entries;
@@ -43,7 +47,7 @@ internal ref struct WordCounts : IDisposable
     public void Commit(int length, int characters, bool unsegmented)
     {
         var hash = HashingFeatures.HashOf(_bytes.AsSpan(_used, length), unsegmented);
-        var bucket = (int)(hash ^ (hash >> 32)) & _bucketMask;
+        var bucket = BucketOf(hash);
         for (; _buckets[bucket] != 0; bucket = (bucket + 1) & _bucketMask)
         {
             ref var known = ref _entries[_buckets[bucket] - 1];
@@ -72,6 +76,8 @@ internal ref struct WordCounts : IDisposable
         ArrayPool<int>.Shared.Return(_buckets);
     }
 
+    private readonly int BucketOf(ulong hash) => (int)(unchecked(hash * Spread) >> 32) & _bucketMask;
+
     private void SizeBuckets(int size)
     {
         if (_buckets.Length > 0)
@@ -81,7 +87,7 @@ internal ref struct WordCounts : IDisposable
         _bucketMask = size - 1;
         for (var i = 0; i < _count; i++)
         {
-            var bucket = (int)(_entries[i].Hash ^ (_entries[i].Hash >> 32)) & _bucketMask;
+            var bucket = BucketOf(_entries[i].Hash);
             while (_buckets[bucket] != 0)
                 bucket = (bucket + 1) & _bucketMask;
             _buckets[bucket] = i + 1;

@@ -119,8 +119,8 @@ internal sealed class TokenVectors : IDisposable
         if (tensor.Type is not (TensorType.I64 or TensorType.I32))
             throw Wrong(tensor, $"its numbers are {tensor.Type}, and must be I64 or I32");
         using var lease = _file.Use();
-        var bytes = lease.Bytes(tensor.Start, checked((int)tensor.Bytes));
         var mapping = new int[OnePerToken(tensor, tokens)];
+        var bytes = lease.Bytes(tensor.Start, checked((int)tensor.Bytes));
         for (var token = 0; token < mapping.Length; token++)
         {
             var row = tensor.Type == TensorType.I64 ? BitConverter.ToInt64(bytes[(8 * token)..]) : BitConverter.ToInt32(bytes[(4 * token)..]);

@@ -37,6 +37,19 @@ public sealed class EmbeddingsBodyTests
         Encoding.UTF8.GetString(body.Inputs[0].Utf8.Span).ShouldBe("Plain");
     }
 
+    [Theory]
+    [InlineData("\\ud800")]
+    [InlineData("inp\\ud800t")]
+    [InlineData("dimens\\udc00ions")]
+    [InlineData("encoding_\\ud800\\ud800")]
+    public void Read_ANameThatIsNoText_IsRefused(string name)
+    {
+        var bytes = Encoding.UTF8.GetBytes($$"""{"model":"m","input":"x","{{name}}":1}""");
+
+        EmbeddingsBody.Read(bytes, out var error).ShouldBeNull();
+        error!.Status.ShouldBe(400);
+    }
+
     [Fact]
     public void Read_Settings_AreTaken()
     {

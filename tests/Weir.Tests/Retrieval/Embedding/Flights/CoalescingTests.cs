@@ -219,6 +219,26 @@ public sealed class CoalescingTests
         harness.Route.Calls.ShouldBe(calls);
     }
 
+    [Theory]
+    [InlineData("one")]
+    [InlineData("other")]
+    public async Task Embed_JoinedACallThatAnotherInputSpoiled_IsAskedForOnItsOwn(string client)
+    {
+        await using var harness = new ServiceHarness();
+        var answer = new TaskCompletionSource();
+        harness.Route.Before = (_, _) => answer.Task;
+        harness.Route.Error = _ => harness.Route.Asked.Last().Texts.Contains("bad") ? new RetrievalError(400, "invalid_input", "no") : null;
+        var spoiled = harness.EmbedAsync(ServiceHarness.Request("r", "good", "bad") with { Asker = new("t", "one") });
+        await harness.Route.Begun.WaitAsync();
+        var innocent = harness.EmbedAsync(ServiceHarness.Request("r", "good") with { Asker = new("t", client) });
+        answer.SetResult();
+
+        (await spoiled).Error!.Status.ShouldBe(400);
+        (await innocent).Error.ShouldBeNull();
+        harness.Route.Calls.ShouldBe(2);
+        harness.Service.Snapshot().InFlight.ShouldBe(0);
+    }
+
     [Fact]
     public async Task Embed_EverybodyIsRefused_EndsForAll()
     {
