@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Weir.Inference.Measuring;
 using Weir.Inference.Providers;
 using Weir.Inference.Routing;
 using Weir.Retrieval.Embedding;
@@ -36,6 +37,36 @@ public sealed class EmbeddingsThroughTheServerTests
         again.Content.Headers.ContentLength.ShouldNotBeNull();
         var floats = MemoryMarshal.Cast<byte, float>(Convert.FromBase64String((string)(await JsonAsync(again))["data"]![0]!["embedding"]!)).ToArray();
         floats.ShouldBe(data[1]!["embedding"]!.AsArray().Select(value => (float)value!).ToArray());
+    }
+
+    [Fact]
+    public async Task Post_TellsTheRevisionOfTheModelAndExplainAgrees()
+    {
+        await using var server = await RunningServer.StartAsync();
+
+        using var answer = await PostAsync(server, """{"model":"default","input":"a weir","dimensions":100}""");
+        using var explained = await PostAsync(server, """{"text":"a weir","dimensions":100}""", path: "/v1/embeddings/explain");
+
+        var revision = answer.Headers.GetValues("x-weir-embedding-revision").Single();
+        revision.Length.ShouldBe(32);
+        var explanation = await JsonAsync(explained);
+        ((string)explanation["revision"]!, (string)explanation["cached"]!, (int)explanation["dimensions"]!).ShouldBe((revision, "memory", 100));
+    }
+
+    [Fact]
+    public async Task RouteModel_IsOneRequestOfItsClientsWithTheTokensOfTheProvider()
+    {
+        await using var upstream = new EmbeddingUpstream();
+        await using var server = await RunningServer.StartAsync(new() { Weir = Routed(upstream) });
+        var traffic = server.Service<Weir.Inference.InferenceMetrics>().Traffic;
+
+        using var answer = await PostAsync(server, """{"model":"shared","input":["hello","hi"]}""");
+        using var local = await PostAsync(server, """{"model":"default","input":"twelve bytes"}""");
+
+        answer.StatusCode.ShouldBe(HttpStatusCode.OK, await answer.Content.ReadAsStringAsync());
+        var minutes = traffic.Recent();
+        minutes.Sum(minute => minute.CountOf(RequestOutcomes.Succeeded)).ShouldBe(2);
+        minutes.Sum(minute => minute.InputTokens).ShouldBe(7 + 4);
     }
 
     [Theory]
