@@ -4,7 +4,7 @@ using Weir.State;
 
 namespace Weir.Cli.Running;
 
-/// <summary>What <c>weir up</c> says when it is ready: what it serves, where, with which state, and three lines to try.</summary>
+/// <summary>What <c>weir up</c> says when it is ready: what it serves, where, with which state, and a few lines to try.</summary>
 internal static class Banner
 {
     private static readonly Dictionary<string, string> SmallModels = new(StringComparer.OrdinalIgnoreCase)
@@ -26,6 +26,8 @@ internal static class Banner
         output.WriteLine($"  providers      {Names(options.Providers.Keys, "none: name some in weir.json, or set OPENAI_API_KEY")}{Simulated(options)}");
         output.WriteLine($"  routes         {Names(options.Routes.Keys, "none; models are named provider/model")}");
         output.WriteLine($"  embeddings     {Names(options.Embeddings.ModelsWithDefault().Keys, "none")}");
+        if (options.Collections.Count > 0) output.WriteLine($"  collections    {Names(options.Collections.Keys, "none")}");
+        if (options.Catalogs.Count > 0) output.WriteLine($"  catalogs       {Names(options.Catalogs.Keys, "none")}");
         output.WriteLine($"  state          {Describe(state, options)}");
         foreach (var warning in state.Warnings) output.WriteLine($"  warning        {warning}");
 
@@ -39,6 +41,8 @@ internal static class Banner
         }
 
         output.WriteLine($"  curl {url}/v1/models{bearer}");
+        if (options.Collections.Keys.Order(StringComparer.Ordinal).FirstOrDefault() is { } collection)
+            output.WriteLine($$"""  curl {{url}}/v1/collections/{{collection}}/search{{bearer}} -H 'content-type: application/json' -d '{"query":"what is it about?","top_k":3}'""");
         output.Flush();
     }
 
