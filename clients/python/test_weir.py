@@ -364,7 +364,7 @@ class Away(unittest.TestCase):
         self.assertEqual(caught.exception.code, "unreachable")
 
     def test_the_same_revision_steps_in_with_one_warning(self) -> None:
-        local = HashingModel(64)
+        local = HashingModel(128)
         self.start(revision=local.revision)
         client = self.client(local={"default": local})
         client.get_embedding("a")
@@ -377,7 +377,11 @@ class Away(unittest.TestCase):
             client.get_embedding("again")
         self.assertEqual(vector, list(local.embed("hello world")))
         self.assertEqual([item.category for item in said], [RuntimeWarning])
-        self.assertEqual(len(client.get_embedding("x", dimensions=32)), 32)
+        self.assertEqual(client.get_embedding("x y", dimensions=64), list(HashingModel(64).embed("x y")))
+        for dimensions, code in ((63, "too_few_dimensions"), (129, "too_many_dimensions")):
+            with self.assertRaises(WeirError) as caught:
+                client.get_embedding("x", dimensions=dimensions)
+            self.assertEqual((caught.exception.status, caught.exception.code), (422, code))
 
         self.start(port, local.revision)
         self.assertEqual(client.get_embedding("aaa"), [3.0, 1.0])
@@ -460,6 +464,9 @@ class Hashing(unittest.TestCase):
     def test_dimensions_have_bounds(self) -> None:
         with self.assertRaises(ValueError):
             HashingModel(63)
+        for dimensions in (63, 385):
+            with self.assertRaises(ValueError):
+                HashingModel(384).embed("a", dimensions)
 
 
 @unittest.skipUnless(os.environ.get("WEIR_LIVE_URL"), "WEIR_LIVE_URL names no running Weir")

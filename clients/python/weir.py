@@ -294,7 +294,11 @@ class Weir:
             warnings.warn(f"{error} The model '{model}' (revision {local.revision}) is computed in this process until it is back.", RuntimeWarning, stacklevel=4)
         self._given[model] = local.revision
         self._known.pop(model, None)
-        return local.revision, [_shortened(local.embed(text), dimensions) for text in texts]
+        if dimensions is not None and not local.MIN_DIMENSIONS <= dimensions <= local.dimensions:
+            code = "too_few_dimensions" if dimensions < local.MIN_DIMENSIONS else "too_many_dimensions"
+            raise WeirError(
+                f"dimensions is {dimensions}; the model '{model}' makes vectors of {local.MIN_DIMENSIONS} to {local.dimensions}.", 422, code)
+        return local.revision, [local.embed(text, dimensions) for text in texts]
 
     def _cached(self, model: str, dimensions: Optional[int], texts: List[str]) -> Dict[str, Tuple[Optional[str], Tuple[float, ...]]]:
         found: Dict[str, Tuple[Optional[str], Tuple[float, ...]]] = {}
@@ -467,15 +471,6 @@ def _vector(value: Union[str, List[float]]) -> Tuple[float, ...]:
     return struct.unpack(f"<{len(data) // 4}f", data)
 
 
-def _shortened(vector: Tuple[float, ...], dimensions: Optional[int]) -> Tuple[float, ...]:
-    if dimensions is None or dimensions == len(vector):
-        return vector
-    if not 0 < dimensions < len(vector):
-        raise WeirError(f"The model has {len(vector)} dimensions, not {dimensions}.", code="invalid_dimensions")
-    length = math.sqrt(sum(x * x for x in vector[:dimensions])) or 1.0
-    return tuple(array.array("f", (x / length for x in vector[:dimensions])))
-
-
 def _error_of(status: int, headers: Any, content: bytes) -> WeirError:
     message, code = f"Weir answered {status}.", "unknown"
     try:
@@ -529,18 +524,22 @@ class HashingModel:
     """Weir's model without weights: the same vectors as a model of kind hashing gives, for when Weir is away. Much slower than there."""
 
     VERSION = 1
+    MIN_DIMENSIONS, MAX_DIMENSIONS = 64, 4096
 
     def __init__(self, dimensions: int = 384):
-        if not 64 <= dimensions <= 4096:
-            raise ValueError("dimensions must be from 64 to 4096")
+        if not self.MIN_DIMENSIONS <= dimensions <= self.MAX_DIMENSIONS:
+            raise ValueError(f"dimensions must be from {self.MIN_DIMENSIONS} to {self.MAX_DIMENSIONS}")
         from hashlib import sha256
 
         self.dimensions = dimensions
         self.revision = sha256(f"weir-hashing-{self.VERSION}/{dimensions}".encode()).hexdigest()[:32]
 
-    def embed(self, text: str) -> Tuple[float, ...]:
-        """The vector of a text, of unit length; zeros where it has no word."""
-        sums = [0.0] * self.dimensions
+    def embed(self, text: str, dimensions: Optional[int] = None) -> Tuple[float, ...]:
+        """The vector of a text, of unit length; zeros where it has no word. Fewer dimensions, from 64, give what a model of so many does."""
+        dimensions = self.dimensions if dimensions is None else dimensions
+        if not self.MIN_DIMENSIONS <= dimensions <= self.dimensions:
+            raise ValueError(f"dimensions must be from {self.MIN_DIMENSIONS} to {self.dimensions}")
+        sums = [0.0] * dimensions
         for (kind, word), count in _words(text).items():
             weight = math.sqrt(count)
             characters = len(word)

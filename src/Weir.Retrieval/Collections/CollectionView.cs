@@ -75,7 +75,7 @@ public sealed record CollectionView
         return view with
         {
             State = now.Broken.Count > 0 ? "degraded" : isEmbedding ? "embedding" : "ready",
-            Detail = now.Broken.Count > 0 ? $"{now.Broken.Count} documents cannot be read: send them again." : null,
+            Detail = now.Broken.Count > 0 ? $"{now.Broken.Count} documents cannot be read: send them again ({now.BrokenNames})." : null,
             Revision = main?.Shape.Revision,
             Documents = now.Documents.Count,
             Chunks = main?.Chunks ?? 0,

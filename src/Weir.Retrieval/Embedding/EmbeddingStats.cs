@@ -157,7 +157,7 @@ public sealed record EmbeddingClientStats
 /// <param name="Total">Texts found so far.</param>
 /// <param name="Done">Texts whose vectors are known now.</param>
 /// <param name="Failed">Texts that could not be embedded or read.</param>
-/// <param name="Sources">Each file and catalog.</param>
+/// <param name="Sources">Each file and catalog; over HTTP for admins only.</param>
 public sealed record PreloadProgress(bool Running, long Total, long Done, long Failed, IReadOnlyList<PreloadSourceProgress> Sources);
 
 /// <param name="Name">As it is configured, or the file that matched.</param>

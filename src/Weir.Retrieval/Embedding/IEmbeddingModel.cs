@@ -22,9 +22,14 @@ public interface IEmbeddingModel : IDisposable
 /// <summary>A model that is computed here, on the caller's thread.</summary>
 public interface ILocalModel : IEmbeddingModel
 {
+    /// <summary>
+    /// The fewest dimensions that <see cref="Embed"/> makes vectors of as they would be in a model of so many. Null: it makes all, and fewer are their beginning.
+    /// </summary>
+    int? FewestDimensions => null;
+
     /// <summary>Embeds one input into a vector of unit length; a text without any known token gives zeros.</summary>
     /// <param name="input">Tokens only where there is a <see cref="IEmbeddingModel.Tokenizer"/>, and inside of its vocabulary.</param>
-    /// <param name="vector">Of <see cref="IEmbeddingModel.Dimensions"/>; overwritten.</param>
+    /// <param name="vector">Of <see cref="IEmbeddingModel.Dimensions"/>, or fewer down to <see cref="FewestDimensions"/>; overwritten.</param>
     /// <returns>How many tokens were read: what stands behind a limit of the model's own does not count. Estimated where there is no tokenizer.</returns>
     int Embed(in EmbeddingInput input, Span<float> vector);
 }

@@ -17,6 +17,14 @@ internal static class InputChecks
                     Param = "dimensions",
                 };
             }
+
+            if (model is ILocalModel { FewestDimensions: { } fewest } && dimensions < fewest)
+            {
+                return new RetrievalError(422, "too_few_dimensions", $"dimensions is {dimensions}; the model '{request.Model}' makes vectors of {fewest} to {model.Dimensions}.")
+                {
+                    Param = "dimensions",
+                };
+            }
         }
 
         if (isRouted)

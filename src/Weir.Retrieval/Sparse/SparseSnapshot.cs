@@ -1,5 +1,3 @@
-using Weir.Retrieval.Text;
-
 namespace Weir.Retrieval.Sparse;
 
 /// <summary>
@@ -36,56 +34,6 @@ internal sealed class SparseSnapshot(SegmentView[] views, SparseSettings setting
         foreach (var view in now)
             SegmentSearch.Run(view, terms, weights, settings, (double)_length / Count, filter, best);
         return best.InOrder();
-    }
-
-    /// <summary>The words of the query, as it has them, that the text has in some form; of scripts without spaces, the characters.</summary>
-    public IReadOnlyList<string> MatchedTerms(string query, long id)
-    {
-        foreach (var view in _views)
-        {
-            if (view.Segment.OrdinalOf(id) is >= 0 and var ordinal && view.Has(ordinal))
-                return MatchedTerms(query, view.Segment, ordinal);
-        }
-
-        return [];
-    }
-
-    private List<string> MatchedTerms(string query, SparseSegment segment, int ordinal)
-    {
-        var matched = new List<string>();
-        foreach (var word in query.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Take(SparseQuery.MostTerms))
-        {
-            var terms = new SparseQuery(word, settings.Stemming);
-            for (var i = 0; i < terms.Count; i++)
-            {
-                var term = segment.Terms.Find(terms[i]);
-                if (term < 0 || !HasPosting(segment.PostingsOf(term), ordinal))
-                    continue;
-                var said = CharacterClass.IsUnsegmented(terms[i][0]) ? terms[i].ToString() : TrimmedOf(word);
-                if (!matched.Contains(said))
-                    matched.Add(said);
-            }
-        }
-
-        return matched;
-    }
-
-    private static bool HasPosting(ReadOnlySpan<uint> postings, int ordinal)
-    {
-        var place = postings.BinarySearch((uint)ordinal << 8);
-        if (place < 0)
-            place = ~place;
-        return place < postings.Length && SparseSegment.OrdinalOf(postings[place]) == ordinal;
-    }
-
-    private static string TrimmedOf(string word)
-    {
-        var (start, end) = (0, word.Length);
-        while (start < end && !char.IsLetterOrDigit(word[start]) && !char.IsSurrogate(word[start]))
-            start++;
-        while (end > start && !char.IsLetterOrDigit(word[end - 1]) && !char.IsSurrogate(word[end - 1]) && !char.IsHighSurrogate(word[end - 1]))
-            end--;
-        return word[start..end];
     }
 
     /// <summary>What each term of the query weighs: idf · (k1 + 1) · times, with idf = ln(1 + (N - n + 0.5) / (n + 0.5)).</summary>

@@ -25,7 +25,9 @@ internal static class StatusEndpoints
     {
         var options = context.Service<LiveConfiguration>().Current;
         var store = context.Service<IStateStore>();
-        var readiness = context.Service<Readiness>().Read();
+        // What tells of files, programs and addresses of this machine is for whoever runs it.
+        var isAdmin = context.GetCaller().Has(Role.Admin);
+        var readiness = context.Service<Readiness>().Read(withCauses: isAdmin);
         var started = context.Service<ServerStart>();
         var health = store.Health;
         await context.Response.WriteJsonAsync(new StatusReport
@@ -44,12 +46,15 @@ internal static class StatusEndpoints
             Paused = [.. context.Service<GatewayStatus>().ReadProviders(null).Where(p => p.Paused is not null).Select(p => new PausedProvider(p.Name, p.Paused!.Drain, p.Paused.Since, p.Paused.IsShared))],
             Alerts = context.Service<Watchman>().Active,
             Providers = [.. options.Providers.Keys.Order(StringComparer.Ordinal)],
-            Collections = context.Service<CollectionStatus>().Read(),
-            Differences = await context.Service<DocumentApply>().DifferencesAsync(context.RequestAborted),
+            Collections = context.Service<CollectionStatus>().Read(withDetails: isAdmin),
+            Differences = Told(await context.Service<DocumentApply>().DifferencesAsync(context.RequestAborted), isAdmin),
             Routes = [.. options.Routes.Keys.Order(StringComparer.Ordinal)],
             EmbeddingModels = EmbeddingModelStatus.Of(context.Service<EmbeddingService>()),
         });
     }
+
+    private static IReadOnlyList<DocumentReport>? Told(IReadOnlyList<DocumentReport>? differences, bool isAdmin) =>
+        isAdmin ? differences : differences?.Select(document => document with { Differences = [], Error = null }).ToList();
 }
 
 internal sealed record StatusReport

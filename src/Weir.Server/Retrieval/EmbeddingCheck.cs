@@ -10,9 +10,15 @@ internal sealed class EmbeddingCheck(EmbeddingService service) : IReadinessCheck
 
     public DependencyHealth Check()
     {
-        string[] faults = [.. service.DescribeModels().Where(static model => model.Error is not null).Select(static model => $"{model.Name}: {model.Error}")];
-        return faults.Length == 0 ? DependencyHealth.Ok : DependencyHealth.Degraded(faults);
+        var faulty = service.DescribeModels().Where(static model => model.Error is not null).ToList();
+        return faulty.Count == 0 ? DependencyHealth.Ok : DependencyHealth.Degraded([.. faulty.Select(Told)]) with
+        {
+            Causes = [.. faulty.Select(static model => $"{model.Name}: {model.Error}")],
+        };
     }
+
+    private static string Told(EmbeddingModelInfo model) =>
+        $"{model.Name}: it cannot be loaded{(model.State == EmbeddingModelState.Ready ? " as it is now; the last one that could be answers" : "")}.";
 }
 
 /// <param name="Name">As requests name it.</param>

@@ -18,7 +18,7 @@ internal static class EmbeddingEndpoints
         app.MapPost("/v1/embeddings/explain", Explain).Requires(Role.App)
             .Describe("How a model cuts a text, whether its vector is kept and where, and how often the asker's tenant asked for it.", typeof(EmbeddingExplanation), body: typeof(ExplainRequest));
         app.MapGet("/v1/embeddings/stats", Stats).Requires(Role.Any)
-            .Describe("What the embedding service keeps and has done on this replica; of clients, those of the asker's tenant, and all of them for an admin.", typeof(EmbeddingStats));
+            .Describe("What the embedding service keeps and has done on this replica; of clients, those of the asker's tenant. An admin sees all of them, and what went wrong.", typeof(EmbeddingStats));
         app.MapDelete("/v1/embeddings/cache", Clear).Requires(Role.Admin)
             .Describe("Forgets every kept vector, here and in the state store.", status: StatusCodes.Status204NoContent);
     }
@@ -49,6 +49,9 @@ internal static class EmbeddingEndpoints
         return context.Response.WriteJsonAsync(caller.Has(Role.Admin) ? stats : stats with
         {
             Clients = [.. stats.Clients.Where(client => client.Tenant == caller.Tenant)],
+            // Errors and names of files are of this machine, and for whoever runs it.
+            Models = [.. stats.Models.Select(static model => model with { Error = null })],
+            Preload = stats.Preload with { Sources = [] },
         });
     }
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Threading.Channels;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 using Weir.Retrieval.Collections.Ingest;
 using Weir.Server.Endpoints;
 using Weir.Server.Errors;
@@ -10,7 +11,7 @@ using Weir.State;
 namespace Weir.Server.Retrieval;
 
 /// <summary>Runs an ingest and tells what came of it: at its end, or as server-sent events while it goes on.</summary>
-internal sealed class IngestAnswer(HttpContext context, Func<Func<IngestReport, ValueTask>?, CancellationToken, Task<IngestOutcome>> ingest)
+internal sealed partial class IngestAnswer(HttpContext context, Func<Func<IngestReport, ValueTask>?, CancellationToken, Task<IngestOutcome>> ingest)
 {
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(10);
 
@@ -110,6 +111,12 @@ internal sealed class IngestAnswer(HttpContext context, Func<Func<IngestReport, 
         {
             return (last, new ApiError(413, "body_too_large", fault.Message));
         }
+        catch (Exception fault)
+        {
+            // The answer has begun: what would be a 500 is its last event.
+            LogFault(context.Service<ILogger<IngestAnswer>>(), fault);
+            return (last, new ApiError(500, "internal_error", "Weir failed to take these documents in; its log says why."));
+        }
         finally
         {
             reports.Complete();
@@ -123,6 +130,9 @@ internal sealed class IngestAnswer(HttpContext context, Func<Func<IngestReport, 
         await context.Response.Body.WriteAsync("\n\n"u8.ToArray(), context.RequestAborted);
         await context.Response.Body.FlushAsync(context.RequestAborted);
     }
+
+    [LoggerMessage(EventName = "IngestFault", Level = LogLevel.Error, Message = "Taking documents in failed in a way that nobody foresaw.")]
+    private static partial void LogFault(ILogger logger, Exception exception);
 }
 
 /// <summary>What an ingest has come to: the answer, and each of its events.</summary>

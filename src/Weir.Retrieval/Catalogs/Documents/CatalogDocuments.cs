@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Weir.Retrieval.Storage;
 using Weir.State;
 
 namespace Weir.Retrieval.Catalogs.Documents;
@@ -48,19 +49,8 @@ internal sealed class CatalogDocuments(IStateStore store)
 
     /// <returns>The revision; null: something was changed meanwhile, read again and decide anew.</returns>
     /// <exception cref="StoreUnavailableException">The store is away, or did not say what became of it.</exception>
-    public async ValueTask<long?> CommitAsync(IReadOnlyList<Write> writes, CancellationToken cancellationToken, IReadOnlyList<Check>? checks = null)
-    {
-        var commit = new Commit(Partition) { Writes = writes, Checks = checks ?? [] };
-        var outcome = await store.CommitAsync(commit, cancellationToken).ConfigureAwait(false);
-        if (outcome is CommitOutcome.Unknown)
-            outcome = await store.SettleAsync(commit, cancellationToken).ConfigureAwait(false);
-        return outcome switch
-        {
-            CommitOutcome.Committed(var revision) => revision,
-            CommitOutcome.Lost => null,
-            _ => throw new StoreUnavailableException("The state store did not say whether it took the change: look again."),
-        };
-    }
+    public ValueTask<long?> CommitAsync(IReadOnlyList<Write> writes, CancellationToken cancellationToken, IReadOnlyList<Check>? checks = null) =>
+        store.TryCommitAsync(Partition, writes, cancellationToken, checks);
 
     private static string Scope(string? tenant) => tenant is null ? "global/" : $"tenant/{tenant}/";
 }

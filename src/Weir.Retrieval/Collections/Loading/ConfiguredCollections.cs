@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Weir.Retrieval.Collections.Ingest;
 using Weir.Retrieval.Collections.Serving;
 using Weir.Retrieval.Collections.Storage;
+using Weir.Retrieval.Files;
 using Weir.State;
 using Weir.State.Duties;
 
@@ -160,7 +161,7 @@ public sealed partial class ConfiguredCollections : BackgroundService
     // Returns when the collection is another one than it was.
     private async Task LoadAsync(CollectionRecord record, string load, CancellationToken ends)
     {
-        var loader = new FileLoader(record, new FilePatterns(load, Root), _definitions.Store, _ingest, new DocumentReaders(_limits), _limits, _logger);
+        var loader = new FileLoader(record, new FilePatterns(load.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries), Root, FileLoader.Kinds), _definitions.Store, _ingest, new DocumentReaders(_limits), _limits, _logger);
         RetrievalError? told = null;
         _states[record.Name] = _states[record.Name] with { Files = 0 };
         while (true)

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Weir.Retrieval.Collections.Ingest;
 using Weir.Retrieval.Collections.Storage;
 using Weir.Retrieval.Embedding;
+using Weir.Retrieval.Files;
 using Weir.State;
 
 namespace Weir.Retrieval.Collections.Loading;
@@ -14,6 +15,9 @@ namespace Weir.Retrieval.Collections.Loading;
 internal sealed partial class FileLoader(
     CollectionRecord collection, FilePatterns patterns, IStateStore store, CollectionIngest ingest, DocumentReaders readers, CollectionLimits limits, ILogger logger)
 {
+    /// <summary>The endings of what is loaded.</summary>
+    public static readonly IReadOnlyList<string> Kinds = [".md", ".markdown", ".txt", ".jsonl"];
+
     // Many at once, since each commit costs a flush; not all at once, so that what is done stays done when something fails.
     private const int FilesAtOnce = 1000;
 

@@ -65,7 +65,7 @@ internal sealed class CollectionSearch(EmbeddingService embeddings)
             _ => HybridRanking.Fuse(
                 dense, sparse, new FusionSettings { Dense = collection.Weights.Dense, Sparse = collection.Weights.Sparse }, request.TopK),
         };
-        return new CollectionSearchResult([.. hits.Where(hit => !(hit.Score < request.MinScore)).Select(hit => Show(view, hit))], null) { Dense = coverage };
+        return new CollectionSearchResult([.. hits.Where(hit => !((float)hit.Score < (float?)request.MinScore)).Select(hit => Show(view, hit))], null) { Dense = coverage };
     }
 
     private static bool IsWanted(CollectionRecord collection, EmbeddingShape shape) =>
@@ -78,7 +78,7 @@ internal sealed class CollectionSearch(EmbeddingService embeddings)
         var at = ServedPart.ChunkOf(hit.Id);
         var chunk = document.Parts.First(part => part.Number == number).Chunks[at];
         return new CollectionHit(
-            document.Id, $"{document.Id}#{at}", document.Text.Substring(chunk.Start, chunk.Length), hit.Score, new CollectionScores(hit.Dense, hit.Sparse), chunk.Heading, document.Metadata);
+            document.Id, $"{document.Id}#{at}", document.Text.Substring(chunk.Start, chunk.Length), (float)hit.Score, new CollectionScores((float?)hit.Dense, (float?)hit.Sparse), chunk.Heading, document.Metadata);
     }
 
     // Judged once for each document and query; indexes may ask from several threads.

@@ -48,11 +48,11 @@ public enum CollectionSearchMode
 /// <param name="Scores">Of each part.</param>
 /// <param name="Heading">The headings it stands under; null: none.</param>
 /// <param name="Metadata">The document's.</param>
-public sealed record CollectionHit(string DocumentId, string ChunkId, string Text, double Score, CollectionScores Scores, string? Heading, JsonElement? Metadata);
+public sealed record CollectionHit(string DocumentId, string ChunkId, string Text, float Score, CollectionScores Scores, string? Heading, JsonElement? Metadata);
 
 /// <param name="Dense">Cosine; null: not found by it.</param>
 /// <param name="Sparse">BM25; null: not found by it.</param>
-public sealed record CollectionScores(double? Dense, double? Sparse);
+public sealed record CollectionScores(float? Dense, float? Sparse);
 
 /// <summary>What was found, best first, or why nothing could be. Several chunks of one document may be among it.</summary>
 public sealed record CollectionSearchResult(IReadOnlyList<CollectionHit> Results, RetrievalError? Error)

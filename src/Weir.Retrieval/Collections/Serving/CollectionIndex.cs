@@ -95,7 +95,7 @@ internal sealed partial class CollectionIndex : IAsyncDisposable
                 {
                     var view = await writer.ApplyAsync(step, _stopped).ConfigureAwait(false);
                     if (view.Broken.Count > (_view?.Broken.Count ?? 0))
-                        LogBroken(_name, view.Broken.Count);
+                        LogBroken(_name, view.Broken.Count, view.BrokenNames);
                     Publish(view);
                     // Only now: a search that meets what is freed here finds that there is a newer view, and takes that.
                     writer.Retire();
@@ -146,8 +146,8 @@ internal sealed partial class CollectionIndex : IAsyncDisposable
     [LoggerMessage(EventName = "CollectionInterrupted", Level = LogLevel.Warning, Message = "The index of {Collection} lost its feed and builds itself anew in {Pause}.")]
     private partial void LogInterrupted(Exception exception, string collection, TimeSpan pause);
 
-    [LoggerMessage(EventName = "CollectionBroken", Level = LogLevel.Error, Message = "{Documents} documents of {Collection} are named and cannot be read: their bytes are gone or damaged. Send them again.")]
-    private partial void LogBroken(string collection, int documents);
+    [LoggerMessage(EventName = "CollectionBroken", Level = LogLevel.Error, Message = "{Documents} documents of {Collection} cannot be read, since their bytes are gone or damaged, and are left out: {Names}. Send them again.")]
+    private partial void LogBroken(string collection, int documents, string names);
 
     [LoggerMessage(EventName = "CollectionTooLarge", Level = LogLevel.Error, Message = "The index of {Collection} needs more than the {Most} bytes that indexes may hold; it is not served.")]
     private partial void LogTooLarge(string collection, long most);

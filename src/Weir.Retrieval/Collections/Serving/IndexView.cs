@@ -9,6 +9,8 @@ namespace Weir.Retrieval.Collections.Serving;
 internal sealed record IndexView
 {
     public static readonly IndexView Empty = new();
+    private const int MostNamed = 3;
+    private const int LongestName = 100;
 
     /// <summary>Of the last commit that is in it; 0: none.</summary>
     public long Revision { get; init; }
@@ -21,8 +23,11 @@ internal sealed record IndexView
     /// <summary>One for each shape that a document has; two or more while the model changes.</summary>
     public ImmutableArray<ShapeView> Shapes { get; init; } = [];
 
-    /// <summary>Documents whose bytes could not be read.</summary>
-    public ImmutableHashSet<string> Broken { get; init; } = [];
+    /// <summary>Documents whose bytes could not be read, each with its id.</summary>
+    public ImmutableDictionary<string, string> Broken { get; init; } = ImmutableDictionary<string, string>.Empty;
+
+    /// <summary>Some of them by their ids.</summary>
+    public string BrokenNames => string.Join(", ", Broken.Values.Order(StringComparer.Ordinal).Take(MostNamed).Select(id => $"'{Shown(id)}'")) + (Broken.Count > MostNamed ? ", …" : "");
 
     /// <summary>Of the documents, in memory, estimated.</summary>
     public long DocumentBytes { get; init; }
@@ -32,6 +37,8 @@ internal sealed record IndexView
 
     /// <summary>In memory, estimated.</summary>
     public long Footprint => DocumentBytes + Shapes.Sum(shape => shape.Sparse.Bytes + (shape.Vectors?.Bytes ?? 0));
+
+    private static string Shown(string id) => id.Length <= LongestName ? id : string.Concat(id.AsSpan(0, LongestName), "…");
 }
 
 /// <summary>The documents of one shape.</summary>

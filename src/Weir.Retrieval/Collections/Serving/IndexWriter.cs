@@ -33,7 +33,7 @@ internal sealed class IndexWriter(CollectionDocuments documents, long mostBytes,
             var there = snapshot.Documents.Select(document => document.Key).ToHashSet(StringComparer.Ordinal);
             foreach (var key in _view.Documents.Keys.Where(key => !there.Contains(key)))
                 Drop(draft, key);
-            draft.Broken.IntersectWith(there);
+            draft.Broken.RemoveRange(draft.Broken.Keys.Where(key => !there.Contains(key)).ToList());
             changed = [.. snapshot.Documents];
         }
         else
@@ -94,7 +94,7 @@ internal sealed class IndexWriter(CollectionDocuments documents, long mostBytes,
             if (await ReadAsync(draft, key, record, texts, vectors, next, cancellationToken).ConfigureAwait(false) is { } read)
                 Replace(draft, key, read);
             else if ((await documents.ReadAsync(key, cancellationToken).ConfigureAwait(false))?.Version == version)
-                draft.Broken.Add(key);
+                draft.Broken[key] = record.Id;
             // Else it was changed since, and the feed brings that.
 
             Volatile.Write(ref _done, _done + 1);
@@ -128,7 +128,8 @@ internal sealed class IndexWriter(CollectionDocuments documents, long mostBytes,
             }
 
             if (await (ReferenceEquals(slice, record.Next) ? next : vectors).VectorsAsync(slice.Slice, cancellationToken).ConfigureAwait(false) is not { } packed
-                || packed.Chunks.Any(chunk => chunk.Start + chunk.Length > text.Text.Length)
+                || packed.Chunks.Count != slice.Chunks
+                || packed.Chunks.Any(chunk => chunk.Start > text.Text.Length - chunk.Length)
                 || !ShapeOf(slice.Shape).Takes(packed))
             {
                 return null;
@@ -192,7 +193,7 @@ internal sealed class IndexWriter(CollectionDocuments documents, long mostBytes,
 
         public ImmutableDictionary<long, ServedDocument>.Builder Parts { get; } = view.Parts.ToBuilder();
 
-        public ImmutableHashSet<string>.Builder Broken { get; } = view.Broken.ToBuilder();
+        public ImmutableDictionary<string, string>.Builder Broken { get; } = view.Broken.ToBuilder();
 
         public long DocumentBytes { get; set; } = view.DocumentBytes;
 

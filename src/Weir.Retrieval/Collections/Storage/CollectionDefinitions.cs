@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
+using Weir.Retrieval.Storage;
 using Weir.State;
 
 namespace Weir.Retrieval.Collections.Storage;

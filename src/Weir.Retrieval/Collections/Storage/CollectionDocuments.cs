@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Weir.Retrieval.Storage;
 using Weir.State;
 
 namespace Weir.Retrieval.Collections.Storage;

@@ -1,29 +1,44 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using System.Text.Unicode;
 using Weir.State;
 
 namespace Weir.Retrieval.Collections.Storage;
 
-/// <summary>Reads parts of packs; the pack that was read last stays open, so whoever reads many asks for them pack by pack, in order.</summary>
+/// <summary>
+/// Reads parts of packs; the pack that was read last stays open, so whoever reads many asks for them pack by pack, in order. Null stands for all that cannot be
+/// had: the pack is gone, since the document that named it has been changed, or its bytes are damaged. Whoever named it tells these apart by asking whether it
+/// still does.
+/// </summary>
 internal sealed class PackReader(IBlobStore blobs) : IAsyncDisposable
 {
     private string? _pack;
     private Stream? _stream;
 
-    /// <returns>Null where the pack is gone: the document that named it has been changed since.</returns>
     public async ValueTask<PackedText?> TextAsync(PackSlice slice, CancellationToken cancellationToken) =>
-        await ReadAsync(slice, cancellationToken).ConfigureAwait(false) is { } bytes ? JsonSerializer.Deserialize(bytes, CollectionJson.Default.PackedText) : null;
+        await ReadAsync(slice, cancellationToken).ConfigureAwait(false) is { } bytes
+            && Parse(bytes, CollectionJson.Default.PackedText) is { Text: not null, Metadata: null or { ValueKind: JsonValueKind.Object } } text
+                ? text
+                : null;
 
-    /// <returns>Null where the pack is gone: the document that named it has been changed since.</returns>
     public async ValueTask<PackedVectors?> VectorsAsync(PackSlice slice, CancellationToken cancellationToken)
     {
-        if (await ReadAsync(slice, cancellationToken).ConfigureAwait(false) is not { } bytes)
+        if (await ReadAsync(slice, cancellationToken).ConfigureAwait(false) is not { Length: >= sizeof(int) } bytes)
             return null;
         var list = BinaryPrimitives.ReadInt32LittleEndian(bytes);
-        var chunks = JsonSerializer.Deserialize(bytes.AsSpan(4, list), CollectionJson.Default.IReadOnlyListPackedChunk)!;
-        var floats = bytes.AsSpan(4 + list);
+        if (list < 0 || list > bytes.Length - sizeof(int)
+            || Parse(bytes.AsSpan(sizeof(int), list), CollectionJson.Default.IReadOnlyListPackedChunk) is not { } chunks
+            || chunks.Any(chunk => chunk is not { Start: >= 0, Length: >= 0 }))
+        {
+            return null;
+        }
+
+        var floats = bytes.AsSpan(sizeof(int) + list);
         var dimensions = chunks.Count == 0 ? 0 : floats.Length / sizeof(float) / chunks.Count;
+        if (floats.Length != (long)dimensions * chunks.Count * sizeof(float))
+            return null;
         var values = new float[dimensions * chunks.Count];
         if (BitConverter.IsLittleEndian)
         {
@@ -38,7 +53,7 @@ internal sealed class PackReader(IBlobStore blobs) : IAsyncDisposable
         return new PackedVectors(chunks, values, dimensions);
     }
 
-    /// <returns>The bytes as they are; null where the pack is gone.</returns>
+    /// <returns>The bytes as they are.</returns>
     public async ValueTask<byte[]?> ReadAsync(PackSlice slice, CancellationToken cancellationToken)
     {
         if (_pack != slice.Pack)
@@ -52,6 +67,8 @@ internal sealed class PackReader(IBlobStore blobs) : IAsyncDisposable
             return null;
         try
         {
+            if (slice.Offset < 0 || slice.Length < 0 || slice.Offset > _stream.Length - slice.Length)
+                return null;
             if (_stream.Position != slice.Offset)
                 _stream.Position = slice.Offset;
             var bytes = new byte[slice.Length];
@@ -60,13 +77,29 @@ internal sealed class PackReader(IBlobStore blobs) : IAsyncDisposable
         }
         catch (IOException)
         {
-            // Removed while it was read. A pack that is damaged reads the same: who named it says so when it does not change.
+            // Removed while it was read.
             await CloseAsync().ConfigureAwait(false);
             return null;
         }
     }
 
     public ValueTask DisposeAsync() => CloseAsync();
+
+    private static T? Parse<T>(ReadOnlySpan<byte> json, JsonTypeInfo<T> type)
+        where T : class
+    {
+        // Metadata is kept as it was read, and its strings would be found to be none only when somebody asks for them.
+        if (!Utf8.IsValid(json))
+            return null;
+        try
+        {
+            return JsonSerializer.Deserialize(json, type);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
 
     private async ValueTask CloseAsync()
     {

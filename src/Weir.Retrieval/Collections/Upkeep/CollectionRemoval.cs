@@ -1,4 +1,5 @@
 using Weir.Retrieval.Collections.Storage;
+using Weir.Retrieval.Storage;
 using Weir.State;
 
 namespace Weir.Retrieval.Collections.Upkeep;

@@ -152,7 +152,7 @@ internal sealed partial class VectorMaker
         try
         {
             var model = (ILocalModel)flight.Group.Model.Model;
-            var whole = new float[model.Dimensions];
+            var whole = new float[model.FewestDimensions is null ? model.Dimensions : flight.Group.Dimensions];
             var tokens = model.Embed(flight.Input, whole);
             if (!PackedVector.IsFinite(whole))
                 throw new InvalidOperationException("The model gave what is no number.");

@@ -72,15 +72,17 @@ internal sealed partial class ModelSlot(string name, IModelLoader loader, TimePr
 
     public bool UnloadIfIdle(TimeSpan idle)
     {
+        LoadedModel model;
         lock (_sync)
         {
-            if (_current is not { IsInUse: false } model || _loading is not null || time.GetElapsedTime(Volatile.Read(ref _lastUsed)) < idle)
+            if (_current is not { IsInUse: false } unused || _loading is not null || time.GetElapsedTime(Volatile.Read(ref _lastUsed)) < idle)
                 return false;
-            Remember(model);
+            Remember(unused);
             _current = null;
-            model.Retire();
+            model = unused;
         }
 
+        model.Retire();
         LogUnloaded(name, idle);
         return true;
     }
@@ -88,12 +90,14 @@ internal sealed partial class ModelSlot(string name, IModelLoader loader, TimePr
     /// <summary>It is no longer configured: it ends with its last user.</summary>
     public void Remove()
     {
+        LoadedModel? last;
         lock (_sync)
         {
             _removed = true;
-            _current?.Retire();
-            _current = null;
+            last = Exchange(null);
         }
+
+        last?.Retire();
     }
 
     public EmbeddingModelInfo Describe()
@@ -222,12 +226,17 @@ internal sealed partial class ModelSlot(string name, IModelLoader loader, TimePr
         {
             if (_removed)
                 return EmbeddingErrors.NoModel(name);
-            return _loading is null && _error is not null && _failedAt is { } at && time.GetElapsedTime(at) < RetryAfter ? Unavailable(_error) : null;
+            return _loading is null && _error is not null && _failedAt is { } at && time.GetElapsedTime(at) < RetryAfter ? Unavailable(_options.Kind == EmbeddingModelKind.Route ? _error : null) : null;
         }
     }
 
-    private RetrievalError Unavailable(string reason) =>
-        new(503, "embedding_model_unavailable", $"The embedding model '{name}' cannot be loaded: {reason}") { Param = "model", RetryAfter = RetryAfter };
+    // What is wrong with files names their paths, which is for the log and for admins only.
+    private RetrievalError Unavailable(string? reason) =>
+        new(503, "embedding_model_unavailable", $"The embedding model '{name}' cannot be loaded: {reason ?? "the log says why, and to an admin GET /v1/embeddings/stats."}")
+        {
+            Param = "model",
+            RetryAfter = RetryAfter,
+        };
 
     private void Remember(LoadedModel model) => (_lastRevision, _lastDimensions) = (model.Model.Revision, model.Model.Dimensions);
 

@@ -41,27 +41,28 @@ internal sealed partial class EmbeddingPreload(EmbeddingService service, Func<IE
     /// <summary>Begins, unless it did with the same list.</summary>
     public void Apply(IReadOnlyList<string> wanted)
     {
+        IReadOnlyList<string> list = [.. wanted];
+        CancellationTokenSource superseded;
         lock (_sync)
         {
-            if (_wanted.SequenceEqual(wanted, StringComparer.Ordinal))
+            if (_wanted.SequenceEqual(list, StringComparer.Ordinal))
                 return;
-            _ends.Cancel();
-            _ends = new CancellationTokenSource();
-            _wanted = [.. wanted];
+            (superseded, _ends, _wanted) = (_ends, new CancellationTokenSource(), list);
             var (before, ends) = (_running, _ends.Token);
-            _running = Task.Run(() => RunAsync(before, _wanted, ends), CancellationToken.None);
+            _running = Task.Run(() => RunAsync(before, list, ends), CancellationToken.None);
         }
+
+        // What listens is not ours: it runs after the lock. The new one waits for it.
+        superseded.Cancel();
     }
 
     public async ValueTask DisposeAsync()
     {
         Task running;
+        CancellationTokenSource ends;
         lock (_sync)
-        {
-            _ends.Cancel();
-            running = _running;
-        }
-
+            (running, ends) = (_running, _ends);
+        await ends.CancelAsync();
         await running;
     }
 

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
-using Microsoft.Extensions.FileSystemGlobbing;
+using Weir.Retrieval.Files;
 
 namespace Weir.Retrieval.Embedding.Preloading;
 
@@ -11,18 +11,11 @@ internal static class PreloadFiles
     /// <summary>The most characters of a line.</summary>
     public const int MostChars = 256 * 1024;
 
+    private const int MostFiles = 100_000;
+
     /// <summary>The files that match, in the order of their names; relative patterns begin at the working directory.</summary>
-    public static IReadOnlyList<string> Find(string pattern)
-    {
-        var full = Path.GetFullPath(pattern);
-        // What stands before the first folder with a wildcard is where the search begins.
-        var root = Path.GetDirectoryName(full) ?? Path.GetPathRoot(full)!;
-        while (root.Contains('*', StringComparison.Ordinal) && Path.GetDirectoryName(root) is { } above)
-            root = above;
-        var matcher = new Matcher(StringComparison.Ordinal);
-        matcher.AddInclude(Path.GetRelativePath(root, full));
-        return Directory.Exists(root) ? [.. matcher.GetResultsInFullPath(root).Order(StringComparer.Ordinal)] : [];
-    }
+    public static IReadOnlyList<string> Find(string pattern) =>
+        [.. new FilePatterns([pattern], Directory.GetCurrentDirectory()).Find(MostFiles).Values.Select(file => file.Path).Order(StringComparer.Ordinal)];
 
     /// <summary>The texts of one file; a line that is none comes with what is wrong with it.</summary>
     public static async IAsyncEnumerable<(PreloadText Text, string? Fault)> ReadAsync(string path, [EnumeratorCancellation] CancellationToken cancellationToken)

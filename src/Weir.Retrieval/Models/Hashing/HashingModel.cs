@@ -34,11 +34,15 @@ internal sealed class HashingModel : ILocalModel
 
     public ITextTokenizer? Tokenizer => null;
 
+    // The beginning of a long vector says nothing of most words: those of a short text have few places, and none of them may be there.
+    public int? FewestDimensions => MinDimensions;
+
     public int Embed(in EmbeddingInput input, Span<float> vector)
     {
-        ArgumentOutOfRangeException.ThrowIfNotEqual(vector.Length, Dimensions);
+        ArgumentOutOfRangeException.ThrowIfLessThan(vector.Length, MinDimensions);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(vector.Length, Dimensions);
         // Sums are of doubles and in one order, so that every platform and every implementation comes to the same bits.
-        Span<double> sums = stackalloc double[Dimensions];
+        Span<double> sums = stackalloc double[vector.Length];
         sums.Clear();
         var words = new WordCounts(input.Utf8.Length);
         try

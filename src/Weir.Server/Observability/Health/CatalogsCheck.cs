@@ -11,22 +11,28 @@ internal sealed class CatalogsCheck(ToolCatalogs catalogs, IConfiguredCatalogs c
 
     public DependencyHealth Check()
     {
-        var details = new List<string>();
+        var (details, causes) = (new List<string>(), new List<string>());
         foreach (var (name, fault) in configured.Faults)
-            details.Add($"{name}: it could not be made from the configuration: {fault}");
+            Tell($"{name}: it could not be made from the configuration", fault);
         foreach (var catalog in catalogs.Everybodys)
         {
             if (catalog.Indexed is null)
-                details.Add($"{catalog.Name}: it is being indexed for the first time.");
+                Tell($"{catalog.Name}: it is being indexed for the first time");
             else if (catalog.Note is { } note)
-                details.Add($"{catalog.Name}: {note}");
+                Tell($"{catalog.Name}: it is searched by words alone", note);
             foreach (var source in catalog.Sources ?? [])
             {
                 if (source.State != McpSourceState.Connected)
-                    details.Add($"{catalog.Name}: the MCP server {source.Name} {(source.State == McpSourceState.Connecting ? "is being connected." : $"is away: {source.Error}")}");
+                    Tell($"{catalog.Name}: the MCP server {source.Name} is {(source.State == McpSourceState.Connecting ? "being connected" : "away")}", source.Error);
             }
         }
 
-        return details.Count == 0 ? DependencyHealth.Ok : DependencyHealth.Degraded([.. details.Take(MostTold)]);
+        return details.Count == 0 ? DependencyHealth.Ok : DependencyHealth.Degraded([.. details.Take(MostTold)]) with { Causes = [.. causes.Take(MostTold)] };
+
+        void Tell(string what, string? why = null)
+        {
+            details.Add($"{what}.");
+            causes.Add(why is null ? $"{what}." : $"{what}: {why}");
+        }
     }
 }

@@ -12,10 +12,14 @@ internal interface IReadinessCheck
 
 /// <summary>How one dependency is.</summary>
 /// <param name="Status"><c>ok</c> or <c>degraded</c>; neither takes the server out of rotation.</param>
-/// <param name="Details">One sentence each, with what to do where something can be done.</param>
+/// <param name="Details">One sentence each, with what to do where something can be done. Anyone reads it: no paths, addresses or errors of others stand in it.</param>
 internal sealed record DependencyHealth(string Status, IReadOnlyList<string> Details)
 {
     public static readonly DependencyHealth Ok = new("ok", []);
+
+    /// <summary>What an admin is told in place of <see cref="Details"/>. Null: the same.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<string>? Causes { get; init; }
 
     [JsonIgnore]
     public bool IsOk => Status == "ok";

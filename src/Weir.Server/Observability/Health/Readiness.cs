@@ -8,14 +8,18 @@ internal sealed class Readiness(Drain drain, IEnumerable<IReadinessCheck> checks
 {
     private readonly IReadinessCheck[] _checks = [.. checks.OrderBy(c => c.Name, StringComparer.Ordinal)];
 
-    public ReadinessReport Read() => new(
+    /// <param name="withCauses">An admin asks.</param>
+    public ReadinessReport Read(bool withCauses = false) => new(
         drain.Phase switch
         {
             ServerPhase.Starting => "starting",
             ServerPhase.Draining => "draining",
             _ => "ready",
         },
-        _checks.ToDictionary(c => c.Name, c => c.Check()));
+        _checks.ToDictionary(c => c.Name, c => Told(c.Check(), withCauses)));
+
+    private static DependencyHealth Told(DependencyHealth health, bool withCauses) =>
+        withCauses && health.Causes is { } causes ? health with { Details = causes } : health;
 }
 
 /// <summary>What <c>/health/ready</c> answers.</summary>

@@ -225,7 +225,7 @@ public sealed class CollectionIngestTests : IAsyncLifetime
         await _host.IngestAsync(new NewDocument("a", "alpha beta"), new NewDocument("b", "gamma delta"));
         var hit = (await _host.SearchAsync("alpha beta"))[0];
         hit.Score.ShouldBe(1, 1e-6);
-        hit.Scores.Dense!.Value.ShouldBeInRange(0.9, 1.001);
+        hit.Scores.Dense!.Value.ShouldBeInRange(0.9f, 1.001f);
         hit.Scores.Sparse!.Value.ShouldBeGreaterThan(0);
         var request = new CollectionSearchRequest { Query = "alpha beta", MinScore = 0.999 };
         (await _host.Collections.SearchAsync(_host.Scope, "c", request, CollectionHost.Asker, TimeSpan.FromSeconds(30), CancellationToken.None)).Results.Count.ShouldBe(1);

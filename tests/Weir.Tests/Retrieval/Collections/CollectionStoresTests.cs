@@ -3,6 +3,7 @@ using Weir.Retrieval.Collections.Ingest;
 using Weir.Retrieval.Collections.Loading;
 using Weir.Retrieval.Collections.Search;
 using Weir.Retrieval.Collections.Upkeep;
+using Weir.Retrieval.Files;
 using Weir.State;
 using Weir.State.Memory;
 using Weir.Tests.Flow;
@@ -71,7 +72,7 @@ public sealed class CollectionStoresTests : IDisposable
         await host.PutAsync("c", new CollectionChange { Global = true }, new CollectionScope("admin", true));
         var record = host.Service<Weir.Retrieval.Collections.Storage.CollectionDirectory>().Find(null, "c")!;
         var loader = new FileLoader(
-            record, new FilePatterns("./docs/**/*", _folder), host.Store, host.Service<CollectionIngest>(), new DocumentReaders(host.Limits), host.Limits, new RecordingLogger<FileLoader>());
+            record, new FilePatterns(["./docs/**/*"], _folder, FileLoader.Kinds), host.Store, host.Service<CollectionIngest>(), new DocumentReaders(host.Limits), host.Limits, new RecordingLogger<FileLoader>());
         await host.Documents.IngestAsync(
             new CollectionScope("admin", true), "c", new[] { new IngestItem(new NewDocument("sent", "sent text"), null) }.ToAsyncEnumerable(), CollectionHost.Asker, null, CancellationToken.None);
 
@@ -89,7 +90,7 @@ public sealed class CollectionStoresTests : IDisposable
         // What vanished while nobody looked is noticed by the next loader; a folder that is not there at all removes nothing.
         File.Delete(Path.Combine(docs, "c.jsonl"));
         var next = new FileLoader(
-            record, new FilePatterns("docs/**", _folder), host.Store, host.Service<CollectionIngest>(), new DocumentReaders(host.Limits), host.Limits, new RecordingLogger<FileLoader>());
+            record, new FilePatterns(["docs/**"], _folder, FileLoader.Kinds), host.Store, host.Service<CollectionIngest>(), new DocumentReaders(host.Limits), host.Limits, new RecordingLogger<FileLoader>());
         await next.LookAsync(CancellationToken.None);
         await IdsAsync("docs/a.md", "sent");
         Directory.Move(docs, docs + "2");
@@ -117,7 +118,7 @@ public sealed class CollectionStoresTests : IDisposable
         await host.PutAsync("c", new CollectionChange { Global = true }, new CollectionScope("admin", true));
         var record = host.Service<Weir.Retrieval.Collections.Storage.CollectionDirectory>().Find(null, "c")!;
         var loader = new FileLoader(
-            record, new FilePatterns("docs", _folder), host.Store, host.Service<CollectionIngest>(), new DocumentReaders(host.Limits), host.Limits, new RecordingLogger<FileLoader>());
+            record, new FilePatterns(["docs"], _folder, FileLoader.Kinds), host.Store, host.Service<CollectionIngest>(), new DocumentReaders(host.Limits), host.Limits, new RecordingLogger<FileLoader>());
 
         (await loader.LookAsync(CancellationToken.None)).ShouldBeNull();
         loader.Report.Files.ShouldBe(2);
@@ -146,7 +147,7 @@ public sealed class CollectionStoresTests : IDisposable
         await host.PutAsync("c", new CollectionChange { Global = true }, new CollectionScope("admin", true));
         var record = host.Service<Weir.Retrieval.Collections.Storage.CollectionDirectory>().Find(null, "c")!;
         var loader = new FileLoader(
-            record, new FilePatterns("docs", _folder), host.Store, host.Service<CollectionIngest>(), new DocumentReaders(host.Limits), host.Limits, new RecordingLogger<FileLoader>());
+            record, new FilePatterns(["docs"], _folder, FileLoader.Kinds), host.Store, host.Service<CollectionIngest>(), new DocumentReaders(host.Limits), host.Limits, new RecordingLogger<FileLoader>());
         (await loader.LookAsync(CancellationToken.None)).ShouldBeNull();
         loader.Report.ShouldBe(new FileReport(1200, true, loader.Report.Faults));
         // A text and a vector pack for each of five batches.

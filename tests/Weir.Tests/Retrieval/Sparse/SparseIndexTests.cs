@@ -126,16 +126,6 @@ public sealed class SparseIndexTests
     }
 
     [Fact]
-    public void MatchedTerms_QueryWords_AreAsTheQueryHasThem()
-    {
-        var snapshot = IndexOf((1, "Reads files from disk. 東京の天気")).Snapshot;
-
-        snapshot.MatchedTerms("(reading) a FILE, please; file", 1).ShouldBe(["reading", "FILE", "file"]);
-        snapshot.MatchedTerms("東京 weather", 1).ShouldBe(["東", "京", "東京"]);
-        snapshot.MatchedTerms("files", 2).ShouldBeEmpty();
-    }
-
-    [Fact]
     public void Search_WholeQueryOfHugeText_EndsAndFinds()
     {
         var index = IndexOf((1, "needle"), (2, "hay"));

@@ -7,6 +7,8 @@ using System.Text.Json.Nodes;
 using Weir.Inference.Measuring;
 using Weir.Inference.Providers;
 using Weir.Inference.Routing;
+using Weir.Retrieval.Catalogs;
+using Weir.Retrieval.Collections;
 using Weir.Retrieval.Embedding;
 using Weir.Server.Configuration;
 using Weir.Server.Keys;
@@ -303,6 +305,56 @@ public sealed class EmbeddingsThroughTheServerTests
         ready["dependencies"]!["embeddings"]!["details"]![0]!.GetValue<string>().ShouldStartWith("broken: ");
         status["embedding_models"]!.AsArray().Select(model => $"{model!["name"]} {model["kind"]}").ShouldBe(["broken static", "default hashing"]);
         other.StatusCode.ShouldBe(HttpStatusCode.OK);
+    }
+
+    [Fact]
+    public async Task Paths_OfThisMachine_AreToldToAdminsOnly()
+    {
+        var secret = Path.Combine(Path.GetTempPath(), "weir-secret-place");
+        var weir = With(new() { ["broken"] = new() { Kind = EmbeddingModelKind.Static, Path = Path.Combine(secret, "model") } });
+        weir = weir with
+        {
+            Embeddings = weir.Embeddings with { Preload = [Path.Combine(secret, "*.txt")] },
+            Catalogs = new Dictionary<string, CatalogOptions> { ["tools"] = new() { Load = Path.Combine(secret, "tools.json") } },
+            Collections = new Dictionary<string, CollectionOptions> { ["docs"] = new() { Load = Path.Combine(secret, "docs") } },
+        };
+        await using var server = await RunningServer.StartAsync(new() { Weir = weir });
+        await Eventually.TrueAsync(() => server.Service<EmbeddingService>().Snapshot() is { Preload.Sources.Count: 1 } stats && stats.Models.Any(model => model.Error is not null));
+        // Without a key on loopback, with one of an app and of a node.
+        string?[] others = [null, await server.AddKeyAsync("app"), await server.AddKeyAsync("node")];
+        using var asked = await PostAsync(server, """{"model":"broken","input":"x"}""", others[1]);
+        (await asked.Content.ReadAsStringAsync()).ShouldNotContain("weir-secret-place");
+
+        foreach (var path in (string[])["/health/ready", "/v1/status", "/v1/embeddings/stats"])
+        {
+            foreach (var key in path == "/health/ready" ? [.. others, server.AdminKey] : others.Where(key => key is not null))
+            {
+                using var answer = await server.SendAsync(HttpMethod.Get, path, key);
+                answer.StatusCode.ShouldBe(HttpStatusCode.OK);
+                (await answer.Content.ReadAsStringAsync()).ShouldNotContain("weir-secret-place", Case.Sensitive, path);
+            }
+        }
+
+        var ready = await JsonAsync(await server.SendAsync(HttpMethod.Get, "/health/ready"));
+        ready["dependencies"]!["embeddings"]!["details"]!.AsArray().Single()!.GetValue<string>().ShouldBe("broken: it cannot be loaded.");
+        foreach (var path in (string[])["/v1/status", "/v1/embeddings/stats"])
+            (await (await server.SendAsync(HttpMethod.Get, path, server.AdminKey)).Content.ReadAsStringAsync()).ShouldContain("weir-secret-place", Case.Sensitive, path);
+        var stats = await JsonAsync(await server.SendAsync(HttpMethod.Get, "/v1/embeddings/stats", others[1]));
+        ((int)stats["preload"]!["failed"]!, stats["models"]![0]!["state"]!.GetValue<string>()).ShouldBe((0, "failed"));
+    }
+
+    [Fact]
+    public async Task Post_FewerDimensionsOfAHashingModel_AreThoseOfAModelOfSoMany()
+    {
+        await using var server = await RunningServer.StartAsync(new() { Weir = With(new() { ["small"] = new() { Dimensions = 64 }, ["default"] = new() { Dimensions = 384 } }) });
+
+        var cut = await JsonAsync(await PostAsync(server, """{"model":"default","input":"a weir","dimensions":64}"""));
+        var small = await JsonAsync(await PostAsync(server, """{"model":"small","input":"a weir"}"""));
+        using var fewer = await PostAsync(server, """{"model":"default","input":"a weir","dimensions":63}""");
+
+        cut["data"]![0]!["embedding"]!.ToJsonString().ShouldBe(small["data"]![0]!["embedding"]!.ToJsonString());
+        ((int)fewer.StatusCode).ShouldBe(422);
+        (await fewer.Content.ReadAsStringAsync()).ShouldContain("64 to 384");
     }
 
     private static async Task AskUntilAsync(RunningServer server, int caller, CancellationToken stop)

@@ -26,6 +26,31 @@ public sealed class HashingModelTests
         Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(vector.AsSpan())))[..16].ShouldBe(digest);
     }
 
+    [Theory]
+    [InlineData(64)]
+    [InlineData(100)]
+    [InlineData(383)]
+    [InlineData(384)]
+    public void Embed_IntoFewerDimensions_IsWhatAModelOfSoManyGives(int dimensions)
+    {
+        using var model = new HashingModel(384);
+        foreach (var text in (string[])["a", "Hello, world!", "getUserProfile fetches user profiles", "東京都の天気", ""])
+        {
+            var vector = new float[dimensions];
+            model.Embed(EmbeddingInput.OfText(text), vector);
+            vector.ShouldBe(VectorOf(text, dimensions));
+        }
+    }
+
+    [Theory]
+    [InlineData(63)]
+    [InlineData(385)]
+    public void Embed_IntoAnotherLength_IsRefused(int dimensions)
+    {
+        using var model = new HashingModel(384);
+        Should.Throw<ArgumentOutOfRangeException>(() => model.Embed(EmbeddingInput.OfText("a"), new float[dimensions]));
+    }
+
     [Fact]
     public void Fold_LettersOfTheTables_AreThoseOfUnicode()
     {

@@ -2,24 +2,25 @@ using System.IO.Enumeration;
 using System.Text;
 using System.Text.RegularExpressions;
 
-namespace Weir.Retrieval.Collections.Loading;
+namespace Weir.Retrieval.Files;
 
 /// <summary>
-/// Which files a collection loads: paths with <c>*</c> (not over a slash), <c>**</c> (over any) and <c>?</c>, separated by commas; a folder stands for all in it.
+/// Which files are meant: paths with <c>*</c> (not over a slash), <c>**</c> (over any) and <c>?</c>; a folder stands for all in it.
 /// Hidden files and folders are passed over, and folders that are links, which may lead round in circles.
 /// </summary>
 internal sealed class FilePatterns
 {
-    private static readonly string[] Kinds = [".md", ".markdown", ".txt", ".jsonl"];
     private readonly List<(string Folder, Regex Matches)> _patterns = [];
     private readonly string _root;
+    private readonly IReadOnlyList<string>? _kinds;
 
     /// <param name="patterns">As in the configuration.</param>
-    /// <param name="root">What relative paths begin at, and what ids are relative to.</param>
-    public FilePatterns(string patterns, string root)
+    /// <param name="root">What relative paths begin at, and what names are relative to.</param>
+    /// <param name="kinds">The endings that files may have, in small letters and with their dots; null: any.</param>
+    public FilePatterns(IEnumerable<string> patterns, string root, IReadOnlyList<string>? kinds = null)
     {
-        _root = Path.GetFullPath(root);
-        foreach (var pattern in patterns.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        (_root, _kinds) = (Path.GetFullPath(root), kinds);
+        foreach (var pattern in patterns)
         {
             var full = pattern.Replace('\\', '/');
             var wild = full.AsSpan().IndexOfAny('*', '?');
@@ -34,7 +35,7 @@ internal sealed class FilePatterns
     /// <summary>Folders that are named and not there: what was loaded from them before is not taken for removed.</summary>
     public IReadOnlyList<string> Missing => [.. _patterns.Select(pattern => pattern.Folder).Where(folder => !Directory.Exists(folder)).Distinct(StringComparer.Ordinal)];
 
-    /// <summary>The files there are now: what each is called in the collection, and what tells that it changed.</summary>
+    /// <summary>The files there are now: each by its path relative to the root, or to its pattern's folder where it lies elsewhere.</summary>
     /// <param name="most">No more than these.</param>
     public Dictionary<string, FoundFile> Find(int most)
     {
@@ -53,7 +54,7 @@ internal sealed class FilePatterns
             };
             foreach (var file in files)
             {
-                if (!Kinds.Contains(Path.GetExtension(file.Path).ToLowerInvariant()) || !matches.IsMatch(Slashes(Path.GetRelativePath(folder, file.Path))))
+                if (_kinds?.Contains(Path.GetExtension(file.Path).ToLowerInvariant()) == false || !matches.IsMatch(Slashes(Path.GetRelativePath(folder, file.Path))))
                     continue;
                 if (found.Count >= most)
                     return found;

@@ -1,6 +1,6 @@
 using Weir.State;
 
-namespace Weir.Retrieval.Collections.Storage;
+namespace Weir.Retrieval.Storage;
 
 internal static class StoreCommits
 {
@@ -11,6 +11,7 @@ internal static class StoreCommits
     {
         var commit = new Commit(partition) { Writes = writes, Checks = checks ?? [] };
         var outcome = await store.CommitAsync(commit, cancellationToken).ConfigureAwait(false);
+        // Once it was sent, whoever asked wants to know what became of it, also where nobody waits any more.
         if (outcome is CommitOutcome.Unknown)
             outcome = await store.SettleAsync(commit, CancellationToken.None).ConfigureAwait(false);
         return outcome switch
