@@ -23,7 +23,7 @@ public sealed class CatalogTests : IDisposable
         long version;
         await using (var weir = await Server.UpAsync(_scratch, "--config", config))
         {
-            var catalog = await ConnectedAsync(weir, "tools", null);
+            var catalog = await SourceAsync(weir, "tools", null);
             catalog.GetProperty("tools").GetInt32().ShouldBeGreaterThan(5);
             version = catalog.GetProperty("version").GetInt64();
             await FindsAsync(weir, "tools", null);
@@ -36,7 +36,7 @@ public sealed class CatalogTests : IDisposable
         await Eventually.TrueAsync(() => !Process.GetProcessesByName("node").Any(process => Runs(process.Id, script)));
         await using var again = await Server.UpAsync(_scratch, "--config", config);
         await FindsAsync(again, "tools", null);
-        (await ConnectedAsync(again, "tools", null)).GetProperty("version").GetInt64().ShouldBe(version, "the same tools are no new version");
+        (await SourceAsync(again, "tools", null)).GetProperty("version").GetInt64().ShouldBe(version, "the same tools are no new version");
     }
 
     [Fact]
@@ -53,19 +53,57 @@ public sealed class CatalogTests : IDisposable
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", admin);
         using var made = await weir.Client.SendAsync(request);
         made.StatusCode.ShouldBe(HttpStatusCode.OK, await made.Content.ReadAsStringAsync());
-        (await ConnectedAsync(weir, "mine", admin)).GetRawText().ShouldNotContain("hunter22");
+        (await SourceAsync(weir, "mine", admin)).GetRawText().ShouldNotContain("hunter22");
         await FindsAsync(weir, "mine", admin);
         weir.Process.Output.ShouldNotContain("hunter22");
     }
 
-    private static async Task<JsonElement> ConnectedAsync(Server weir, string name, string? key)
+    [Fact]
+    public async Task McpServer_OverHttp_IsFollowedAndComesBack()
+    {
+        var script = await McpServers.EverythingAsync();
+        var port = FreePort.Next();
+        var config = _scratch.Write("weir.json", JsonSerializer.Serialize(new { catalogs = new { tools = new { mcp = new[] { new { url = $"http://127.0.0.1:{port}/mcp" } } } } }));
+        await using var weir = await Server.UpAsync(_scratch, "--config", config);
+        using (Listen(script, port))
+        {
+            (await SourceAsync(weir, "tools", null)).GetProperty("tools").GetInt32().ShouldBeGreaterThan(5);
+            await FindsAsync(weir, "tools", null);
+        }
+
+        await SourceAsync(weir, "tools", null, "failed");
+        await FindsAsync(weir, "tools", null);
+        using var again = Listen(script, port);
+        await SourceAsync(weir, "tools", null);
+        await FindsAsync(weir, "tools", null);
+    }
+
+    private static Listener Listen(string script, int port)
+    {
+        var start = new ProcessStartInfo("node", [script, "streamableHttp"]) { UseShellExecute = false };
+        start.Environment["PORT"] = port.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        return new Listener(Process.Start(start)!);
+    }
+
+    /// <summary>A program that is gone when this is.</summary>
+    private sealed class Listener(Process process) : IDisposable
+    {
+        public void Dispose()
+        {
+            process.Kill(entireProcessTree: true);
+            process.WaitForExit();
+            process.Dispose();
+        }
+    }
+
+    private static async Task<JsonElement> SourceAsync(Server weir, string name, string? key, string state = "connected")
     {
         for (var attempt = 0; ; attempt++)
         {
             var catalog = await SendAsync(weir, HttpMethod.Get, $"/v1/catalogs/{name}", key, null);
-            if (catalog.TryGetProperty("sources", out var sources) && sources[0].GetProperty("state").GetString() == "connected" && catalog.GetProperty("state").GetString() == "ready")
+            if (catalog.TryGetProperty("sources", out var sources) && sources[0].GetProperty("state").GetString() == state && catalog.GetProperty("state").GetString() == "ready")
                 return catalog;
-            attempt.ShouldBeLessThan(600, catalog.GetRawText());
+            attempt.ShouldBeLessThan(1200, catalog.GetRawText());
             await Task.Delay(50);
         }
     }

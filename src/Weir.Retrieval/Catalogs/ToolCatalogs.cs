@@ -256,7 +256,7 @@ public sealed class ToolCatalogs
             Global = record.Tenant is null,
             Version = entry.Version,
             Indexed = index?.Entry.Version,
-            State = index?.Entry.Version == entry.Version ? "ready" : index is not null || record.Tenant is null ? "indexing" : "idle",
+            State = index?.Entry.Version == entry.Version ? "ready" : index is not null || record.Tenant is null || state.IsBuilding ? "indexing" : "idle",
             Tools = record.Count,
             EmbeddingModel = record.EmbeddingModel,
             Weights = record.Weights,

@@ -28,7 +28,7 @@ internal sealed class ToolIndex
     /// <summary>By <see cref="ToolField"/>. Null: the embedding model gave none, and words alone decide.</summary>
     public FieldVectors[]? Vectors { get; private init; }
 
-    /// <summary>Of the model that made the vectors.</summary>
+    /// <summary>Of the model that made the vectors. Empty: there was nothing to embed.</summary>
     public string Revision { get; private init; } = "";
 
     /// <summary>Why there are no vectors. Null: there are.</summary>

@@ -56,6 +56,9 @@ internal sealed partial class CatalogIndexer(ToolBlobs blobs, EmbeddingService e
     {
         if (index.Vectors is null)
             return (default, index.VectorsMissing, false);
+        // Nothing was embedded, so there is nothing to compare with.
+        if (index.Revision.Length == 0)
+            return (default, null, false);
         var request = new EmbeddingRequest { Model = index.Entry.Record.EmbeddingModel, Inputs = [EmbeddingInput.OfText(query)], Asker = asker };
         var result = await embeddings.EmbedAsync(request, cancellationToken).ConfigureAwait(false);
         return result.Error is { } error ? (default, error.Message, false)
@@ -65,7 +68,7 @@ internal sealed partial class CatalogIndexer(ToolBlobs blobs, EmbeddingService e
 
     /// <summary>Whether the model that made an index's vectors is known to have become another.</summary>
     public bool IsOutdated(ToolIndex index) =>
-        index.Vectors is not null && embeddings.RevisionOf(index.Entry.Record.EmbeddingModel) is { } current && current != index.Revision;
+        index.Vectors is not null && index.Revision.Length > 0 && embeddings.RevisionOf(index.Entry.Record.EmbeddingModel) is { } current && current != index.Revision;
 
     public void Dispose()
     {

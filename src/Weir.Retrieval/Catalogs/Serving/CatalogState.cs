@@ -33,6 +33,15 @@ internal sealed class CatalogState(CatalogEntry entry, TimeProvider time)
 
     public ToolIndex? Index => _index;
 
+    /// <summary>An index is being built.</summary>
+    public bool IsBuilding
+    {
+        get
+        {
+            lock (_gate) return _building is not null;
+        }
+    }
+
     /// <summary>How often in a row an index has come without vectors.</summary>
     public int VectorFailures { get; private set; }
 

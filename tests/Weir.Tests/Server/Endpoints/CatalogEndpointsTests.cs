@@ -36,7 +36,28 @@ public sealed class CatalogEndpointsTests
         (await SendAsync(server, HttpMethod.Get, "/v1/catalogs/mine", null, 404)).GetProperty("code").GetString().ShouldBe("catalog_not_found");
     }
 
+    [Fact]
+    public async Task Tools_OneByOne_ThroughTheApi()
+    {
+        await using var server = await RunningServer.StartAsync();
+        (await SendAsync(server, HttpMethod.Post, "/v1/catalogs/mine/tools", Two)).GetProperty("tools").GetInt32().ShouldBe(2);
+        (await SendAsync(server, HttpMethod.Post, "/v1/catalogs/mine/tools", """{"tools":[{"name":"third"}]}""")).GetProperty("tools").GetInt32().ShouldBe(3);
+        (await SendAsync(server, HttpMethod.Post, "/v1/catalogs/mine/tools", """{"type":"function","function":{"name":"third","description":"anew"}}""")).GetProperty("tools").GetInt32().ShouldBe(3);
+        (await SendAsync(server, HttpMethod.Get, "/v1/catalogs/mine/tools/third", null)).GetProperty("description").GetString().ShouldBe("anew");
+        using (var gone = await server.SendAsync(HttpMethod.Delete, "/v1/catalogs/mine/tools/files%2Fread"))
+            gone.StatusCode.ShouldBe(HttpStatusCode.NoContent);
+        (await SendAsync(server, HttpMethod.Delete, "/v1/catalogs/mine/tools/files%2Fread", null, 404)).GetProperty("code").GetString().ShouldBe("tool_not_found");
+        (await SendAsync(server, HttpMethod.Put, "/v1/catalogs/followed/tools", """{"mcp":{"url":"https://mcp.invalid/mcp"}}""")).GetProperty("sources").GetArrayLength().ShouldBe(1);
+        (await SendAsync(server, HttpMethod.Post, "/v1/catalogs/followed/tools", Two, 409)).GetProperty("code").GetString().ShouldBe("catalog_of_servers");
+    }
+
     [Theory]
+    [InlineData("POST", "/tools", "7", 400, "malformed")]
+    [InlineData("POST", "/tools", "{\"mcp\":{\"url\":\"https://x.dev\"}}", 400, "malformed")]
+    [InlineData("POST", "/tools", "{\"tools\":[],\"weights\":{}}", 400, "malformed")]
+    [InlineData("POST", "/tools", "{\"tools\":7}", 422, "invalid_tools")]
+    [InlineData("POST", "/tools", "{\"colour\":1}", 422, "invalid_tools")]
+    [InlineData("DELETE", "/tools/x", null, 404, "catalog_not_found")]
     [InlineData("PUT", "/tools", "7", 400, "malformed")]
     [InlineData("PUT", "/tools", "{}", 400, "malformed")]
     [InlineData("PUT", "/tools", "{\"tools\":[],\"colour\":1}", 400, "malformed")]
@@ -51,7 +72,7 @@ public sealed class CatalogEndpointsTests
     [InlineData("POST", "/search", "{\"query\":\"x\"}", 404, "catalog_not_found")]
     [InlineData("POST", "/search", "{\"query\":\"\"}", 422, "invalid_value")]
     [InlineData("POST", "/search", "{\"query\":\"x\",\"top_k\":0}", 422, "invalid_value")]
-    public async Task Requests_ThatAreWrong_AreRefusedInASentence(string method, string path, string body, int status, string code)
+    public async Task Requests_ThatAreWrong_AreRefusedInASentence(string method, string path, string? body, int status, string code)
     {
         await using var server = await RunningServer.StartAsync();
         (await SendAsync(server, new HttpMethod(method), "/v1/catalogs/none" + path, body, status)).GetProperty("code").GetString().ShouldBe(code);

@@ -86,7 +86,7 @@ public sealed class McpOverHttpTests
             context.Response.ContentType = type;
             await context.Response.WriteAsync(start);
             await context.Response.Body.FlushAsync();
-            var (bytes, ended) = (Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(repeated, 10))), context.RequestAborted);
+            var (bytes, ended) = (Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(repeated, 200))), context.RequestAborted);
             try
             {
                 while (!ended.IsCancellationRequested)
@@ -106,10 +106,8 @@ public sealed class McpOverHttpTests
             return true;
         };
         // What is too long must be seen before the time is up, on any machine.
-        var within = told == "within" ? TimeSpan.FromMilliseconds(500) : TimeSpan.FromSeconds(20);
-        await using var replica = await FollowAsync(server.Url, Quick with { ConnectWithin = within, MessageBytes = 64 << 10 });
-        await replica.EventuallyAsync("tools", view => view.Sources![0].State == McpSourceState.Failed);
-        (await replica.SourceAsync("tools")).Error!.ShouldContain(told);
+        await using var replica = await FollowAsync(server.Url, Quick with { ConnectWithin = TimeSpan.FromSeconds(told == "within" ? 0.5 : 30), MessageBytes = 64 << 10 });
+        await replica.EventuallyAsync("tools", view => view.Sources![0].Error?.Contains(told, StringComparison.Ordinal) == true);
         await Eventually.TrueAsync(() => Volatile.Read(ref left) > 0);
     }
 

@@ -51,6 +51,17 @@ public sealed class ToolRankingTests
         ToolReason.Of(index, found[0], QueryWords.Of(Query)).ShouldMatch(@"^description 0\.\d\d \((weather, forecast|forecast, weather)\); (functionality|parameters) 0\.\d\d \((weather|city)\); (functionality|parameters) 0\.\d\d \((weather|city)\)$");
     }
 
+    [Theory]
+    [InlineData("zzzz", 0.001f, "hardly alike")]
+    [InlineData("zzzz", 0.25f, "alike, without a word in common: description 0.25; parameters 0.25; functionality 0.25")]
+    [InlineData("city", 0.25f, "description 0.25 (alike); parameters 0.25 (city); functionality 0.25 (alike)")]
+    public void Reason_OfWhatIsAlike_IsASentence(string query, float part, string reason)
+    {
+        var index = Indexing.Of(Tools);
+        index.TryFind("getWeather", out var weather).ShouldBeTrue();
+        ToolReason.Of(index, new RankedTool(weather, part, [part, part, part], NameMatch.None), QueryWords.Of(query)).ShouldBe(reason);
+    }
+
     [Fact]
     public void Search_ByWeights_OnlyWhatCountsIsFound()
     {
