@@ -200,7 +200,7 @@ public sealed class TranslatedFaultsTests
         {
             foreach (var stream in new[] { false, true })
             {
-                await using var gateway = await GatewayUnderAttack.StartAsync(address, new() { Dialect = dialect, Retry = new RetryOptions { Network = 0, Unavailable = 0 } });
+                await using var gateway = await GatewayUnderAttack.StartAsync(address, new() { Dialect = dialect, Retry = new RetryOptions { Network = 0, Unavailable = 0 }, Timeouts = new TimeoutOptions { Connect = TimeSpan.FromSeconds(30) } });
 
                 var (status, body) = await AskAsync(gateway, path, stream);
 
