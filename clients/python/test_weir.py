@@ -384,7 +384,38 @@ class Away(unittest.TestCase):
             self.assertEqual((caught.exception.status, caught.exception.code), (422, code))
 
         self.start(port, local.revision)
+        client._away = None  # Its seconds are over.
         self.assertEqual(client.get_embedding("aaa"), [3.0, 1.0])
+
+    def test_away_is_remembered_for_a_few_seconds(self) -> None:
+        local = HashingModel(64)
+        self.start(revision=local.revision)
+        client = self.client(local={"default": local})
+        port = self.stop()
+        asked = []
+        ask = client._ask
+        client._ask = lambda *given: (asked.append(given), ask(*given))[1]  # type: ignore[method-assign]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for text in "abcde":
+                client.get_embedding(text)
+        self.assertEqual(len(asked), 1)
+        self.start(port, local.revision)
+        assert client._away
+        client._away = (0.0, client._away[1])
+        self.assertEqual(client.get_embedding("aaa"), [3.0, 1.0])
+        self.assertIsNone(client._away)
+
+    def test_what_is_no_text_is_refused_with_a_sentence(self) -> None:
+        self.start()
+        client = self.client()
+        for text, why in ((None, "NoneType"), (3, "int"), ("a\ud800", "surrogate")):
+            with self.assertRaisesRegex(ValueError, why):
+                client.get_embedding(text)  # type: ignore[arg-type]
+        with self.assertRaisesRegex(ValueError, "list of texts"):
+            client.get_embeddings("text")
+        assert self.server
+        self.assertEqual(self.server.requests, [])
 
     def test_a_model_that_was_swapped_while_weir_stayed_is_not_mixed_with(self) -> None:
         local = HashingModel(64)
@@ -433,6 +464,7 @@ class Away(unittest.TestCase):
             warnings.simplefilter("ignore")
             client.get_embedding("a")
         self.start(port, "another")
+        client._away = None
         with self.assertRaises(WeirError) as caught:
             client.get_embedding("a")
         self.assertEqual(caught.exception.code, "revision_mismatch")

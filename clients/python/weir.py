@@ -40,6 +40,7 @@ DEFAULT_URL = "http://127.0.0.1:7800"
 _MOST_TEXTS, _MOST_DOCUMENTS, _MOST_CHARACTERS = 2048, 500, 2_000_000
 _MOST_SWAPS = 3
 _IDLE_CONNECTIONS = 8
+_AWAY = 5.0  # seconds for which a Weir that could not be reached is not asked again where a model here stands in
 
 
 class WeirError(Exception):
@@ -89,6 +90,7 @@ class Weir:
         self._known: Dict[str, str] = {}  # the revision that Weir last served, by model
         self._given: Dict[str, str] = {}  # the revision of vectors made here, by model
         self._warned: set = set()
+        self._away: Optional[Tuple[float, WeirError]] = None  # until when, and why
         self._after_fork()
         _clients.add(self)
 
@@ -100,7 +102,7 @@ class Weir:
 
     def get_embeddings(self, texts: Iterable[str], model: str = "default", dimensions: Optional[int] = None) -> List[List[float]]:
         """The vectors of texts in their order, all of one revision, in as many requests as it takes; the same text is asked for once."""
-        texts = list(texts)
+        texts = _checked(texts)
         for _ in range(_MOST_SWAPS):
             found = self._cached(model, dimensions, texts)
             missing = [text for text in dict.fromkeys(texts) if text not in found]
@@ -252,6 +254,9 @@ class Weir:
     # --- embedding here and there
 
     def _embed(self, texts: List[str], model: str, dimensions: Optional[int]) -> Tuple[Optional[str], List[Tuple[float, ...]]]:
+        away = self._away
+        if away is not None and model in self._local and time.monotonic() < away[0]:
+            return self._embed_here(texts, model, dimensions, away[1])
         body = {"model": model, "input": texts, "encoding_format": "base64"}
         if dimensions is not None:
             body["dimensions"] = dimensions
@@ -263,7 +268,9 @@ class Weir:
         except WeirError as error:
             if error.code != "unreachable" or model not in self._local:
                 raise
+            self._away = (time.monotonic() + _AWAY, error)
             return self._embed_here(texts, model, dimensions, error)
+        self._away = None
         if revision is not None:
             self._served(model, revision)
         vectors: List[Optional[Tuple[float, ...]]] = [None] * len(texts)
@@ -440,6 +447,20 @@ if hasattr(os, "register_at_fork"):
 def tool_text(tool: Mapping[str, Any]) -> str:
     """What stands for a tool where it is embedded as one text: its name and description."""
     return f"{tool['name']}: {tool.get('description') or ''}".rstrip(": ")
+
+
+def _checked(texts: Iterable[str]) -> List[str]:
+    if isinstance(texts, str) or texts is None:
+        raise ValueError("texts must be a list of texts; for one text there is get_embedding")
+    texts = list(texts)
+    for place, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise ValueError(f"text {place} is {type(text).__name__}; it must be a str")
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as exception:
+            raise ValueError(f"text {place} holds half a surrogate pair at {exception.start}, which is no character and has no UTF-8") from None
+    return texts
 
 
 def _quote(name: str) -> str:

@@ -11,4 +11,7 @@ public sealed record RetrievalError(int Status, string Code, string Message)
 
     /// <summary>When asking again may help; null: it will not, or nobody knows.</summary>
     public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>What a provider said of asking again; null: the status tells.</summary>
+    public bool? ShouldRetry { get; init; }
 }

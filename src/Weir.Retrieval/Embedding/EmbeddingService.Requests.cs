@@ -27,6 +27,7 @@ public sealed partial class EmbeddingService
 
         var settings = EmbeddingSettings.Of(model.Options, _cacheOptions);
         var dimensions = request.Dimensions ?? (isRouted ? 0 : model.Model.Dimensions);
+        var length = isRouted && request.Dimensions is null ? model.Model.Dimensions : 0;
         var now = client.LastSeen;
         var vectors = new ReadOnlyMemory<float>[request.Inputs.Count];
         var tokens = 0;
@@ -35,8 +36,10 @@ public sealed partial class EmbeddingService
         {
             var key = model.Keys.Of(dimensions, request.Inputs[i]);
             _calls.Note(client.TenantTag, key, now);
-            if (_cache.TryGet(key, settings.Precision, out var kept))
+            if (_cache.TryGet(key, settings.Precision, length, out var kept))
             {
+                if (isRouted)
+                    length = kept.Dimensions;
                 vectors[i] = kept.ToFloats();
                 tokens += kept.Tokens;
             }
@@ -60,15 +63,18 @@ public sealed partial class EmbeddingService
         var asker = part.Request.Asker;
         var timeout = asker.Timeout ?? UsualTimeout;
         var started = _time.GetTimestamp();
+        var deadline = asker.Timeout is { } given ? started + (long)(given.TotalSeconds * _time.TimestampFrequency) : long.MaxValue;
         var answered = false;
         var (paid, cost) = (0L, 0.0);
+        FlightGroup? unsettled = null;
         try
         {
             var (misses, slots) = Distinct(part.Request, missing);
             for (var round = 1; ; round++)
             {
-                var gathering = new Gathering(misses.Count, asker);
-                var group = new FlightGroup(model, part.Request.Model, dimensions, part.Request.Dimensions, settings, asker);
+                var gathering = new Gathering(misses.Count, asker, deadline);
+                var group = new FlightGroup(model, part.Request.Model, dimensions, part.Request.Dimensions, settings, asker, deadline);
+                unsettled = group;
                 var boarding = Depart(gathering, misses, group);
                 try
                 {
@@ -85,7 +91,9 @@ public sealed partial class EmbeddingService
                     gathering.TrySetResult();
                 }
 
-                (paid, cost) = (paid + group.PaidTokens, cost + group.Cost);
+                var bill = group.Settle();
+                (paid, cost) = (paid + bill.Tokens, cost + bill.Cost);
+                unsettled = null;
                 if (gathering.Failure is { } failure)
                 {
                     if (round < MostRounds && IsOfAnother(failure, group))
@@ -101,6 +109,8 @@ public sealed partial class EmbeddingService
                     tokens += outcome.Tokens;
                 }
 
+                if (!Array.TrueForAll(part.Vectors, vector => vector.Length == part.Vectors[0].Length))
+                    return new EmbeddingResult { Error = EmbeddingErrors.LengthChanged(part.Request.Model), Revision = model.Model.Revision, PaidTokens = Clamp(paid), Cost = cost };
                 answered = true;
                 var hits = part.Vectors.Length - missing.Count + boarding.Hits + group.StoreHits;
                 var joined = boarding.Joined + missing.Count - misses.Count;
@@ -109,6 +119,9 @@ public sealed partial class EmbeddingService
         }
         finally
         {
+            // Late, or gone: there is no result that says what was paid.
+            if (unsettled?.Settle() is { } left)
+                unsettled.Owe(paid + left.Tokens, cost + left.Cost);
             if (!answered)
                 _counts.Failed(part.Vectors.Length);
             model.Release();
@@ -184,6 +197,8 @@ public sealed partial class EmbeddingService
     {
         _ when failure.Group == own || failure.Error.Code == EmbeddingErrors.Overloaded => false,
         400 or 413 or 422 => true,
+        // Of whoever had less time; the wait itself says when this request's is over.
+        504 => failure.Error.Code == EmbeddingErrors.DeadlineExceeded,
         401 or 402 or 403 or 404 or 429 => failure.Group.Asker.Tenant != own.Asker.Tenant || failure.Group.Asker.Client != own.Asker.Client,
         _ => false,
     };

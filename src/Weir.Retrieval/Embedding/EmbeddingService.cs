@@ -84,7 +84,11 @@ public sealed partial class EmbeddingService : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(request);
         cancellationToken.ThrowIfCancellationRequested();
         if (request.Asker.Account is { } account)
-            return EmbedAsync(request with { Asker = request.Asker with { Account = null } }, account, cancellationToken);
+        {
+            var asker = request.Asker with { Account = null, Owes = (tokens, cost) => account.Owe(request.Model, tokens, cost) };
+            return EmbedAsync(request with { Asker = asker }, account, cancellationToken);
+        }
+
         return _models.TryHold(request.Model, out var model) ? Embed(model, request, cancellationToken) : LoadAndEmbedAsync(request, cancellationToken);
     }
 

@@ -12,6 +12,12 @@ public interface IEmbeddingAccount
     /// <param name="charge">To settle when it is known what was used, and to dispose in any case. Null where it is refused.</param>
     /// <returns>402, 403 or 429 where it is refused; null: go on.</returns>
     RetrievalError? TryEnter(string model, int tokens, out IEmbeddingCharge? charge);
+
+    /// <summary>Counts what a request cost after it had ended: never refused, since it is spent.</summary>
+    /// <param name="model">Which model was asked.</param>
+    /// <param name="tokens">That were paid for.</param>
+    /// <param name="cost">In dollars.</param>
+    void Owe(string model, int tokens, double cost);
 }
 
 /// <summary>What one request of the embedding service costs its account; without <see cref="Settle"/>, nothing.</summary>

@@ -46,6 +46,12 @@ public sealed record EmbeddingAsker(string Tenant, string Client)
     /// <summary>Who pays, and by whose limits. Null: nobody's, as for what Weir does on its own.</summary>
     public IEmbeddingAccount? Account { get; init; }
 
+    /// <summary>
+    /// Takes what a call cost, in tokens and dollars, that these began and that ended after they had left: in no result, so nobody else pays for it.
+    /// It is called from any thread, and must not wait. Null: nobody's.
+    /// </summary>
+    public Action<int, double>? Owes { get; init; }
+
     /// <summary>From now on, waiting included. Null: 10 minutes.</summary>
     public TimeSpan? Timeout { get; init; }
 }

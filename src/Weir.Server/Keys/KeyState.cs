@@ -81,6 +81,13 @@ internal sealed class KeyState(string keyId, TimeProvider time, IPrepaidWindows?
     /// <summary>Replaces what a request was expected to take by what it took.</summary>
     public void SettleTokens(long receipt, int estimate, int actual) => Volatile.Read(ref _tokens)?.Settle(receipt, estimate, actual);
 
+    /// <summary>Counts what nobody was asked for before: it is spent already.</summary>
+    public void Owe(in KeyUsage usage)
+    {
+        SettleTokens(receipt: 0, estimate: 0, (int)Math.Min(int.MaxValue, usage.InputTokens + usage.OutputTokens));
+        Count(usage);
+    }
+
     public void Leave() => Interlocked.Decrement(ref _inFlight);
 
     public void Count(in KeyUsage usage)

@@ -6,11 +6,12 @@ using Weir.Inference.Models;
 using Weir.Inference.Relay;
 using Weir.Inference.Requests;
 using Weir.Retrieval.Embedding;
+using Weir.Server.Keys;
 
 namespace Weir.Server.Retrieval;
 
 /// <summary>The embedding models as the gateway serves them: whatever comes through it (requests, batches, captures, keys' accounts) comes here too.</summary>
-internal sealed class EmbeddingAnswers(EmbeddingService service) : IServedModels
+internal sealed class EmbeddingAnswers(EmbeddingService service, KeyStates keys) : IServedModels
 {
     private FrozenDictionary<string, EmbeddingModelAnswers> _models = FrozenDictionary<string, EmbeddingModelAnswers>.Empty;
 
@@ -18,13 +19,13 @@ internal sealed class EmbeddingAnswers(EmbeddingService service) : IServedModels
 
     /// <summary>Offers these models from now on; a request under way ends with the one that it began with.</summary>
     public void Offer(IEnumerable<string> names) =>
-        Volatile.Write(ref _models, names.ToFrozenDictionary(static name => name, name => new EmbeddingModelAnswers(name, service), StringComparer.Ordinal));
+        Volatile.Write(ref _models, names.ToFrozenDictionary(static name => name, name => new EmbeddingModelAnswers(name, service, keys), StringComparer.Ordinal));
 
     public IServedModel? Find(string name) => Volatile.Read(ref _models).GetValueOrDefault(name);
 }
 
 /// <summary>One embedding model.</summary>
-internal sealed class EmbeddingModelAnswers(string name, EmbeddingService service) : IServedModel
+internal sealed class EmbeddingModelAnswers(string name, EmbeddingService service, KeyStates keys) : IServedModel
 {
     /// <summary>Names the model that made the vectors; vectors of two revisions must not be compared.</summary>
     public const string RevisionHeader = "x-weir-embedding-revision";
@@ -49,6 +50,7 @@ internal sealed class EmbeddingModelAnswers(string name, EmbeddingService servic
             return fault;
         }
 
+        Action<int, double>? owes = request.Client is { } key ? (tokens, cost) => KeyEmbeddingAccount.Owe(keys.Of(key), name, tokens, cost) : null;
         var result = await service.EmbedAsync(
             new EmbeddingRequest
             {
@@ -60,11 +62,17 @@ internal sealed class EmbeddingModelAnswers(string name, EmbeddingService servic
                     Priority = request.Priority,
                     IsBackground = request.IsBackground,
                     Timeout = request.Timeout,
+                    Owes = owes,
                 },
             },
             clientGone).ConfigureAwait(false);
         if (result.Error is { } error)
         {
+            if (result.PaidTokens > 0 || result.Cost > 0)
+            {
+                owes?.Invoke(result.PaidTokens, result.Cost);
+            }
+
             return error.ToInferenceError();
         }
 

@@ -81,9 +81,9 @@ internal sealed class GatewayEmbeddings(Func<InferencePipeline> pipeline, Func<M
             return Failed(refusal, sent.Usage?.Input ?? 0, sent.Cost);
         }
 
-        return RoutedVectors.Read(answer.Content.Span, call.Count) is { } vectors
+        return RoutedVectors.Read(answer.Content.Span, call.Count, out var fault) is { } vectors
             ? new RoutedEmbeddings { Vectors = vectors, Tokens = Clamp(sent.Usage?.Input ?? 0), Cost = sent.Cost }
-            : Failed(RoutedRefusal.Broken(call.Route, $"its answer does not hold {call.Count} vectors of one length"), sent.Usage?.Input ?? 0, sent.Cost);
+            : Failed(RoutedRefusal.Bad(call.Route, fault!), sent.Usage?.Input ?? 0, sent.Cost);
     }
 
     private async ValueTask<(InferenceReport Report, BufferedAnswer Answer)> SendAsync(

@@ -25,6 +25,18 @@ internal sealed class KeyEmbeddingAccount(Caller caller, KeyLimits limits) : IEm
         return null;
     }
 
+    public void Owe(string model, int tokens, double cost) => Owe(caller.State, model, tokens, cost);
+
+    /// <summary>Counts what a request cost after it had ended.</summary>
+    public static void Owe(KeyState key, string model, int tokens, double cost) => key.Owe(new KeyUsage
+    {
+        Model = model,
+        Provider = InferenceReport.OwnProvider,
+        InputTokens = tokens,
+        Cost = (decimal)cost,
+        IsContinued = true,
+    });
+
     private sealed class Charge(KeyEmbeddingAccount account, string model, KeyCharge taken) : IEmbeddingCharge
     {
         public void Settle(int tokens, double cost) => taken.Settle(new KeyUsage

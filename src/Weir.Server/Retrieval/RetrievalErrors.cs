@@ -11,20 +11,21 @@ internal static class RetrievalErrors
     {
         Param = error.Param,
         RetryAfter = error.RetryAfter,
-        ShouldRetry = CanHelp(error.Status),
+        ShouldRetry = error.ShouldRetry ?? CanHelp(error.Status),
     };
 
     public static InferenceError ToInferenceError(this RetrievalError error) => new(error.Status, error.Code, error.Message)
     {
         Param = error.Param,
         RetryAfter = error.RetryAfter,
-        ShouldRetry = CanHelp(error.Status),
+        ShouldRetry = error.ShouldRetry ?? CanHelp(error.Status),
     };
 
     public static RetrievalError ToRetrievalError(this InferenceError error) => new(error.Status, error.Code, error.Message)
     {
         Param = error.Param,
         RetryAfter = error.RetryAfter,
+        ShouldRetry = error.ShouldRetry,
     };
 
     // What the client sent stays as wrong as it is; of all else the SDKs judge by the status.

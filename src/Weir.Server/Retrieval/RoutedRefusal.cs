@@ -32,6 +32,9 @@ internal static class RoutedRefusal
 
     public static RetrievalError Broken(string route, string what) => new(502, "provider_broken", $"'{route}' gave no embeddings: {what}.");
 
+    /// <summary>It answered, and not with what can be used.</summary>
+    public static RetrievalError Bad(string route, string what) => new(502, "bad_embeddings", $"The embeddings of '{route}' cannot be used: {what}.");
+
     /// <summary>The provider does not know <c>encoding_format</c>, and says so.</summary>
     public static bool IsOfFormat(InferenceReport report, BufferedAnswer answer) =>
         report.Error is null && answer.Head is { Status: 400 or 422 } && answer.Content.Span.IndexOf("encoding_format"u8) >= 0;
@@ -39,7 +42,11 @@ internal static class RoutedRefusal
     private static RetrievalError OfProvider(in AnswerHead head, ReadOnlyMemory<byte> body, string route)
     {
         var (message, code) = Read(body);
-        return new RetrievalError(head.Status, code ?? "provider_rejected", message ?? $"'{route}' answered {head.Status}.") { RetryAfter = RetryAfterOf(head) };
+        return new RetrievalError(head.Status, code ?? "provider_rejected", message ?? $"'{route}' answered {head.Status}.")
+        {
+            RetryAfter = RetryAfterOf(head),
+            ShouldRetry = ShouldRetryOf(head),
+        };
     }
 
     private static TimeSpan? RetryAfterOf(in AnswerHead head)
@@ -49,6 +56,19 @@ internal static class RoutedRefusal
             if (name == "retry-after" && int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
             {
                 return TimeSpan.FromSeconds(seconds);
+            }
+        }
+
+        return null;
+    }
+
+    private static bool? ShouldRetryOf(in AnswerHead head)
+    {
+        foreach (var (name, value) in head.Passed ?? [])
+        {
+            if (name == "x-should-retry")
+            {
+                return value == "true" ? true : value == "false" ? false : null;
             }
         }
 

@@ -9,9 +9,13 @@ namespace Weir.Server.Retrieval;
 /// <summary>Reads the vectors of a provider's answer, base64 or numbers, each by the place of its input.</summary>
 internal static class RoutedVectors
 {
+    /// <param name="answer">The body.</param>
+    /// <param name="count">How many inputs there were.</param>
+    /// <param name="fault">Why it cannot be used, after a colon.</param>
     /// <returns>Null where this is not an answer with <paramref name="count"/> finite vectors of one length.</returns>
-    public static ReadOnlyMemory<float>[]? Read(ReadOnlySpan<byte> answer, int count)
+    public static ReadOnlyMemory<float>[]? Read(ReadOnlySpan<byte> answer, int count, out string? fault)
     {
+        fault = "the answer is not a JSON object with a list \"data\"";
         try
         {
             var vectors = new ReadOnlyMemory<float>[count];
@@ -29,23 +33,41 @@ internal static class RoutedVectors
                 {
                     reader.Skip();
                 }
-                else if (!TryReadData(ref reader, vectors))
+                else if (!TryReadData(ref reader, vectors, ref fault))
                 {
                     return null;
                 }
             }
 
-            var length = vectors[0].Length;
-            return length > 0 && Array.TrueForAll(vectors, vector => vector.Length == length) ? vectors : null;
+            if (reader.TokenType != JsonTokenType.EndObject)
+            {
+                return null;
+            }
+
+            fault = Fault(vectors);
+            return fault is null ? vectors : null;
         }
-        catch (Exception fault) when (fault is JsonException or InvalidOperationException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             // Not JSON, or a name in it that is no text.
+            fault = "the answer is not valid JSON";
             return null;
         }
     }
 
-    private static bool TryReadData(ref Utf8JsonReader reader, ReadOnlyMemory<float>[] vectors)
+    private static string? Fault(ReadOnlyMemory<float>[] vectors)
+    {
+        var given = vectors.Count(static vector => !vector.IsEmpty);
+        if (given < vectors.Length)
+        {
+            return $"there are {given} for {vectors.Length} inputs";
+        }
+
+        var odd = Array.FindIndex(vectors, vector => vector.Length != vectors[0].Length);
+        return odd < 0 ? null : $"number {odd} has {vectors[odd].Length} dimensions, and the first {vectors[0].Length}";
+    }
+
+    private static bool TryReadData(ref Utf8JsonReader reader, ReadOnlyMemory<float>[] vectors, ref string? fault)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
         {
@@ -69,6 +91,7 @@ internal static class RoutedVectors
                 }
                 else if (isIndex && (reader.TokenType != JsonTokenType.Number || !reader.TryGetInt32(out index)))
                 {
+                    fault = $"the index of number {position} is not a whole number";
                     return false;
                 }
                 else
@@ -77,8 +100,15 @@ internal static class RoutedVectors
                 }
             }
 
-            if (vector is null || (uint)index >= (uint)vectors.Length || !vectors[index].IsEmpty)
+            if (vector is null)
             {
+                fault = $"number {position} is not a list of finite numbers, and not base64 of such";
+                return false;
+            }
+
+            if ((uint)index >= (uint)vectors.Length || !vectors[index].IsEmpty)
+            {
+                fault = (uint)index >= (uint)vectors.Length ? $"there is one of index {index} for {vectors.Length} inputs" : $"there are two of index {index}";
                 return false;
             }
 

@@ -29,9 +29,10 @@ internal sealed class VectorCache
 
     /// <param name="key">What is looked for.</param>
     /// <param name="precision">What is kept less exactly than this counts as absent.</param>
+    /// <param name="length">What has another counts as absent; 0: any.</param>
     /// <param name="vector">What is kept.</param>
-    public bool TryGet(in VectorKey key, VectorPrecision precision, [NotNullWhen(true)] out KeptVector? vector) =>
-        Of(key).TryGet(key, out vector) && (vector.Precision == VectorPrecision.Float32 || precision == VectorPrecision.Int8);
+    public bool TryGet(in VectorKey key, VectorPrecision precision, int length, [NotNullWhen(true)] out KeptVector? vector) =>
+        Of(key).TryGet(key, out vector) && (length == 0 || vector.Dimensions == length) && (vector.Precision == VectorPrecision.Float32 || precision == VectorPrecision.Int8);
 
     public bool Contains(in VectorKey key) => Of(key).Contains(key);
 

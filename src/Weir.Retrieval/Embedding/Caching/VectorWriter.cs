@@ -3,13 +3,22 @@ using Weir.State;
 
 namespace Weir.Retrieval.Embedding.Caching;
 
-/// <summary>Writes vectors to the state store behind the answers, many at once and within a second. What comes while too much waits is left out and counted.</summary>
+/// <summary>
+/// Writes vectors to the state store behind the answers, many at once and within a second. What was not written stays and is tried again; what comes
+/// while too much waits is left out and counted.
+/// </summary>
 internal sealed partial class VectorWriter(ICacheStore store, TimeProvider time, ILogger logger) : IAsyncDisposable
 {
     /// <summary>How long the first of a batch waits for others.</summary>
     public static readonly TimeSpan Linger = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>The longest between two tries; the first comes after <see cref="Linger"/>, and each waits twice as long as the one before.</summary>
+    public static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(15);
+
     public const long MostBytes = 32L << 20;
+
+    // A store that takes a part of a batch again and again does not want the rest.
+    private const int MostPartialTries = 5;
 
     private const int BatchEntries = 256;
     private const int EntryOverhead = 128;
@@ -19,6 +28,7 @@ internal sealed partial class VectorWriter(ICacheStore store, TimeProvider time,
 
     private readonly ILogger _logger = logger;
     private readonly Lock _sync = new();
+    // What is being written stays in it until it is: nobody but the writer, and in its turn the clearing, takes anything out.
     private readonly Queue<CacheEntry> _waiting = [];
     private readonly SemaphoreSlim _turn = new(1);
     private readonly CancellationTokenSource _closing = new();
@@ -107,66 +117,97 @@ internal sealed partial class VectorWriter(ICacheStore store, TimeProvider time,
             // What waits is written at once, and is the last.
         }
 
+        var (backoff, partial) = (Linger, 0);
         while (true)
         {
+            bool isDone;
+            var isLast = _closing.IsCancellationRequested;
             await _turn.WaitAsync();
             try
             {
-                var batch = Take();
+                var batch = Next();
                 if (batch.Count == 0)
                     return;
-                await WriteAsync(batch);
+                var written = await WriteAsync(batch);
+                partial = written is > 0 && written < batch.Count ? partial + 1 : 0;
+                // Null: it never takes what it refuses. Of a part nobody knows which: all of it is written again.
+                isDone = written is null || written == batch.Count || partial == MostPartialTries || isLast;
+                if (isDone)
+                    Remove(batch.Count, written ?? 0);
             }
             finally
             {
                 _turn.Release();
             }
+
+            if (isDone)
+                (backoff, partial) = (Linger, 0);
+            else
+                backoff = await RestAsync(backoff);
         }
     }
 
-    private async ValueTask WriteAsync(List<CacheEntry> batch)
+    /// <returns>How many were written; null where the store refuses what they are.</returns>
+    private async ValueTask<int?> WriteAsync(List<CacheEntry> batch)
     {
-        var written = 0;
+        var reason = "it took a part of them, or none";
+        int? written = 0;
         try
         {
             written = await store.SetManyAsync(StoredVectors.Space, batch).AsTask().WaitAsync(Patience, time);
-            _failing = false;
         }
         catch (Exception e)
         {
-            if (!_failing)
-                LogFailed(e.Message, batch.Count);
-            _failing = true;
+            reason = e.Message;
+            if (e is ArgumentException)
+                written = null;
         }
 
-        lock (_sync)
+        if (written != batch.Count && !_failing)
+            LogFailed(reason, batch.Count);
+        _failing = written != batch.Count;
+        return written;
+    }
+
+    private async ValueTask<TimeSpan> RestAsync(TimeSpan backoff)
+    {
+        try
         {
-            _written += written;
-            _dropped += batch.Count - written;
+            await Task.Delay(backoff, time, _closing.Token);
         }
+        catch (OperationCanceledException)
+        {
+            // Once more, and then what was not written is lost.
+        }
+
+        return backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
     }
 
     /// <summary>Empty where nothing waits: then the writer has ended, and the next entry begins a new one.</summary>
-    private List<CacheEntry> Take()
+    private List<CacheEntry> Next()
     {
-        var batch = new List<CacheEntry>();
         lock (_sync)
         {
-            while (batch.Count < BatchEntries && _waiting.TryDequeue(out var entry))
-            {
-                batch.Add(entry);
-                _waitingBytes -= BytesOf(entry);
-            }
-
+            List<CacheEntry> batch = [.. _waiting.Take(BatchEntries)];
             _isWriting = batch.Count > 0;
+            return batch;
         }
+    }
 
-        return batch;
+    private void Remove(int count, int written)
+    {
+        lock (_sync)
+        {
+            for (var i = 0; i < count; i++)
+                _waitingBytes -= BytesOf(_waiting.Dequeue());
+            _written += written;
+            _dropped += count - written;
+        }
     }
 
     private static long BytesOf(in CacheEntry entry) => entry.Key.Length + entry.Value.Length + EntryOverhead;
 
-    [LoggerMessage(EventName = "EmbeddingsNotStored", Level = LogLevel.Warning, Message = "{Count} embeddings were not written to the state store: {Reason}")]
+    [LoggerMessage(EventName = "EmbeddingsNotStored", Level = LogLevel.Warning, Message = "{Count} embeddings could not be written to the state store; what fits into 32 MiB is kept and tried again: {Reason}")]
     private partial void LogFailed(string reason, int count);
 }
 

@@ -3,9 +3,12 @@ using Weir.Retrieval.Embedding.Loading;
 namespace Weir.Retrieval.Embedding.Flights;
 
 /// <summary>The vectors that one request has to make itself: looked up together, and for a model of a provider one call.</summary>
-internal sealed class FlightGroup(LoadedModel model, string modelName, int dimensions, int? asked, EmbeddingSettings settings, EmbeddingAsker asker)
+internal sealed class FlightGroup(LoadedModel model, string modelName, int dimensions, int? asked, EmbeddingSettings settings, EmbeddingAsker asker, long deadline)
 {
     private readonly Lock _paying = new();
+    private bool _isSettled;
+    private long _paidTokens;
+    private double _cost;
 
     /// <summary>It has neither timer nor link, so there is nothing in it to dispose.</summary>
     private CancellationTokenSource Abandoning { get; } = new();
@@ -20,6 +23,9 @@ internal sealed class FlightGroup(LoadedModel model, string modelName, int dimen
 
     /// <summary>As the request has it.</summary>
     public int? Asked => asked;
+
+    /// <summary>What vectors of a provider's model are known to have where nobody asked for a length; 0: any.</summary>
+    public int Length => IsRouted && asked is null ? model.Model.Dimensions : 0;
 
     /// <summary>How they are kept.</summary>
     public EmbeddingSettings Settings => settings;
@@ -37,20 +43,44 @@ internal sealed class FlightGroup(LoadedModel model, string modelName, int dimen
     /// <summary>Of those, the ones that anybody waits for.</summary>
     public int Wanted { get; set; }
 
+    /// <summary>The latest of all who have waited for any of it, a timestamp; <see cref="long.MaxValue"/>: the route's. Guarded likewise.</summary>
+    public long Deadline { get; set; } = deadline;
+
     /// <summary>Cancelled when nobody waits for any of it.</summary>
     public CancellationToken Abandoned => Abandoning.Token;
 
-    /// <summary>Inputs that the state store had. Final once every flight has landed, as are the next two.</summary>
+    /// <summary>Inputs that the state store had. Final once every flight has landed.</summary>
     public int StoreHits { get; set; }
 
-    public long PaidTokens { get; private set; }
-
-    public double Cost { get; private set; }
-
+    /// <summary>On the bill of whoever began it; they owe what comes after they took it.</summary>
     public void Pay(long tokens, double cost)
     {
         lock (_paying)
-            (PaidTokens, Cost) = (PaidTokens + tokens, Cost + cost);
+        {
+            if (!_isSettled)
+            {
+                (_paidTokens, _cost) = (_paidTokens + tokens, _cost + cost);
+                return;
+            }
+        }
+
+        Owe(tokens, cost);
+    }
+
+    /// <summary>Takes the bill so far.</summary>
+    public (long Tokens, double Cost) Settle()
+    {
+        lock (_paying)
+        {
+            _isSettled = true;
+            return (_paidTokens, _cost);
+        }
+    }
+
+    public void Owe(long tokens, double cost)
+    {
+        if (tokens > 0 || cost > 0)
+            asker.Owes?.Invoke((int)Math.Min(int.MaxValue, tokens), cost);
     }
 
     public void Abandon() => Abandoning.Cancel();

@@ -44,7 +44,7 @@ internal sealed class FlightTable(VectorCache cache)
                     if (flight.Group is { IsRouted: true, Asker.IsBackground: true } && !who.IsBackground)
                         (behind ??= []).Add(flight);
                 }
-                else if (cache.TryGet(miss.Key, group.Settings.Precision, out var vector))
+                else if (cache.TryGet(miss.Key, group.Settings.Precision, group.Length, out var vector))
                 {
                     hits++;
                     who.Deliver(miss.Slot, new FlightOutcome(vector.ToFloats(), vector.Tokens), null);
@@ -138,6 +138,12 @@ internal sealed class FlightTable(VectorCache cache)
             overtaken.ForEach(static flight => flight.IsOvertaken = false);
     }
 
+    public long DeadlineOf(FlightGroup group)
+    {
+        lock (_sync)
+            return group.Deadline;
+    }
+
     /// <summary>Those of a group that somebody is to make.</summary>
     public List<Flight> Waiting(FlightGroup group)
     {
@@ -178,6 +184,7 @@ internal sealed class FlightTable(VectorCache cache)
         if (!flight.IsWanted)
             flight.Group.Wanted++;
         who.Places.Add(flight.Board(who, slot));
+        flight.Group.Deadline = Math.Max(flight.Group.Deadline, who.Deadline);
         var isSooner = (flight.IsBackground && !who.IsBackground) || (flight.IsBackground == who.IsBackground && who.Priority > flight.Priority);
         if (!isSooner)
             return false;

@@ -1,7 +1,7 @@
 namespace Weir.Retrieval.Embedding.Flights;
 
 /// <summary>One caller who waits for vectors from several flights: one task however many they are. The first error ends the wait.</summary>
-internal sealed class Gathering(int slots, EmbeddingAsker asker) : TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)
+internal sealed class Gathering(int slots, EmbeddingAsker asker, long deadline) : TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)
 {
     private int _missing = slots;
     private FlightFailure? _failure;
@@ -9,6 +9,9 @@ internal sealed class Gathering(int slots, EmbeddingAsker asker) : TaskCompletio
     public bool IsBackground => asker.IsBackground;
 
     public int Priority => asker.Priority;
+
+    /// <summary>As <see cref="FlightGroup.Deadline"/>.</summary>
+    public long Deadline => deadline;
 
     /// <summary>By slot; default where it did not come.</summary>
     public FlightOutcome[] Outcomes { get; } = new FlightOutcome[slots];

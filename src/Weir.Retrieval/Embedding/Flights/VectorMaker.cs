@@ -100,8 +100,8 @@ internal sealed partial class VectorMaker
         {
             if (found[i] is not { } vector)
                 continue;
-            if (group.IsRouted && group.Asked is null)
-                ((RoutedModel)group.Model.Model).Learn(vector.Dimensions);
+            if (group.IsRouted && group.Asked is null && !((RoutedModel)group.Model.Model).Learn(vector.Dimensions))
+                continue;
             group.StoreHits++;
             _cache.Put(keys[i], vector);
             _table.Land(flights[i], new FlightOutcome(vector.ToFloats(), vector.Tokens));
@@ -111,14 +111,22 @@ internal sealed partial class VectorMaker
     /// <summary>One call for flights that are taken; its error is returned, and they have not ended then.</summary>
     private async ValueTask<RetrievalError?> AskAsync(List<Flight> flights, FlightGroup payer, CancellationToken cancellationToken)
     {
-        _counts.Called(flights.Count);
-        // The flights belong to all who wait: whoever began them leaves at its own time, and nothing but the last one's leaving ends the call.
-        var answer = await ((RoutedModel)payer.Model.Model).EmbedAsync(
-            flights.ConvertAll(flight => flight.Input), payer.Asked, payer.Asker with { Timeout = null }, cancellationToken);
-        // A call that failed may have been paid for in part.
-        payer.Pay(answer.Tokens, answer.Cost);
-        if (answer.Error is { } error)
-            return error;
+        RoutedEmbeddings answer;
+        while (true)
+        {
+            _counts.Called(flights.Count);
+            // The gateway then ends in time to say what the provider said.
+            var deadline = _table.DeadlineOf(payer);
+            var asker = payer.Asker with { Timeout = deadline == long.MaxValue ? null : _time.GetElapsedTime(_time.GetTimestamp(), deadline) };
+            answer = await ((RoutedModel)payer.Model.Model).EmbedAsync(flights.ConvertAll(flight => flight.Input), payer.Asked, asker, cancellationToken);
+            // A call that failed may have been paid for in part.
+            payer.Pay(answer.Tokens, answer.Cost);
+            if (answer.Error is not { } error)
+                break;
+            // The flights belong to all who wait: one who has more time may have joined meanwhile.
+            if (error.Code != EmbeddingErrors.DeadlineExceeded || _table.DeadlineOf(payer) <= deadline)
+                return error;
+        }
 
         var tokens = Shares(flights, answer.Tokens);
         for (var i = 0; i < flights.Count; i++)

@@ -13,7 +13,9 @@ internal sealed class RoutedModel : IEmbeddingModel
     private readonly IEmbeddingRoute _route;
     private readonly string _name;
     private readonly string _identity;
+    private readonly Lock _learning = new();
     private int _dimensions;
+    private int _differing;
 
     public RoutedModel(IEmbeddingRoute route, string name, string identity)
     {
@@ -44,8 +46,17 @@ internal sealed class RoutedModel : IEmbeddingModel
         return _route.IdentityOf(_name) == _identity ? answer : answer with { Error = Changed(), Vectors = [] };
     }
 
-    /// <summary>Its own length, from what is known without a call: a vector of the cache.</summary>
-    public void Learn(int dimensions) => Interlocked.CompareExchange(ref _dimensions, dimensions, 0);
+    /// <summary>Its own length where none is known, from a kept vector.</summary>
+    /// <returns>Whether it is the one that holds.</returns>
+    public bool Learn(int dimensions)
+    {
+        lock (_learning)
+        {
+            if (_dimensions == 0)
+                Volatile.Write(ref _dimensions, dimensions);
+            return _dimensions == dimensions;
+        }
+    }
 
     public void Dispose()
     {
@@ -63,13 +74,6 @@ internal sealed class RoutedModel : IEmbeddingModel
             return "the first is empty";
         if (dimensions is { } wanted && length != wanted)
             return $"they have {length} dimensions, and {wanted} were asked for";
-        if (dimensions is null)
-        {
-            Learn(length);
-            if (length != Dimensions)
-                return $"they have {length} dimensions, and earlier ones had {Dimensions}";
-        }
-
         for (var i = 0; i < count; i++)
         {
             if (vectors[i].Length != length)
@@ -78,7 +82,25 @@ internal sealed class RoutedModel : IEmbeddingModel
                 return $"number {i} holds what is no number";
         }
 
-        return null;
+        return dimensions is null ? Disagreement(length) : null;
+    }
+
+    /// <summary>One odd answer changes nothing; the same other length in the next one too does, for then the odd one was what had been learned from.</summary>
+    private string? Disagreement(int length)
+    {
+        lock (_learning)
+        {
+            var known = _dimensions;
+            if (known != 0 && known != length && _differing != length)
+            {
+                _differing = length;
+                return $"they have {length} dimensions, and earlier ones had {known}. Ask again: the next call decides which is right. Where this goes on, '{_name}' leads to several models";
+            }
+
+            _differing = 0;
+            Volatile.Write(ref _dimensions, length);
+            return null;
+        }
     }
 
     private RetrievalError Changed() =>

@@ -147,7 +147,7 @@ public sealed class EmbeddingServiceTests
         (await asking).Error!.Status.ShouldBe(504);
         await cancelled.Task;
         harness.Service.Snapshot().ShouldSatisfyAllConditions(s => s.InFlight.ShouldBe(0), s => s.Unanswered.ShouldBe(1));
-        harness.Route.Asked.Single().Asker.Timeout.ShouldBeNull();
+        harness.Route.Asked.Single().Asker.Timeout.ShouldBe(TimeSpan.FromSeconds(3));
     }
 
     [Fact]

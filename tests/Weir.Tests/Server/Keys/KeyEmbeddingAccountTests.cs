@@ -80,6 +80,18 @@ public sealed class KeyEmbeddingAccountTests : IDisposable
         (await service.EmbedAsync(request with { Asker = request.Asker with { Account = barred } })).Error!.Status.ShouldBe(403);
     }
 
+    [Fact]
+    public void Owe_AfterTheRequest_CountsAgainstBudgetAndTokens()
+    {
+        var account = Account(new KeyRequest { Spend = new SpendLimit("day", 1), TokensPerMinute = 100 });
+        Settle(account, 10, 0);
+        account.Owe("m", 95, 0.1);
+        account.TryEnter("m", 10, out _)!.Code.ShouldBe("key_tokens_per_minute");
+        account.Owe("m", 0, 1);
+        account.TryEnter("m", 0, out _)!.Code.ShouldBe("budget_exceeded");
+        (Used().Requests, Used().Cost).ShouldBe((1, 1.1m));
+    }
+
     private static void Settle(KeyEmbeddingAccount account, int tokens, double cost, int estimate = 10)
     {
         account.TryEnter("m", estimate, out var charge).ShouldBeNull();

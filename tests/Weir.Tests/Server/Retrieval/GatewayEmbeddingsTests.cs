@@ -101,7 +101,8 @@ public sealed class GatewayEmbeddingsTests
 
         var error = (await EmbedAsync(gateway, ["one"])).Error!;
 
-        (error.Status, error.Code).ShouldBe((502, "provider_broken"));
+        (error.Status, error.Code).ShouldBe((502, "bad_embeddings"));
+        error.Message.ShouldContain("number 0 is not a list of finite numbers");
     }
 
     [Fact]

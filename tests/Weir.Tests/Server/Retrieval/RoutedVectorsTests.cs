@@ -54,5 +54,20 @@ public sealed class RoutedVectorsTests
     [InlineData("""{"data":[{"embedding":[1]},{"embedding":[2]}""")]
     public void Read_NotTwoVectors_IsNoAnswer(string json) => Read(json, 2).ShouldBeNull();
 
-    private static ReadOnlyMemory<float>[]? Read(string json, int count) => RoutedVectors.Read(Encoding.UTF8.GetBytes(json), count);
+    private static ReadOnlyMemory<float>[]? Read(string json, int count) => RoutedVectors.Read(Encoding.UTF8.GetBytes(json), count, out _);
+
+    [Theory]
+    [InlineData("<html>", "not valid JSON")]
+    [InlineData("[]", "not a JSON object")]
+    [InlineData("""{"data":[{"embedding":[1]}]}""", "there are 1 for 2 inputs")]
+    [InlineData("""{"data":[{"embedding":[1]},{"embedding":[2]},{"embedding":[3]}]}""", "one of index 2 for 2 inputs")]
+    [InlineData("""{"data":[{"embedding":[1]},{"embedding":[1,2]}]}""", "number 1 has 2 dimensions, and the first 1")]
+    [InlineData("""{"data":[{"embedding":[1]},{"embedding":[1e39]}]}""", "number 1 is not a list of finite numbers")]
+    [InlineData("""{"data":[{"embedding":[1]},{"embedding":"????"}]}""", "number 1 is not a list of finite numbers")]
+    [InlineData("""{"data":[{"embedding":"AADAfw=="},{"embedding":[1]}]}""", "number 0 is not a list of finite numbers")]
+    public void Read_NotTwoVectors_SaysWhy(string json, string why)
+    {
+        RoutedVectors.Read(Encoding.UTF8.GetBytes(json), 2, out var fault).ShouldBeNull();
+        fault.ShouldNotBeNull().ShouldContain(why);
+    }
 }

@@ -139,6 +139,31 @@ public sealed class StoredVectorsTests
         _store.Reads.ShouldBe(3 + 3);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Keep_StoreThatIsAwayForAWhile_IsWrittenWhenItIsBack(bool throws)
+    {
+        var time = new ManualTimeProvider();
+        (_store.Fails, _store.Loses) = (throws, !throws);
+        await using var harness = new ServiceHarness(_store, time);
+        await harness.EmbedAsync("r", "a");
+        await Eventually.TrueAsync(() =>
+        {
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            return _store.Writes >= 3;
+        });
+        harness.Service.Snapshot().Cache.ShouldSatisfyAllConditions(c => c.StorePending.ShouldBe(1), c => c.StoreDropped.ShouldBe(0));
+        (_store.Fails, _store.Loses) = (false, false);
+        await Eventually.TrueAsync(() =>
+        {
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            return harness.Service.Snapshot().Cache.StoreWrites == 1;
+        });
+        _store.Entries.Count.ShouldBe(1);
+        harness.Service.Snapshot().Cache.ShouldSatisfyAllConditions(c => c.StorePending.ShouldBe(0), c => c.StoreDropped.ShouldBe(0));
+    }
+
     [Fact]
     public async Task Add_WhileTheStoreHangs_PilesUpNoMoreThanItsBound()
     {

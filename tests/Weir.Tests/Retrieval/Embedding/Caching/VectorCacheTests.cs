@@ -23,7 +23,7 @@ public sealed class VectorCacheTests
                     cache.Put(key, KeptVector.Of(vector, 1, (VectorPrecision)random.Next(2)));
                     break;
                 case < 9:
-                    if (cache.TryGet(key, VectorPrecision.Int8, out var kept))
+                    if (cache.TryGet(key, VectorPrecision.Int8, 0, out var kept))
                         kept.ToFloats().Span[0].ShouldBe(known[key], known[key] / 100);
                     break;
                 default:
@@ -38,7 +38,7 @@ public sealed class VectorCacheTests
             bytes.ShouldBeInRange(0, cache.MaxBytes);
         }
 
-        var held = Enumerable.Range(0, 200).Select(Key).Sum(key => cache.TryGet(key, VectorPrecision.Int8, out var kept) ? kept.Bytes + VectorShard.Overhead : 0L);
+        var held = Enumerable.Range(0, 200).Select(Key).Sum(key => cache.TryGet(key, VectorPrecision.Int8, 0, out var kept) ? kept.Bytes + VectorShard.Overhead : 0L);
         cache.Count().Bytes.ShouldBe(held);
         cache.Clear();
         cache.Count().ShouldSatisfyAllConditions(count => count.Entries.ShouldBe(0), count => count.Bytes.ShouldBe(0));
@@ -52,7 +52,7 @@ public sealed class VectorCacheTests
         for (var i = 0; i < 400; i++)
             cache.Put(Key(i), vector);
         for (var i = 0; i < 400; i++)
-            cache.TryGet(Key(i), VectorPrecision.Float32, out _).ShouldBeTrue();
+            cache.TryGet(Key(i), VectorPrecision.Float32, 0, out _).ShouldBeTrue();
         for (var i = 1000; i < 100_000; i++)
             cache.Put(Key(i), vector);
         Enumerable.Range(0, 400).Count(i => cache.Contains(Key(i))).ShouldBe(400);
@@ -64,8 +64,8 @@ public sealed class VectorCacheTests
     {
         var cache = new VectorCache(1 << 20);
         cache.Put(Key(1), KeptVector.Of([1, 2, 3], 1, VectorPrecision.Int8));
-        cache.TryGet(Key(1), VectorPrecision.Float32, out _).ShouldBeFalse();
-        cache.TryGet(Key(1), VectorPrecision.Int8, out _).ShouldBeTrue();
+        cache.TryGet(Key(1), VectorPrecision.Float32, 0, out _).ShouldBeFalse();
+        cache.TryGet(Key(1), VectorPrecision.Int8, 0, out _).ShouldBeTrue();
     }
 
     [Fact]

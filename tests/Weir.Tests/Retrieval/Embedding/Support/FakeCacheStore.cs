@@ -7,6 +7,7 @@ namespace Weir.Tests.Retrieval.Embedding.Support;
 internal sealed class FakeCacheStore : ICacheStore
 {
     private int _reads;
+    private int _writes;
 
     public ConcurrentDictionary<string, byte[]> Entries { get; } = new();
 
@@ -17,6 +18,11 @@ internal sealed class FakeCacheStore : ICacheStore
     public Task Writing { get; set; } = Task.CompletedTask;
 
     public bool Fails { get; set; }
+
+    /// <summary>Writes come to nothing, and say so: stores that are lossy swallow their faults.</summary>
+    public bool Loses { get; set; }
+
+    public int Writes => Volatile.Read(ref _writes);
 
     public long? Bounded { get; private set; }
 
@@ -41,8 +47,11 @@ internal sealed class FakeCacheStore : ICacheStore
     public async ValueTask<int> SetManyAsync(string space, IReadOnlyList<CacheEntry> entries, TimeSpan? ttl = null, CancellationToken cancellationToken = default)
     {
         await Writing;
+        Interlocked.Increment(ref _writes);
         if (Fails)
             throw new StoreUnavailableException("away");
+        if (Loses)
+            return 0;
         foreach (var (key, value) in entries)
             Entries[Name(key)] = value.ToArray();
         return entries.Count;
