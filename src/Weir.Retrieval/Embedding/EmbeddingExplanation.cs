@@ -16,6 +16,12 @@ public sealed record EmbeddingExplanation
     /// <summary>The first <see cref="MostTokens"/> of them; null where the model has no tokenizer here.</summary>
     public required IReadOnlyList<ExplainedToken>? Tokens { get; init; }
 
+    /// <summary>Of the hashing model: the first <see cref="MostTokens"/> different words as it reads them; null for others.</summary>
+    public IReadOnlyList<ExplainedWord>? Words { get; init; }
+
+    /// <summary>What is to be known of <see cref="TokenCount"/>; null: nothing.</summary>
+    public string? Note { get; init; }
+
     public required CachedWhere Cached { get; init; }
 
     /// <summary>Whether the state store has it too.</summary>
@@ -27,7 +33,12 @@ public sealed record EmbeddingExplanation
     /// <summary>How often the asker's tenant asked for it, as far as is remembered; null: not that is remembered. Of others nothing is said.</summary>
     public required ExplainedCalls? Calls { get; init; }
 
+    /// <summary>Who asked for it, of all tenants, as far as is remembered on this replica: the last <see cref="MostCallers"/>, whoever asked last first. Null for all but admins.</summary>
+    public IReadOnlyList<ExplainedCaller>? Callers { get; init; }
+
     public const int MostTokens = 4096;
+
+    public const int MostCallers = 100;
 }
 
 /// <summary>Where a vector is kept.</summary>
@@ -59,6 +70,17 @@ public enum StoredState
 /// <param name="Id">In the model's vocabulary.</param>
 /// <param name="Text">As it stands there.</param>
 public sealed record ExplainedToken(int Id, string Text);
+
+/// <param name="Text">As it is hashed: folded, its plural taken off; of scripts without spaces, a character or two neighbours.</param>
+/// <param name="Count">How often it occurs.</param>
+public sealed record ExplainedWord(string Text, int Count);
+
+/// <param name="Tenant">Whose client it is.</param>
+/// <param name="Client">The id of its key, or the tenant's name where there was none.</param>
+/// <param name="Count">How often.</param>
+/// <param name="First">When first.</param>
+/// <param name="Last">When last.</param>
+public sealed record ExplainedCaller(string Tenant, string Client, long Count, DateTimeOffset First, DateTimeOffset Last);
 
 /// <param name="Count">How often.</param>
 /// <param name="First">When first.</param>

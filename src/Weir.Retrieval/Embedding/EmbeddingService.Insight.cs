@@ -1,12 +1,15 @@
 using System.Text.RegularExpressions;
 using Weir.Retrieval.Embedding.Caching;
 using Weir.Retrieval.Embedding.Counting;
+using Weir.Retrieval.Models.Hashing;
 
 namespace Weir.Retrieval.Embedding;
 
 /// <content>For a person who wonders why.</content>
 public sealed partial class EmbeddingService
 {
+    private const string ProviderCounts = "The provider cuts the text with a tokenizer of its own, which is not known here: token_count is an estimate.";
+
     /// <summary>What was done, and what is held now.</summary>
     public EmbeddingStats Snapshot()
     {
@@ -50,10 +53,11 @@ public sealed partial class EmbeddingService
     /// <param name="model">The name of a model.</param>
     /// <param name="text">The exact text.</param>
     /// <param name="asker">Whose calls are told: its tenant's, and nobody else's.</param>
+    /// <param name="ofEverybody">Whether it is told of each client of each tenant who called; for admins alone.</param>
     /// <param name="dimensions">As requests have it; null: all of the model's.</param>
     /// <param name="cancellationToken">Ends it.</param>
     public async ValueTask<(EmbeddingExplanation? Explanation, RetrievalError? Error)> ExplainAsync(
-        string model, string text, EmbeddingAsker asker, int? dimensions = null, CancellationToken cancellationToken = default)
+        string model, string text, EmbeddingAsker asker, int? dimensions = null, bool ofEverybody = false, CancellationToken cancellationToken = default)
     {
         var (held, error) = await _models.HoldAsync(model, cancellationToken);
         if (held is null)
@@ -70,6 +74,7 @@ public sealed partial class EmbeddingService
             var inMemory = _cache.Contains(key);
             var stored = await StoredAsync(key, length, EmbeddingSettings.Of(held.Options, _cacheOptions), cancellationToken);
             var tokens = TokensOf(held.Model, text);
+            var callers = _calls.Find(key);
             return (
                 new EmbeddingExplanation
                 {
@@ -81,7 +86,10 @@ public sealed partial class EmbeddingService
                     Cached = inMemory ? CachedWhere.Memory : stored == StoredState.Present ? CachedWhere.Store : CachedWhere.Absent,
                     Stored = stored,
                     InFlight = _flights.Contains(key),
-                    Calls = _calls.Find(ClientCounts.TagOf(asker.Tenant), key),
+                    Words = held.Model is HashingModel ? HashingModel.WordsOf(input, EmbeddingExplanation.MostTokens) : null,
+                    Note = isRouted ? ProviderCounts : null,
+                    Calls = CallsOf(asker.Tenant, callers),
+                    Callers = ofEverybody ? [.. callers.Take(EmbeddingExplanation.MostCallers)] : null,
                 },
                 null);
         }
@@ -101,6 +109,12 @@ public sealed partial class EmbeddingService
             return StoredState.Off;
         var found = await _stored.FindAsync([key], dimensions, settings.Precision, cancellationToken);
         return found[0] is not null ? StoredState.Present : _stored.IsResting ? StoredState.Unknown : StoredState.Absent;
+    }
+
+    private static ExplainedCalls? CallsOf(string tenant, IReadOnlyList<ExplainedCaller> callers)
+    {
+        var own = callers.Where(caller => caller.Tenant == tenant).ToArray();
+        return own.Length == 0 ? null : new ExplainedCalls(own.Sum(caller => caller.Count), own.Min(caller => caller.First), own.Max(caller => caller.Last));
     }
 
     private static List<int>? TokensOf(IEmbeddingModel model, string text)

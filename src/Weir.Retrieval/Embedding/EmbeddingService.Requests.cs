@@ -35,7 +35,7 @@ public sealed partial class EmbeddingService
         for (var i = 0; i < vectors.Length; i++)
         {
             var key = model.Keys.Of(dimensions, request.Inputs[i]);
-            _calls.Note(client.TenantTag, key, now);
+            _calls.Note(client, key, now);
             if (_cache.TryGet(key, settings.Precision, length, out var kept))
             {
                 if (isRouted)

@@ -25,6 +25,7 @@ public sealed partial class ConfigurationWatcher : BackgroundService
     // What was last loaded or refused, and what waits to be seen once more.
     private byte[]? _judged;
     private byte[]? _pending;
+    private DateTime _written;
     private bool _away;
     private volatile IReadOnlyList<Fault> _refused = [];
     private volatile TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -39,6 +40,7 @@ public sealed partial class ConfigurationWatcher : BackgroundService
         _time = time;
         _logger = logger;
         _judged = loaded.Text;
+        _written = Written();
         _away = loaded.Text is null;
     }
 
@@ -73,6 +75,8 @@ public sealed partial class ConfigurationWatcher : BackgroundService
     /// <summary>One look at the file: what the timer does.</summary>
     internal void Look()
     {
+        // Before the content: what is written in between is seen as touched once more.
+        var written = Written();
         var faults = new FaultList(_sources.FilePath);
         if (ConfigurationFile.Read(_sources, faults) is not { } text)
         {
@@ -90,6 +94,11 @@ public sealed partial class ConfigurationWatcher : BackgroundService
         if (Same(text, _judged))
         {
             _pending = null;
+            if (written != _written)
+            {
+                _written = written;
+                TellReadAgain();
+            }
         }
         else if (!Same(text, _pending))
         {
@@ -97,7 +106,7 @@ public sealed partial class ConfigurationWatcher : BackgroundService
         }
         else
         {
-            (_judged, _pending) = (text, null);
+            (_judged, _pending, _written) = (text, null, written);
             Reload(text);
         }
     }
@@ -120,7 +129,7 @@ public sealed partial class ConfigurationWatcher : BackgroundService
         var changes = ConfigurationChange.Between(_live.Current, loaded.Options);
         if (changes.Count == 0)
         {
-            LogUnchanged(_sources.FilePath);
+            TellReadAgain();
             return;
         }
 
@@ -139,6 +148,29 @@ public sealed partial class ConfigurationWatcher : BackgroundService
         foreach (var change in changes.Where(change => change.RestartRequired))
         {
             LogRestartRequired(change.Path);
+        }
+    }
+
+    private void TellReadAgain()
+    {
+        LogUnchanged(_sources.FilePath);
+        foreach (var exception in _live.ReadAgain())
+        {
+            LogApplyFailed(exception);
+        }
+    }
+
+    /// <summary>When the file was last written or touched, whatever links lead to it; of one that cannot be read, the same time always.</summary>
+    private DateTime Written()
+    {
+        try
+        {
+            using var file = File.OpenHandle(_sources.FilePath, share: FileShare.ReadWrite | FileShare.Delete);
+            return File.GetLastWriteTimeUtc(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return default;
         }
     }
 

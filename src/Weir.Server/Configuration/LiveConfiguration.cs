@@ -9,6 +9,7 @@ public sealed class LiveConfiguration(WeirOptions initial)
     private readonly Lock _gate = new();
     private volatile WeirOptions _current = initial;
     private Subscription[] _subscriptions = [];
+    private Action[] _again = [];
 
     public WeirOptions Current => _current;
 
@@ -29,6 +30,27 @@ public sealed class LiveConfiguration(WeirOptions initial)
         return subscription;
     }
 
+    /// <summary>Calls <paramref name="look"/> each time the file was written or touched and no setting has changed: what settings name may have.</summary>
+    internal void OnReadAgain(Action look)
+    {
+        lock (_gate)
+        {
+            _again = [.. _again, look];
+        }
+    }
+
+    /// <summary>Tells that the file was read again. Gives what they threw.</summary>
+    internal IReadOnlyList<Exception> ReadAgain()
+    {
+        Action[] again;
+        lock (_gate)
+        {
+            again = _again;
+        }
+
+        return Told(again);
+    }
+
     /// <summary>Publishes the next configuration whole, then tells everybody. Gives what they threw.</summary>
     internal IReadOnlyList<Exception> Swap(WeirOptions next)
     {
@@ -39,12 +61,17 @@ public sealed class LiveConfiguration(WeirOptions initial)
             subscriptions = _subscriptions;
         }
 
+        return Told(subscriptions.Select(subscription => new Action(() => subscription.Apply(next))));
+    }
+
+    private static List<Exception> Told(IEnumerable<Action> listeners)
+    {
         var thrown = new List<Exception>();
-        foreach (var subscription in subscriptions)
+        foreach (var listener in listeners)
         {
             try
             {
-                subscription.Apply(next);
+                listener();
             }
             catch (Exception exception)
             {

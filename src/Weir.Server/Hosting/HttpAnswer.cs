@@ -45,7 +45,12 @@ internal sealed class HttpAnswer(HttpContext context) : IAnswer
         if (report.Deployment is { } deployment)
         {
             headers["x-weir-deployment"] = Plain(deployment);
-            headers["x-weir-attempts"] = report.Attempts.ToString(CultureInfo.InvariantCulture);
+            // A model of our own has no attempts to tell of: those behind it are of other requests.
+            if (report.Provider != InferenceReport.OwnProvider)
+            {
+                headers["x-weir-attempts"] = report.Attempts.ToString(CultureInfo.InvariantCulture);
+            }
+
             headers["x-weir-queue-ms"] = ((long)report.Queued.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
         }
 

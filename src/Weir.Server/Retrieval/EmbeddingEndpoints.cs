@@ -16,7 +16,7 @@ internal static class EmbeddingEndpoints
     public static void MapEmbeddings(this IEndpointRouteBuilder app)
     {
         app.MapPost("/v1/embeddings/explain", Explain).Requires(Role.App)
-            .Describe("How a model cuts a text, whether its vector is kept and where, and how often the asker's tenant asked for it.", typeof(EmbeddingExplanation), body: typeof(ExplainRequest));
+            .Describe("How a model cuts a text, whether its vector is kept and where, and how often the asker's tenant asked for it; for an admin, who did of all tenants.", typeof(EmbeddingExplanation), body: typeof(ExplainRequest));
         app.MapGet("/v1/embeddings/stats", Stats).Requires(Role.Any)
             .Describe("What the embedding service keeps and has done on this replica; of clients, those of the asker's tenant. An admin sees all of them, and what went wrong.", typeof(EmbeddingStats));
         app.MapDelete("/v1/embeddings/cache", Clear).Requires(Role.Admin)
@@ -38,7 +38,7 @@ internal static class EmbeddingEndpoints
         }
 
         var (explanation, refusal) = await context.Service<EmbeddingService>().ExplainAsync(
-            request!.Model, request.Text!, new EmbeddingAsker(caller.Tenant, caller.KeyId), request.Dimensions, context.RequestAborted);
+            request!.Model, request.Text!, new EmbeddingAsker(caller.Tenant, caller.KeyId), request.Dimensions, caller.Has(Role.Admin), context.RequestAborted);
         await (explanation is null ? context.WriteErrorAsync(refusal!.ToApiError()) : context.Response.WriteJsonAsync(explanation));
     }
 

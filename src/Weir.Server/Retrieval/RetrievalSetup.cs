@@ -36,6 +36,8 @@ internal static class RetrievalSetup
         var answers = app.Services.GetRequiredService<EmbeddingAnswers>();
         var live = app.Services.GetRequiredService<LiveConfiguration>();
         live.OnChange(options => Apply(options.Embeddings, embeddings, answers));
+        // The files of a model may have been replaced where no setting has changed.
+        live.OnReadAgain(() => Apply(live.Current.Embeddings, embeddings, answers));
         Apply(live.Current.Embeddings, embeddings, answers);
         app.MapEmbeddings();
         var collections = app.Services.GetRequiredService<ConfiguredCollections>();

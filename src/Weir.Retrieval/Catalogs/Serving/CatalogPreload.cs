@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Weir.Retrieval.Catalogs.Documents;
 using Weir.Retrieval.Catalogs.Searching;
 using Weir.Retrieval.Embedding.Preloading;
@@ -10,21 +9,22 @@ internal sealed class CatalogPreload(CatalogDocuments documents, ToolBlobs blobs
 {
     public string Scheme => "catalog";
 
-    public IAsyncEnumerable<PreloadText>? Read(string name, CancellationToken cancellationToken) =>
-        CatalogWriter.IsName(name) ? ReadAsync(name, cancellationToken) : null;
+    public async ValueTask<IAsyncEnumerable<PreloadText>?> FindAsync(string name, CancellationToken cancellationToken) =>
+        CatalogWriter.IsName(name)
+        && await documents.ReadAsync(CatalogDocuments.KeyOf(null, name), cancellationToken).ConfigureAwait(false) is { Record: var record }
+        && await blobs.ReadAsync(record.Blob, cancellationToken).ConfigureAwait(false) is { } tools
+            ? TextsOf(tools, record.EmbeddingModel).ToAsyncEnumerable()
+            : null;
 
-    private async IAsyncEnumerable<PreloadText> ReadAsync(string name, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static IEnumerable<PreloadText> TextsOf(IReadOnlyList<ToolDefinition> tools, string model)
     {
-        if (await documents.ReadAsync(CatalogDocuments.KeyOf(null, name), cancellationToken).ConfigureAwait(false) is not { Record: var record }
-            || await blobs.ReadAsync(record.Blob, cancellationToken).ConfigureAwait(false) is not { } tools)
-            yield break;
         foreach (var tool in tools)
         {
             foreach (var field in Enum.GetValues<ToolField>())
             {
                 var text = ToolFields.Of(tool, field);
                 if (!string.IsNullOrWhiteSpace(text))
-                    yield return new PreloadText(text, record.EmbeddingModel);
+                    yield return new PreloadText(text, model);
             }
         }
     }

@@ -3,14 +3,15 @@ using Weir.Retrieval.Embedding.Caching;
 namespace Weir.Retrieval.Embedding.Counting;
 
 /// <summary>
-/// How often each tenant asked for which text: in a table of fixed size, where what was asked for longest ago makes room. It knows texts by their
-/// keys and tenants by a hash, and nothing of one is found with another's. Safe from any thread.
+/// How often each client asked for which text: in a table of fixed size, where what was asked for longest ago makes room. It knows texts by their
+/// keys alone. Noting looks at one set; whoever wonders has the whole table looked through, a part of it at a time. Safe from any thread.
 /// </summary>
 internal sealed class CallMemory
 {
     public const int Size = 1 << 16;
 
     private const int Ways = 4;
+    private const int Sets = Size / Ways;
     private const int Stripes = 64;
 
     private readonly Call[] _calls = new Call[Size];
@@ -22,9 +23,9 @@ internal sealed class CallMemory
             _locks[i] = new Lock();
     }
 
-    public void Note(ulong tenant, in VectorKey key, long utcTicks)
+    public void Note(ClientCounts client, in VectorKey key, long utcTicks)
     {
-        var set = SetOf(tenant, key);
+        var set = (int)((key.B ^ client.Tag) % Sets);
         lock (_locks[set % Stripes])
         {
             var calls = _calls.AsSpan(set * Ways, Ways);
@@ -32,7 +33,7 @@ internal sealed class CallMemory
             for (var i = 0; i < Ways; i++)
             {
                 ref var call = ref calls[i];
-                if (call.Is(tenant, key))
+                if (call.Is(key) && call.Client!.Tag == client.Tag)
                 {
                     call.Count++;
                     call.Last = utcTicks;
@@ -43,36 +44,44 @@ internal sealed class CallMemory
                     eldest = i;
             }
 
-            calls[eldest] = new Call { KeyC = key.C, KeyD = key.D, Tenant = tenant, Count = 1, First = utcTicks, Last = utcTicks };
+            calls[eldest] = new Call { KeyC = key.C, KeyD = key.D, Client = client, Count = 1, First = utcTicks, Last = utcTicks };
         }
     }
 
-    public ExplainedCalls? Find(ulong tenant, in VectorKey key)
+    /// <summary>Everybody who asked for it, as far as is remembered: whoever asked last stands first.</summary>
+    public IReadOnlyList<ExplainedCaller> Find(in VectorKey key)
     {
-        var set = SetOf(tenant, key);
-        lock (_locks[set % Stripes])
+        var callers = new List<ExplainedCaller>();
+        for (var stripe = 0; stripe < Stripes; stripe++)
         {
-            foreach (ref var call in _calls.AsSpan(set * Ways, Ways))
+            lock (_locks[stripe])
             {
-                if (call.Is(tenant, key))
-                    return new ExplainedCalls(call.Count, new DateTimeOffset(call.First, TimeSpan.Zero), new DateTimeOffset(call.Last, TimeSpan.Zero));
+                for (var set = stripe; set < Sets; set += Stripes)
+                {
+                    foreach (ref var call in _calls.AsSpan(set * Ways, Ways))
+                    {
+                        if (call.Is(key))
+                            callers.Add(new ExplainedCaller(call.Client!.Tenant, call.Client.Client, call.Count, At(call.First), At(call.Last)));
+                    }
+                }
             }
         }
 
-        return null;
+        callers.Sort(static (one, other) => other.Last.CompareTo(one.Last));
+        return callers;
     }
 
-    private static int SetOf(ulong tenant, in VectorKey key) => (int)((key.B ^ tenant) % (Size / Ways));
+    private static DateTimeOffset At(long utcTicks) => new(utcTicks, TimeSpan.Zero);
 
     private struct Call
     {
         public ulong KeyC;
         public ulong KeyD;
-        public ulong Tenant;
+        public ClientCounts? Client;
         public long Count;
         public long First;
         public long Last;
 
-        public readonly bool Is(ulong tenant, in VectorKey key) => Count > 0 && KeyC == key.C && KeyD == key.D && Tenant == tenant;
+        public readonly bool Is(in VectorKey key) => Client is not null && KeyC == key.C && KeyD == key.D;
     }
 }

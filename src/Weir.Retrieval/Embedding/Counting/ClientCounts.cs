@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -18,13 +19,11 @@ internal sealed class ClientCounts(string tenant, string client)
 
     public string Client => client;
 
-    /// <summary>Names the tenant in <see cref="CallMemory"/>.</summary>
-    public ulong TenantTag { get; } = TagOf(tenant);
+    /// <summary>Tells it from others in <see cref="CallMemory"/>, also once it was folded and has come back.</summary>
+    public ulong Tag { get; } = TagOf(tenant, client);
 
     /// <summary>UTC ticks.</summary>
     public long LastSeen => Volatile.Read(ref _lastSeen);
-
-    public static ulong TagOf(string tenant) => BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes(tenant)));
 
     public void Seen(long utcTicks) => Volatile.Write(ref _lastSeen, utcTicks);
 
@@ -61,4 +60,8 @@ internal sealed class ClientCounts(string tenant, string client)
         Tokens = Volatile.Read(ref _tokens),
         LastSeen = new DateTimeOffset(LastSeen, TimeSpan.Zero),
     };
+
+    // The tenant's length keeps ("a", "bc") and ("ab", "c") apart.
+    private static ulong TagOf(string tenant, string client) =>
+        BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{tenant.Length}:{tenant}{client}"))));
 }

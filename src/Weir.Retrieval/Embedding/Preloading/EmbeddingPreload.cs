@@ -70,38 +70,68 @@ internal sealed partial class EmbeddingPreload(EmbeddingService service, Func<IE
     {
         await before;
         Volatile.Write(ref _tallies, []);
-        foreach (var source in wanted)
+        // What is not there may still be on its way, such as a catalog: it is asked for again when all others are done.
+        var left = wanted;
+        for (var attempt = 1; left.Count > 0 && attempt <= MostTries; attempt++)
         {
-            if (cancellationToken.IsCancellationRequested)
-                return;
+            var absent = new List<string>();
             try
             {
-                await PreloadAsync(source, cancellationToken);
+                if (attempt > 1)
+                    await Task.Delay(Pause, time, cancellationToken);
+                foreach (var source in left)
+                {
+                    if (!await TryPreloadAsync(source, cancellationToken))
+                        absent.Add(source);
+                }
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
                 return;
             }
-            catch (Exception e)
-            {
-                LogFailed(e, source);
-                TallyOf(source).Failed(0, e.Message);
-            }
+
+            left = absent;
         }
 
         var (_, _, done, failed, _) = Progress;
         LogDone(done, failed);
     }
 
-    private async Task PreloadAsync(string wanted, CancellationToken cancellationToken)
+    /// <summary>False where it is not there, or not yet.</summary>
+    private async Task<bool> TryPreloadAsync(string wanted, CancellationToken cancellationToken)
     {
-        var scheme = wanted.IndexOf(':', StringComparison.Ordinal);
-        if (scheme > 0 && sources().FirstOrDefault(source => source.Scheme == wanted[..scheme]) is { } source)
+        cancellationToken.ThrowIfCancellationRequested();
+        try
         {
-            await EmbedAsync(TallyOf(wanted), WithoutFaults(await WaitForAsync(source, wanted[(scheme + 1)..], cancellationToken), cancellationToken), cancellationToken);
-            return;
+            var scheme = wanted.IndexOf(':', StringComparison.Ordinal);
+            if (scheme > 0 && sources().FirstOrDefault(source => source.Scheme == wanted[..scheme]) is { } source)
+                return await PreloadAsync(TallyOf(wanted), source, wanted[(scheme + 1)..], cancellationToken);
+            await PreloadFilesAsync(wanted, cancellationToken);
+        }
+        catch (Exception e) when (e is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        {
+            LogFailed(e, wanted);
+            TallyOf(wanted).Failed(0, e.Message);
         }
 
+        return true;
+    }
+
+    private async Task<bool> PreloadAsync(PreloadTally tally, IPreloadSource source, string name, CancellationToken cancellationToken)
+    {
+        if (await source.FindAsync(name, cancellationToken) is not { } texts)
+        {
+            tally.Failed(0, $"There is no {source.Scheme} '{name}'.");
+            return false;
+        }
+
+        tally.Begins();
+        await EmbedAsync(tally, WithoutFaults(texts, cancellationToken), cancellationToken);
+        return true;
+    }
+
+    private async Task PreloadFilesAsync(string wanted, CancellationToken cancellationToken)
+    {
         var files = PreloadFiles.Find(wanted);
         if (files.Count == 0)
             TallyOf(wanted).Failed(0, "No file matches.");
@@ -116,19 +146,6 @@ internal sealed partial class EmbeddingPreload(EmbeddingService service, Func<IE
             {
                 tally.Failed(0, e.Message);
             }
-        }
-    }
-
-    /// <summary>A catalog may still be on its way.</summary>
-    private async Task<IAsyncEnumerable<PreloadText>> WaitForAsync(IPreloadSource source, string name, CancellationToken cancellationToken)
-    {
-        for (var attempt = 1; ; attempt++)
-        {
-            if (source.Read(name, cancellationToken) is { } texts)
-                return texts;
-            if (attempt == MostTries)
-                throw new InvalidOperationException($"There is no {source.Scheme} '{name}'.");
-            await Task.Delay(Pause, time, cancellationToken);
         }
     }
 

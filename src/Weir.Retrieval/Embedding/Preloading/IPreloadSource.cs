@@ -6,8 +6,8 @@ public interface IPreloadSource
     /// <summary>What stands before the colon in <c>embeddings.preload</c>: <c>catalog</c>.</summary>
     string Scheme { get; }
 
-    /// <summary>The texts of one name; null where there is nothing of that name.</summary>
-    IAsyncEnumerable<PreloadText>? Read(string name, CancellationToken cancellationToken);
+    /// <summary>The texts of one name; null where there is nothing of that name, or not yet.</summary>
+    ValueTask<IAsyncEnumerable<PreloadText>?> FindAsync(string name, CancellationToken cancellationToken);
 }
 
 /// <param name="Text">What to embed.</param>

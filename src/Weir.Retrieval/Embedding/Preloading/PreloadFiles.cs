@@ -29,7 +29,8 @@ internal static class PreloadFiles
             if (line is null)
                 yield return (default, $"line {number} has more than {MostChars} characters");
             else if (isJson && !string.IsNullOrWhiteSpace(line))
-                yield return Parse(line) is { } text ? (text, null) : (default, $"line {number} is neither a JSON string nor an object with text");
+                yield return Parse(line) is not { } text ? (default, $"line {number} is neither a JSON string nor an object with text")
+                    : text.Text.Length == 0 ? (default, $"line {number} has an empty text") : (text, null);
             else if (!isJson && line.Length > 0)
                 yield return (new PreloadText(line), null);
         }

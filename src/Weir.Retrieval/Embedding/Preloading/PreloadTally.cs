@@ -32,6 +32,13 @@ internal sealed class PreloadTally(string name)
         }
     }
 
+    /// <summary>It is tried again: an error that was told no longer holds.</summary>
+    public void Begins()
+    {
+        lock (_sync)
+            _error = null;
+    }
+
     public PreloadSourceProgress ToProgress()
     {
         lock (_sync)

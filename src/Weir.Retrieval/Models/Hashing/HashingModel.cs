@@ -65,6 +65,24 @@ internal sealed class HashingModel : ILocalModel
         return TokenEstimate.Of(input);
     }
 
+    /// <summary>The different words of a text as they are hashed, in the order in which they first come.</summary>
+    public static IReadOnlyList<ExplainedWord> WordsOf(in EmbeddingInput input, int most)
+    {
+        var words = new WordCounts(input.Utf8.Length);
+        try
+        {
+            WordReader.Read(input.Utf8.Span, ref words);
+            var explained = new List<ExplainedWord>();
+            foreach (ref readonly var word in words.Entries[..Math.Min(most, words.Entries.Length)])
+                explained.Add(new ExplainedWord(Encoding.UTF8.GetString(words.BytesOf(word)), word.Count));
+            return explained;
+        }
+        finally
+        {
+            words.Dispose();
+        }
+    }
+
     public void Dispose()
     {
     }
