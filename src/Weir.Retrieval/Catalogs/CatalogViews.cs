@@ -34,9 +34,14 @@ public sealed record CatalogView
 
     /// <summary>The MCP servers that the tools come from. Null: the tools were given in a list.</summary>
     public IReadOnlyList<CatalogSourceView>? Sources { get; init; }
+
+    /// <summary>As the caller may see it: where everybody's tools come from, and what servers said, is the business of admins.</summary>
+    internal CatalogView For(CatalogCaller caller) => !Global || caller.IsAdmin || Sources is null
+        ? this
+        : this with { Sources = [.. Sources.Select(source => source with { Command = null, Url = null, Error = null, Notes = null })] };
 }
 
-/// <summary>An MCP server of a catalog. Its arguments, variables and headers are shown to nobody.</summary>
+/// <summary>An MCP server of a catalog. Its arguments, variables and headers are shown to nobody; of everybody's catalogs, command, url, error and notes to admins only.</summary>
 /// <param name="Name">As states, categories and prefixes name it.</param>
 /// <param name="Command">The program, without its arguments. Null: it is reached at a url.</param>
 /// <param name="Url">Without its query. Null: it is a program.</param>

@@ -38,12 +38,12 @@ public sealed class ToolCatalogs
     public async ValueTask<IReadOnlyList<CatalogView>> ListAsync(CatalogCaller caller, CancellationToken cancellationToken = default)
     {
         await KnownAsync(cancellationToken).ConfigureAwait(false);
-        return [.. Views(state => state.Entry is { } entry && (entry.Record.Tenant is null || entry.Record.Tenant == caller.Tenant))];
+        return [.. Views(state => state.Entry is { } entry && (entry.Record.Tenant is null || entry.Record.Tenant == caller.Tenant)).Select(view => view.For(caller))];
     }
 
     public async ValueTask<(CatalogView? View, RetrievalError? Error)> FindAsync(CatalogCaller caller, string name, CancellationToken cancellationToken = default) =>
         await StateAsync(caller, name, cancellationToken).ConfigureAwait(false) is { } state && ViewOf(state) is { } view
-            ? (view, null)
+            ? (view.For(caller), null)
             : (null, CatalogErrors.NoCatalog(name));
 
     /// <summary>Makes a catalog, or changes one, whole: nobody sees half of it. Returns once it is stored, and usually once searches answer from it.</summary>

@@ -3,6 +3,14 @@ namespace Weir.Retrieval.Collections;
 /// <summary>What collections answer when something cannot be done.</summary>
 internal static class CollectionErrors
 {
+    public const string ModelUnavailableCode = "embedding_model_unavailable";
+
+    public static RetrievalError ModelMissing(string name, string model) =>
+        new(503, ModelUnavailableCode, $"The embedding model '{model}' of '{name}' is not configured here: add it to embeddings.models, or PUT the collection with another embedding_model.");
+
+    public static RetrievalError ModelAway(string name, string model, RetrievalError why) =>
+        new(503, ModelUnavailableCode, $"The embedding model '{model}' of '{name}' does not answer now: {why.Message} Ask again later, or PUT the collection with another embedding_model.") { RetryAfter = why.RetryAfter };
+
     public static RetrievalError NotFound(string name) =>
         new(404, "collection_not_found", $"There is no collection '{name}' here. GET /v1/collections lists them; PUT /v1/collections/{name} makes one.");
 

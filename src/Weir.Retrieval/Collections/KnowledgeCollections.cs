@@ -184,7 +184,13 @@ public sealed partial class KnowledgeCollections
             await index.WhenAsync(revision, _limits.SeenWithin, cancellationToken).ConfigureAwait(false);
     }
 
-    internal CollectionView View(CollectionRecord record) => CollectionView.Of(record, _shelf.Find(record.Id));
+    internal CollectionView View(CollectionRecord record)
+    {
+        var view = CollectionView.Of(record, _shelf.Find(record.Id));
+        return _embeddings.Has(record.EmbeddingModel)
+            ? view
+            : view with { State = "degraded", Detail = string.Join(' ', new[] { view.Detail, CollectionErrors.ModelMissing(record.Name, record.EmbeddingModel).Message }.OfType<string>()) };
+    }
 
     private CollectionRecord Changed(CollectionRecord? record, string? tenant, string name, CollectionChange change)
     {

@@ -97,9 +97,10 @@ public sealed class KnowledgeDocuments
         var documents = new CollectionDocuments(_store, found.Value.Partition);
         for (var tries = 0; tries < Tries; tries++)
         {
-            if (await documents.ReadAsync(CollectionDocuments.Key(id), cancellationToken).ConfigureAwait(false) is not { } stored)
+            var key = CollectionDocuments.Key(id);
+            if (await documents.VersionAsync(key, cancellationToken).ConfigureAwait(false) is not (> 0 and var version))
                 return CollectionErrors.DocumentNotFound(id);
-            if (await documents.CommitAsync([new Write(stored.Key, stored.Version, null)], cancellationToken).ConfigureAwait(false) is { } revision)
+            if (await documents.CommitAsync([new Write(key, version, null)], cancellationToken).ConfigureAwait(false) is { } revision)
             {
                 await _collections.SeenAsync(found.Value, revision, cancellationToken).ConfigureAwait(false);
                 return null;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -36,7 +37,7 @@ internal static class CatalogEndpoints
         app.MapDelete("/v1/catalogs/{name}/tools/{tool}", Guard(DeleteToolAsync)).Requires(Role.App).Describe("Takes one tool out of the catalog; 409 where the tools are those of MCP servers.", null, 204);
         app.MapGet("/v1/catalogs/{name}/tools/{tool}/similar", Guard(SimilarAsync)).Requires(Role.App).Describe("The tools that are most like one, itself left out.", typeof(ToolResults))
             .Query("top_k", "How many, up to 100. Default: 5.").Query("same_category", "false: of any category. Default: true.");
-        app.MapPost("/v1/catalogs/{name}/search", Guard(AsRequestAsync)).Requires(Role.App).Describe("The right tool, and why.", typeof(ToolResults), body: typeof(ToolQuery));
+        app.MapPost("/v1/catalogs/{name}/search", Guard(AsRequestAsync)).Requires(Role.App).Describe("The right tool, and why.", typeof(ToolResults), body: typeof(SearchBody));
     }
 
     private static RequestDelegate Guard(Func<HttpContext, ToolCatalogs, Task> serve) =>
@@ -180,14 +181,16 @@ internal static class CatalogEndpoints
 
     private static async Task SearchAsync(HttpContext context, ToolCatalogs catalogs)
     {
-        var (query, fault) = await context.Request.ReadJsonAsync<ToolQuery>();
+        var (body, fault) = await context.Request.ReadJsonAsync<SearchBody>();
+        fault ??= body!.Query is null ? ApiError.Malformed("The body needs a text 'query'.", "query") : null;
         if (fault is not null)
         {
             await context.WriteErrorAsync(fault);
             return;
         }
 
-        var (results, error) = await catalogs.SearchAsync(CallerOf(context), NameOf(context), query!, context.RequestAborted);
+        var query = new ToolQuery { Query = body!.Query!, TopK = body.TopK ?? 5, Category = body.Category, MinScore = body.MinScore ?? 0, Include = body.Include };
+        var (results, error) = await catalogs.SearchAsync(CallerOf(context), NameOf(context), query, context.RequestAborted);
         await AnswerAsync(context, results, error);
     }
 
@@ -197,5 +200,24 @@ internal static class CatalogEndpoints
     {
         count = usual;
         return TextOf(request, name) is not { } text || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out count) && count >= 1 && count <= most);
+    }
+
+    [JsonNumberHandling(JsonNumberHandling.Strict)]
+    private sealed record SearchBody
+    {
+        /// <summary>In words; at most 4,000 characters.</summary>
+        public string? Query { get; init; }
+
+        /// <summary>1 to 100. Default: 5.</summary>
+        public int? TopK { get; init; }
+
+        /// <summary>Only tools of this category, small and capital letters alike.</summary>
+        public string? Category { get; init; }
+
+        /// <summary>0 to 1; tools below it are left out.</summary>
+        public double? MinScore { get; init; }
+
+        /// <summary>What each result holds beside: description, parameters.</summary>
+        public IReadOnlyList<string>? Include { get; init; }
     }
 }

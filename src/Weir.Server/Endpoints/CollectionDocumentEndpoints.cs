@@ -98,6 +98,8 @@ internal sealed class CollectionDocumentEndpoints(KnowledgeDocuments documents, 
         var type = MediaTypeHeaderValue.TryParse(request.ContentType, out var parsed) ? parsed.MediaType.Value?.ToLowerInvariant() : null;
         if (parsed?.Charset is { HasValue: true } charset && !HeaderUtilities.RemoveQuotes(charset).Equals("utf-8", StringComparison.OrdinalIgnoreCase))
             return (null, new ApiError(415, "content_type", "The body must be UTF-8."));
+        if (request.Headers.ContentEncoding is { Count: > 0 } coding && coding.ToString() is not ("" or "identity"))
+            return (null, new ApiError(415, "content_encoding", "Documents are taken in as they are, not compressed: send them without 'Content-Encoding'."));
         switch (type)
         {
             case "application/json":

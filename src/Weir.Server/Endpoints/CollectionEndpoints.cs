@@ -131,9 +131,10 @@ internal sealed class CollectionEndpoints(KnowledgeCollections collections)
         var request = new CollectionSearchRequest { Query = body!.Query!, TopK = body.TopK ?? 10, Mode = mode!.Value, Filter = body.Filter, MinScore = body.MinScore };
         var found = await collections.SearchAsync(
             ScopeOf(context), NameOf(context), request, asker, asker.Timeout ?? collections.Limits.LoadWithin, context.RequestAborted);
-        await (found.Error is null ? context.Response.WriteJsonAsync(new SearchView(found.Results, found.Dense)) : context.WriteErrorAsync(found.Error.ToApiError()));
+        await (found.Error is null ? context.Response.WriteJsonAsync(new SearchView(found.Results, found.Dense, found.Note)) : context.WriteErrorAsync(found.Error.ToApiError()));
     }
 
+    [System.Text.Json.Serialization.JsonNumberHandling(System.Text.Json.Serialization.JsonNumberHandling.Strict)]
     private sealed record SearchBody
     {
         /// <summary>What is looked for.</summary>
@@ -154,7 +155,8 @@ internal sealed class CollectionEndpoints(KnowledgeCollections collections)
 
     /// <param name="Results">Best first.</param>
     /// <param name="DenseCoverage">Null: every document could be found by meaning, or none was looked for so.</param>
-    private sealed record SearchView(IReadOnlyList<CollectionHit> Results, DenseCoverage? DenseCoverage);
+    /// <param name="Note">Why words alone decided in a hybrid search; null: vectors did too, or were not asked for.</param>
+    private sealed record SearchView(IReadOnlyList<CollectionHit> Results, DenseCoverage? DenseCoverage, string? Note);
 }
 
 internal static class CollectionEndpointExtensions

@@ -10,10 +10,13 @@ internal sealed class BoundedResponses(HttpMessageHandler inner, int limit) : De
     /// <summary>What was wrong with the last answer that was refused: who reads answers may not pass it on. Null: none was.</summary>
     public string? Fault => _fault;
 
+    /// <summary>Told when a stream of announcements ends, by whoever's doing.</summary>
+    public Action? Interrupted { get; set; }
+
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         var response = await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
-        response.Content = new Bounded(response.Content, limit, fault => _fault = fault);
+        response.Content = new Bounded(response.Content, limit, fault => _fault = fault, request.Method == HttpMethod.Get ? () => Interrupted?.Invoke() : null);
         return response;
     }
 
@@ -22,11 +25,13 @@ internal sealed class BoundedResponses(HttpMessageHandler inner, int limit) : De
         private readonly HttpContent _inner;
         private readonly int _limit;
         private readonly Action<string> _refused;
+        private readonly Action? _ended;
 
-        public Bounded(HttpContent inner, int limit, Action<string> refused)
+        public Bounded(HttpContent inner, int limit, Action<string> refused, Action? ended)
         {
-            (_inner, _limit, _refused) = (inner, limit, refused);
-            foreach (var (name, values) in inner.Headers)
+            (_inner, _limit, _refused, _ended) = (inner, limit, refused, ended);
+            // What is cut out makes it shorter than it was said to be.
+            foreach (var (name, values) in inner.Headers.Where(header => !header.Key.Equals("Content-Length", StringComparison.OrdinalIgnoreCase)))
                 Headers.TryAddWithoutValidation(name, values);
         }
 
@@ -35,7 +40,7 @@ internal sealed class BoundedResponses(HttpMessageHandler inner, int limit) : De
         protected override async Task<Stream> CreateContentReadStreamAsync(CancellationToken cancellationToken)
         {
             var border = _inner.Headers.ContentType?.MediaType == "text/event-stream" ? MessageBorder.EmptyLine : MessageBorder.End;
-            return new BoundedStream(await _inner.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false), _limit, border, _refused);
+            return new BoundedStream(await _inner.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false), _limit, border, _refused, border == MessageBorder.EmptyLine ? _ended : null);
         }
 
         protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, CancellationToken.None);
@@ -50,8 +55,8 @@ internal sealed class BoundedResponses(HttpMessageHandler inner, int limit) : De
 
         protected override bool TryComputeLength(out long length)
         {
-            length = _inner.Headers.ContentLength ?? -1;
-            return length >= 0;
+            length = -1;
+            return false;
         }
 
         protected override void Dispose(bool disposing)

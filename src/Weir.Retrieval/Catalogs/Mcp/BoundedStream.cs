@@ -13,10 +13,19 @@ internal enum MessageBorder
     EmptyLine,
 }
 
-/// <summary>Reads what a stranger writes, and refuses a message that is too large before anybody holds it whole.</summary>
-internal sealed class BoundedStream(Stream inner, int limit, MessageBorder border, Action<string>? refused = null) : Stream
+/// <summary>
+/// Reads what a stranger writes: refuses a message that is too large before anybody holds it whole, and cuts out what nests too deep for its reader.
+/// </summary>
+/// <param name="inner">Where it comes from.</param>
+/// <param name="limit">Bytes of a message.</param>
+/// <param name="border">What ends a message.</param>
+/// <param name="refused">Told why a message was refused.</param>
+/// <param name="ended">Told once it can be read no more.</param>
+internal sealed class BoundedStream(Stream inner, int limit, MessageBorder border, Action<string>? refused = null, Action? ended = null) : Stream
 {
+    private readonly DepthCut _cut = new(border);
     private long _size;
+    private bool _hasEnded;
     private bool _afterBreak;
 
     public override bool CanRead => true;
@@ -35,9 +44,23 @@ internal sealed class BoundedStream(Stream inner, int limit, MessageBorder borde
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        var read = await inner.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
-        Count(buffer.Span[..read]);
-        return read;
+        while (true)
+        {
+            int read;
+            try
+            {
+                read = await inner.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
+            }
+            catch
+            {
+                End();
+                throw;
+            }
+
+            // To have kept nothing is not the end.
+            if (Take(buffer.Span, read) is var kept && (kept > 0 || read == 0))
+                return kept;
+        }
     }
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
@@ -45,9 +68,12 @@ internal sealed class BoundedStream(Stream inner, int limit, MessageBorder borde
 
     public override int Read(byte[] buffer, int offset, int count)
     {
-        var read = inner.Read(buffer, offset, count);
-        Count(buffer.AsSpan(offset, read));
-        return read;
+        while (true)
+        {
+            var read = inner.Read(buffer, offset, count);
+            if (Take(buffer.AsSpan(offset, count), read) is var kept && (kept > 0 || read == 0))
+                return kept;
+        }
     }
 
     public override void Flush()
@@ -65,6 +91,22 @@ internal sealed class BoundedStream(Stream inner, int limit, MessageBorder borde
         if (disposing)
             inner.Dispose();
         base.Dispose(disposing);
+    }
+
+    private int Take(Span<byte> buffer, int read)
+    {
+        if (read == 0 && buffer.Length > 0)
+            End();
+        Count(buffer[..read]);
+        return _cut.Cut(buffer[..read]);
+    }
+
+    private void End()
+    {
+        if (_hasEnded)
+            return;
+        _hasEnded = true;
+        ended?.Invoke();
     }
 
     private void Count(ReadOnlySpan<byte> bytes)

@@ -19,6 +19,11 @@ internal abstract class McpChannel(IClientTransport transport) : IAsyncDisposabl
     /// <summary>What is known of why it ended, in a sentence without secrets. Null: nothing.</summary>
     public virtual string? Fate => null;
 
+    /// <summary>Has someone told whenever announcements stopped coming, where that does not end it.</summary>
+    public virtual void OnInterrupted(Action tell)
+    {
+    }
+
     /// <summary>Ends it, whatever the server does.</summary>
     public abstract ValueTask DisposeAsync();
 }

@@ -15,6 +15,8 @@ internal sealed class McpAddress(IClientTransport transport, HttpClient http, Bo
 
     public override string? Fate => responses.Fault;
 
+    public override void OnInterrupted(Action tell) => responses.Interrupted = tell;
+
     /// <param name="source">What is to be reached.</param>
     /// <param name="limits">How patiently.</param>
     /// <param name="resolve">The addresses of a host's name, asked at each connection to a server that is not trusted.</param>

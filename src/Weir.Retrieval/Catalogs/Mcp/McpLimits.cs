@@ -13,7 +13,7 @@ internal sealed record McpLimits
     public TimeSpan LeaveWithin { get; init; } = TimeSpan.FromSeconds(2);
 
     /// <summary>How often the list is read though no change was announced, which also shows that the server is alive.</summary>
-    public TimeSpan RefreshEvery { get; init; } = TimeSpan.FromSeconds(60);
+    public TimeSpan RefreshEvery { get; init; } = TimeSpan.FromSeconds(15);
 
     /// <summary>The least time between two readings, however often a change is announced.</summary>
     public TimeSpan RefreshApart { get; init; } = TimeSpan.FromSeconds(1);

@@ -40,6 +40,8 @@ internal sealed class McpSession : IAsyncDisposable
         var channel = transports.Open(source);
         // Of many announcements one is enough: what is read after it is the newest.
         var changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+        // What was announced after a stream of announcements broke is unknown, and so is whether the server lives: reading the list tells both.
+        channel.OnInterrupted(() => changes.Writer.TryWrite(true));
         using var limit = new CancellationTokenSource(limits.ConnectWithin, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try

@@ -190,8 +190,9 @@ internal sealed class CollectionIngest(CollectionDefinitions definitions, Docume
         {
             if (!await definitions.StandsAsync(collection, CancellationToken.None).ConfigureAwait(false))
                 return null;
-            var stored = await documents.ReadAsync(records.Select(record => CollectionDocuments.Key(record.Id)), CancellationToken.None).ConfigureAwait(false);
-            var writes = records.Select(record => CollectionDocuments.Put(record, stored.GetValueOrDefault(CollectionDocuments.Key(record.Id))?.Version ?? 0));
+            // The store pipelines what is asked at once.
+            var versions = await Task.WhenAll(records.Select(record => documents.VersionAsync(CollectionDocuments.Key(record.Id), CancellationToken.None).AsTask())).ConfigureAwait(false);
+            var writes = records.Select((record, i) => CollectionDocuments.Put(record, versions[i]));
             if (await documents.CommitAsync([.. writes, .. drafts.Select(draft => draft.Live())], CancellationToken.None).ConfigureAwait(false) is { } revision)
                 return revision;
             foreach (var draft in drafts)

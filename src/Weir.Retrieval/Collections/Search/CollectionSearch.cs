@@ -42,11 +42,13 @@ internal sealed class CollectionSearch(EmbeddingService embeddings)
         var k = request.Mode == CollectionSearchMode.Hybrid ? Math.Max(request.TopK * Depth, LeastDepth) : request.TopK;
         IReadOnlyList<VectorHit> dense = [];
         DenseCoverage? coverage = null;
+        string? note = null;
         if (request.Mode != CollectionSearchMode.Sparse && view.Parts.Count > 0)
         {
-            var (shape, query, error) = await ShapeAsync(shapes, request.Query, asker, cancellationToken).ConfigureAwait(false);
-            if (error is not null)
+            var (shape, query, error) = await ShapeAsync(collection, shapes, request.Query, asker, cancellationToken).ConfigureAwait(false);
+            if (error is not null && (request.Mode == CollectionSearchMode.Dense || error.Code != CollectionErrors.ModelUnavailableCode))
                 return new CollectionSearchResult([], error);
+            note = error is null ? null : $"Words alone decide: {error.Message}";
             if (shape is not null)
             {
                 dense = shape.Vectors!.Search(query.Span, k, allowed is null ? null : id => allowed(ServedPart.NumberOf(id)), cancellationToken);
@@ -65,7 +67,7 @@ internal sealed class CollectionSearch(EmbeddingService embeddings)
             _ => HybridRanking.Fuse(
                 dense, sparse, new FusionSettings { Dense = collection.Weights.Dense, Sparse = collection.Weights.Sparse }, request.TopK),
         };
-        return new CollectionSearchResult([.. hits.Where(hit => !((float)hit.Score < (float?)request.MinScore)).Select(hit => Show(view, hit))], null) { Dense = coverage };
+        return new CollectionSearchResult([.. hits.Where(hit => !((float)hit.Score < (float?)request.MinScore)).Select(hit => Show(view, hit))], null) { Dense = coverage, Note = note };
     }
 
     private static bool IsWanted(CollectionRecord collection, EmbeddingShape shape) =>
@@ -115,7 +117,7 @@ internal sealed class CollectionSearch(EmbeddingService embeddings)
 
     // Old vectors whose model is gone are no reason to fail: the documents that have been done answer, and words find the others.
     private async ValueTask<(ShapeView? Shape, ReadOnlyMemory<float> Query, RetrievalError? Error)> ShapeAsync(
-        List<ShapeView> shapes, string query, EmbeddingAsker asker, CancellationToken cancellationToken)
+        CollectionRecord collection, List<ShapeView> shapes, string query, EmbeddingAsker asker, CancellationToken cancellationToken)
     {
         var queries = new Dictionary<string, EmbeddingResult>(StringComparer.Ordinal);
         RetrievalError? error = null;
@@ -130,7 +132,13 @@ internal sealed class CollectionSearch(EmbeddingService embeddings)
 
             if (result.Error is null && result.Revision == shape.Shape.Revision && result.Vectors[0].Length == shape.Dimensions)
                 return (shape, result.Vectors[0], null);
-            error ??= result.Error;
+            // What is wrong with the question, or with who asks, is theirs to know; what is wrong with the model, words can stand in for.
+            error ??= result.Error switch
+            {
+                { Code: "model_not_found" } => CollectionErrors.ModelMissing(collection.Name, model),
+                { Status: >= 500 } away => CollectionErrors.ModelAway(collection.Name, model, away),
+                var other => other,
+            };
         }
 
         return (null, default, error);

@@ -59,6 +59,9 @@ public sealed record CollectionSearchResult(IReadOnlyList<CollectionHit> Results
 {
     /// <summary>Null: every document could be found by meaning, or none was looked for so.</summary>
     public DenseCoverage? Dense { get; init; }
+
+    /// <summary>Why words alone decided in a hybrid search. Null: vectors did too, or were not asked for.</summary>
+    public string? Note { get; init; }
 }
 
 /// <summary>While the model of a collection changes, or after it was taken away, not every document can be found by meaning.</summary>

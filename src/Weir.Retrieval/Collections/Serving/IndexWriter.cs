@@ -85,8 +85,11 @@ internal sealed class IndexWriter(CollectionDocuments documents, long mostBytes,
         await using var texts = new PackReader(documents.Store.Blobs);
         await using var vectors = new PackReader(documents.Store.Blobs);
         await using var next = new PackReader(documents.Store.Blobs);
-        var inOrder = changed
-            .Select(document => (document.Key, document.Version, Record: CollectionDocuments.Parse(document)!))
+        var records = changed.ConvertAll(document => (document.Key, document.Version, Record: CollectionDocuments.Parse(document)));
+        // Not even its id can be read: it is named by its key.
+        foreach (var (key, _, _) in records.Where(entry => entry.Record is null))
+            draft.Broken[key] = key;
+        var inOrder = records.Where(entry => entry.Record is not null).Select(entry => (entry.Key, entry.Version, Record: entry.Record!))
             .OrderBy(entry => entry.Record.Text.Pack, StringComparer.Ordinal).ThenBy(entry => entry.Record.Text.Offset);
         foreach (var (key, version, record) in inOrder)
         {

@@ -23,7 +23,22 @@ internal sealed class CollectionDocuments(IStateStore store, string partition)
 
     public static string PackKey(string pack) => PackPrefix + pack;
 
-    public static DocumentRecord? Parse(Document document) => JsonSerializer.Deserialize(document.Body.Span, CollectionJson.Default.DocumentRecord);
+    /// <returns>Null: it is damaged.</returns>
+    public static DocumentRecord? Parse(Document document)
+    {
+        try
+        {
+            var record = JsonSerializer.Deserialize(document.Body.Span, CollectionJson.Default.DocumentRecord);
+            return record is { Id: not null, Text.Pack: not null, Vectors: { Slice.Pack: not null, Shape.Model: not null } }
+                && (record.Next is null || record.Next is { Slice.Pack: not null, Shape.Model: not null })
+                    ? record
+                    : null;
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
 
     public static Write Put(DocumentRecord document, long expected) =>
         new(Key(document.Id), expected, JsonSerializer.SerializeToUtf8Bytes(document, CollectionJson.Default.DocumentRecord));
@@ -47,11 +62,26 @@ internal sealed class CollectionDocuments(IStateStore store, string partition)
     public ValueTask<long?> CommitAsync(IReadOnlyList<Write> writes, CancellationToken cancellationToken) =>
         store.TryCommitAsync(partition, writes, cancellationToken);
 
-    /// <summary>A page in the order of keys, which is none that a reader knows.</summary>
+    /// <summary>The version that a change must expect, also of what is damaged. 0: there is none.</summary>
+    public async ValueTask<long> VersionAsync(string key, CancellationToken cancellationToken) =>
+        (await store.ReadAsync(partition, key, cancellationToken).ConfigureAwait(false))?.Version ?? 0;
+
+    /// <summary>Whatever is stored as a document, damaged or not, in the order of keys.</summary>
+    public ValueTask<IReadOnlyList<Document>> StoredAsync(int limit, CancellationToken cancellationToken) => store.ListAsync(partition, Prefix, null, limit, cancellationToken);
+
+    /// <summary>A page in the order of keys, which is none that a reader knows. What is damaged is passed over: fewer than asked for are the last.</summary>
     public async ValueTask<IReadOnlyList<StoredDocument>> PageAsync(string? after, int limit, CancellationToken cancellationToken)
     {
-        var page = await store.ListAsync(partition, Prefix, after, limit, cancellationToken).ConfigureAwait(false);
-        return [.. page.Select(document => new StoredDocument(document.Key, document.Version, Parse(document)!))];
+        var found = new List<StoredDocument>();
+        while (true)
+        {
+            var wanted = limit - found.Count;
+            var page = await store.ListAsync(partition, Prefix, after, wanted, cancellationToken).ConfigureAwait(false);
+            found.AddRange(page.Select(document => Parse(document) is { } value ? new StoredDocument(document.Key, document.Version, value) : null).OfType<StoredDocument>());
+            if (page.Count < wanted || found.Count == limit)
+                return found;
+            after = page[^1].Key;
+        }
     }
 
     public async IAsyncEnumerable<StoredDocument> AllAsync([EnumeratorCancellation] CancellationToken cancellationToken)

@@ -14,7 +14,7 @@ internal sealed class CollectionRemoval(CollectionDefinitions definitions, Colle
     {
         var documents = new CollectionDocuments(definitions.Store, CollectionDefinitions.PartitionOf(removed.Id));
         var count = 0;
-        while (await documents.PageAsync(null, Page, cancellationToken).ConfigureAwait(false) is { Count: > 0 } page)
+        while (await documents.StoredAsync(Page, cancellationToken).ConfigureAwait(false) is { Count: > 0 } page)
         {
             // One that changed since it was read is read again.
             if (await documents.CommitAsync([.. page.Select(entry => new Write(entry.Key, entry.Version, null))], cancellationToken).ConfigureAwait(false) is not null)

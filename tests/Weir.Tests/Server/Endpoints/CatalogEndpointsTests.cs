@@ -72,10 +72,18 @@ public sealed class CatalogEndpointsTests
     [InlineData("POST", "/search", "{\"query\":\"x\"}", 404, "catalog_not_found")]
     [InlineData("POST", "/search", "{\"query\":\"\"}", 422, "invalid_value")]
     [InlineData("POST", "/search", "{\"query\":\"x\",\"top_k\":0}", 422, "invalid_value")]
+    [InlineData("POST", "/search", "{\"query\":\"x\",\"top_k\":\"3\"}", 400, "malformed")]
     public async Task Requests_ThatAreWrong_AreRefusedInASentence(string method, string path, string? body, int status, string code)
     {
         await using var server = await RunningServer.StartAsync();
         (await SendAsync(server, new HttpMethod(method), "/v1/catalogs/none" + path, body, status)).GetProperty("code").GetString().ShouldBe(code);
+    }
+
+    [Fact]
+    public async Task Search_WithoutAQuery_SaysThatItNeedsOne()
+    {
+        await using var server = await RunningServer.StartAsync();
+        (await SendAsync(server, HttpMethod.Post, "/v1/catalogs/none/search", "{}", 400)).GetProperty("detail").GetString().ShouldBe("The body needs a text 'query'.");
     }
 
     [Fact]

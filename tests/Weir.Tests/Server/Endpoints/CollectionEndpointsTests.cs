@@ -87,6 +87,20 @@ public sealed class CollectionEndpointsTests : IAsyncLifetime
         (answer.Status, answer.Body.GetProperty("code").GetString()).ShouldBe((status, code));
     }
 
+    [Theory]
+    [InlineData("application/json")]
+    [InlineData("application/x-ndjson")]
+    [InlineData("text/plain")]
+    public async Task Ingest_Compressed_IsRefusedInASentence(string type)
+    {
+        using var body = new ByteArrayContent([0x1F, 0x8B, 8, 0]);
+        body.Headers.ContentType = new(type);
+        body.Headers.ContentEncoding.Add("gzip");
+        using var answer = await _server.SendAsync(HttpMethod.Post, "/v1/collections/c/documents", null, body);
+        ((int)answer.StatusCode).ShouldBe(415);
+        (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("detail").GetString()!.ShouldContain("Content-Encoding");
+    }
+
     [Fact]
     public async Task Ingest_AsEvents_TellsProgressAndTheEnd()
     {
@@ -145,6 +159,7 @@ public sealed class CollectionEndpointsTests : IAsyncLifetime
     [InlineData("""{"query":"x","min_score":1e999}""", "min_score")]
     [InlineData("""{"query":5}""", "query")]
     [InlineData("""{"query":"x","top_k":1.5}""", "top_k")]
+    [InlineData("""{"query":"x","top_k":"3"}""", "top_k")]
     [InlineData("""{"query":"x","nope":1}""", "nope")]
     public async Task Search_BadBody_IsRefusedByName(string body, string names)
     {

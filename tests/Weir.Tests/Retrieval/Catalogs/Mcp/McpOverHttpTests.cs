@@ -42,6 +42,46 @@ public sealed class McpOverHttpTests
     }
 
     [Fact]
+    public async Task Stop_WhoseStreamIsListenedTo_IsSeenBeforeTheNextReading()
+    {
+        await using var server = await HttpMcpServer.StartAsync("weather");
+        await using var replica = await FollowAsync(server.Url, Quick with { RefreshEvery = TimeSpan.FromHours(1) });
+        await replica.EventuallyAsync("tools", view => view is { Tools: 1, State: "ready" });
+        await Eventually.TrueAsync(() => server.Streams == 1);
+        await server.DisposeAsync();
+        await replica.EventuallyAsync("tools", view => view.Sources![0].State == McpSourceState.Failed);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Tool_NestedDeeperThanTheLibraryReads_CostsItsParametersAlone(bool asEvents)
+    {
+        await using var server = await HttpMcpServer.StartAsync();
+        server.Instead = async context =>
+        {
+            if (context.Request.Method != "POST")
+                return false;
+            context.Request.EnableBuffering();
+            var message = await System.Text.Json.Nodes.JsonNode.ParseAsync(context.Request.Body);
+            context.Request.Body.Position = 0;
+            if ((string?)message?["method"] != "tools/list")
+                return false;
+            var page = ScriptedMcpServer.Page(ScriptedMcpServer.Tool("deep", schema: ScriptedMcpServer.Deep(500)), ScriptedMcpServer.Tool("good"));
+            var answer = new System.Text.Json.Nodes.JsonObject { ["jsonrpc"] = "2.0", ["id"] = message!["id"]!.DeepClone(), ["result"] = page }
+                .ToJsonString(new JsonSerializerOptions { MaxDepth = 1_000 });
+            context.Response.ContentType = asEvents ? "text/event-stream" : "application/json";
+            var body = Encoding.UTF8.GetBytes(asEvents ? $"event: message\ndata: {answer}\n\n" : answer);
+            context.Response.ContentLength = body.Length;
+            await context.Response.Body.WriteAsync(body);
+            return true;
+        };
+        await using var replica = await FollowAsync(server.Url);
+        await replica.EventuallyAsync("tools", view => view is { Tools: 2, State: "ready" } && view.Sources![0].State == McpSourceState.Connected);
+        (await replica.SourceAsync("tools")).Notes.ShouldHaveSingleItem().ShouldContain("'deep' nests deeper than 24 levels");
+    }
+
+    [Fact]
     public async Task Session_Lost_IsFollowedByAnother()
     {
         await using var server = await HttpMcpServer.StartAsync("a");

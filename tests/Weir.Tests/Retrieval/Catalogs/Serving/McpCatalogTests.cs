@@ -27,6 +27,30 @@ public sealed class McpCatalogTests
     }
 
     [Fact]
+    public async Task Tool_NestedDeeperThanTheLibraryReads_CostsItsParametersAlone()
+    {
+        var server = new ScriptedMcpServer { List = _ => Page(Tool("good"), Tool("deep", schema: ScriptedMcpServer.Deep(500)), Tool("weather")) };
+        await using var replica = await new CatalogHarness(transports: server).StartAsync();
+        await replica.PutAsync(Admin, "tools", Servers("box"));
+        await replica.EventuallyAsync("tools", view => view is { Tools: 3, State: "ready" } && view.Sources![0].State == McpSourceState.Connected);
+        (await replica.SourceAsync("tools")).Notes.ShouldHaveSingleItem().ShouldContain("'deep' nests deeper than 24 levels");
+        (await replica.Catalogs.ToolAsync(Alice, "tools", "deep")).Tool!.Parameters.ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Sources_OfEverybodysCatalog_TellOthersNoMoreThanTheirState()
+    {
+        var server = new ScriptedMcpServer { IsAway = true };
+        await using var replica = await new CatalogHarness(transports: server).StartAsync();
+        await replica.PutAsync(Admin, "tools", Servers("box"));
+        await replica.EventuallyAsync("tools", view => view.Sources![0] is { State: McpSourceState.Failed, Error: not null, Command: "scripted" });
+        var seen = (await replica.Catalogs.FindAsync(Alice, "tools")).View!.Sources![0];
+        (seen.Name, seen.State, seen.Command, seen.Url, seen.Error, seen.Notes).ShouldBe(("box", McpSourceState.Failed, null, null, null, null));
+        (await replica.Catalogs.ListAsync(Alice))[0].Sources![0].Error.ShouldBeNull();
+        (await replica.Catalogs.ListAsync(Admin))[0].Sources![0].Error.ShouldNotBeNull();
+    }
+
+    [Fact]
     public async Task ListChanged_Announced_IsANewVersion()
     {
         var server = new ScriptedMcpServer { List = _ => Names("a") };

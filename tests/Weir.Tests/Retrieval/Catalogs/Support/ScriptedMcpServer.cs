@@ -48,6 +48,10 @@ internal sealed class ScriptedMcpServer : IMcpTransports
 
     public static JsonNode Names(params string[] names) => Page([.. names.Select(name => Tool(name))]);
 
+    /// <summary>A schema of so many objects, each in the one before.</summary>
+    public static JsonNode Deep(int levels) => JsonNode.Parse(
+        string.Concat(Enumerable.Repeat("{\"type\":\"object\",\"a\":", levels)) + "{}" + new string('}', levels), null, new System.Text.Json.JsonDocumentOptions { MaxDepth = levels + 1 })!;
+
     /// <summary>Announces a change to everybody who is connected.</summary>
     public void Announce() => Each(connection => connection.Write("""{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"""));
 
@@ -142,7 +146,7 @@ internal sealed class ScriptedMcpServer : IMcpTransports
                         break;
                 }
 
-                Write(answer.ToJsonString());
+                Write(answer.ToJsonString(new System.Text.Json.JsonSerializerOptions { MaxDepth = 1_000 }));
             }
         }
     }
