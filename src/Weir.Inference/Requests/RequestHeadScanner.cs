@@ -13,8 +13,11 @@ public static class RequestHeadScanner
     /// <summary>The longest model name, in bytes.</summary>
     public const int MaxModelLength = 512;
 
+    /// <param name="body">A JSON object.</param>
+    /// <param name="head">What it holds.</param>
+    /// <param name="operation">What it asks for, where errors are to say what it takes; null: anything.</param>
     /// <returns>Null with <paramref name="head"/> set, or what is wrong with the body and where.</returns>
-    public static InferenceError? Scan(ReadOnlySpan<byte> body, out RequestHead head)
+    public static InferenceError? Scan(ReadOnlySpan<byte> body, out RequestHead head, Operation? operation = null)
     {
         head = default;
         if (body.IsEmpty)
@@ -29,7 +32,7 @@ public static class RequestHeadScanner
 
         try
         {
-            return ScanObject(body, out head);
+            return ScanObject(body, operation, out head);
         }
         catch (JsonException fault)
         {
@@ -42,7 +45,7 @@ public static class RequestHeadScanner
         }
     }
 
-    private static InferenceError? ScanObject(ReadOnlySpan<byte> body, out RequestHead head)
+    private static InferenceError? ScanObject(ReadOnlySpan<byte> body, Operation? operation, out RequestHead head)
     {
         head = default;
         string? model = null, previous = null;
@@ -136,7 +139,8 @@ public static class RequestHeadScanner
 
         if (model is null)
         {
-            return InferenceError.Malformed("\"model\" is missing: name a route or a provider/model; GET /v1/models lists them.", "model");
+            var names = operation == Operation.Embeddings ? "a route, an embedding model such as 'default', or provider/model" : "a route or a provider/model";
+            return InferenceError.Malformed($"\"model\" is missing: name {names}; GET /v1/models lists them.", "model");
         }
 
         head = new RequestHead

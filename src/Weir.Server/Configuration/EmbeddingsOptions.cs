@@ -19,7 +19,7 @@ public sealed record EmbeddingsOptions
     /// <summary>Files whose lines are embedded after the start, as patterns such as ./preload/*.txt: lines of text, or of JSON with a field text. Default: none.</summary>
     public IReadOnlyList<string> Preload { get; init; } = [];
 
-    /// <summary>How long a model's weights stay in memory after their last use, from 1 s to 30 days; they come back at the next one. off keeps them. Default 30m.</summary>
+    /// <summary>How long a model's weights stay in memory after their last use, from 1 s to 30 days; they come back at the next one. off or 0s keeps them. Default 30m.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "30.00:00:00")]
     public Rhythm? UnloadIdle { get; init; }
 

@@ -56,7 +56,7 @@ internal sealed class InferenceEndpoints(InferencePipeline pipeline, ModelDirect
             return;
         }
 
-        if (RequestHeadScanner.Scan(body.Memory.Span, out var head) is { } fault)
+        if (RequestHeadScanner.Scan(body.Memory.Span, out var head, operation) is { } fault)
         {
             await context.WriteErrorAsync(Of(fault));
             return;

@@ -33,6 +33,28 @@ public sealed class ConfigurationWatcherTests : IDisposable
     }
 
     [Fact]
+    public void Look_Touched_TellsOnceThatItWasReadAgain()
+    {
+        File.WriteAllText(_path, Good);
+        var (watcher, live) = Start();
+        var (again, changes) = (0, 0);
+        live.OnReadAgain(() => again++);
+        live.OnReadAgain(() => throw new InvalidOperationException("a fault of a listener"));
+        live.OnReadAgain(() => again++);
+        live.OnChange(_ => changes++);
+
+        watcher.Look();
+        again.ShouldBe(0);
+        File.SetLastWriteTimeUtc(_path, File.GetLastWriteTimeUtc(_path).AddSeconds(1));
+        watcher.Look();
+        watcher.Look();
+
+        (again, changes).ShouldBe((2, 0));
+        _log.Lines[0].ShouldBe($"Information {_path} was read again; no setting has changed");
+        _log.Lines.Count.ShouldBe(2);
+    }
+
+    [Fact]
     public void Look_WrittenTwice_AppliesTheSecondAlone()
     {
         File.WriteAllText(_path, Good);

@@ -13,6 +13,7 @@ using Weir.Retrieval.Embedding;
 using Weir.Server.Configuration;
 using Weir.Server.Keys;
 using Weir.Tests.Inference.Support;
+using Weir.Tests.Retrieval.Support;
 using Weir.Tests.Support;
 
 namespace Weir.Tests.Server.Retrieval;
@@ -39,6 +40,61 @@ public sealed class EmbeddingsThroughTheServerTests
         again.Content.Headers.ContentLength.ShouldNotBeNull();
         var floats = MemoryMarshal.Cast<byte, float>(Convert.FromBase64String((string)(await JsonAsync(again))["data"]![0]!["embedding"]!)).ToArray();
         floats.ShouldBe(data[1]!["embedding"]!.AsArray().Select(value => (float)value!).ToArray());
+    }
+
+    [Fact]
+    public async Task Post_WithoutAModel_IsToldOfEmbeddingModelsAndAnAnswerHasNoAttempts()
+    {
+        await using var server = await RunningServer.StartAsync();
+
+        using var refused = await PostAsync(server, """{"input":"a weir"}""");
+        using var answered = await PostAsync(server, """{"model":"default","input":"a weir"}""");
+
+        refused.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+        ((string)(await JsonAsync(refused))["error"]!["message"]!).ShouldContain("an embedding model such as 'default'");
+        answered.Headers.Contains("x-weir-attempts").ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task ReadAgain_FilesOfAModelWereReplaced_ServesTheNewOnes()
+    {
+        var folder = Directory.CreateTempSubdirectory("weir-replaced-");
+        try
+        {
+            StaticModelFolder.Write(folder.FullName, 300, 16, seed: 1);
+            var models = new Dictionary<string, EmbeddingModelOptions> { ["m"] = new() { Kind = EmbeddingModelKind.Static, Path = folder.FullName } };
+            await using var server = await RunningServer.StartAsync(new() { Weir = new() { Embeddings = new() { Models = models } } });
+            using var before = await PostAsync(server, """{"model":"m","input":"a"}""");
+            var revision = before.Headers.GetValues("x-weir-embedding-revision").Single();
+
+            var next = Directory.CreateDirectory(Path.Combine(folder.FullName, "next")).FullName;
+            StaticModelFolder.Write(next, 300, 16, seed: 2);
+            File.Move(Path.Combine(next, "model.safetensors"), Path.Combine(folder.FullName, "model.safetensors"), overwrite: true);
+            server.Service<LiveConfiguration>().ReadAgain().ShouldBeEmpty();
+
+            await Eventually.TrueAsync(() => server.Service<EmbeddingService>().DescribeModels().Single(model => model.Name == "m").Revision != revision);
+            using var after = await PostAsync(server, """{"model":"m","input":"a"}""");
+            after.Headers.GetValues("x-weir-embedding-revision").Single().ShouldNotBe(revision);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    [Fact]
+    public async Task Explain_ForAnAdminAlone_TellsWhoCalled()
+    {
+        await using var server = await RunningServer.StartAsync();
+        using var answer = await PostAsync(server, """{"model":"default","input":"a weir"}""");
+
+        using var mine = await PostAsync(server, """{"text":"a weir"}""", path: "/v1/embeddings/explain");
+        using var admins = await server.SendAsync(HttpMethod.Post, "/v1/embeddings/explain", server.AdminKey, JsonContent.Create(new { text = "a weir" }));
+
+        ((await JsonAsync(mine))["callers"], (int)(await JsonAsync(mine))["calls"]!["count"]!).ShouldBe((null, 1));
+        var callers = (await JsonAsync(admins))["callers"]!.AsArray();
+        (callers.Count, (int)callers[0]!["count"]!).ShouldBe((1, 1));
+        callers[0]!["client"].ShouldNotBeNull();
     }
 
     [Fact]

@@ -64,6 +64,62 @@ public sealed class InsightTests
     }
 
     [Fact]
+    public async Task Explain_ForAnAdmin_TellsWhoCalledAndForOthersDoesNot()
+    {
+        await using var harness = new ServiceHarness(time: _time);
+        var start = _time.GetUtcNow();
+        await harness.EmbedAsync(ServiceHarness.Request("m", "a") with { Asker = new("mine", "one") });
+        _time.Advance(TimeSpan.FromSeconds(1));
+        await harness.EmbedAsync(ServiceHarness.Request("m", "a", "b") with { Asker = new("mine", "two") });
+        _time.Advance(TimeSpan.FromSeconds(1));
+        await harness.EmbedAsync(ServiceHarness.Request("m", "a") with { Asker = new("theirs", "one") });
+        await harness.EmbedAsync(ServiceHarness.Request("m", "a") with { Asker = new("mine", "one") });
+
+        var all = (await harness.Service.ExplainAsync("m", "a", new EmbeddingAsker("admins", "root"), ofEverybody: true)).Explanation.ShouldNotBeNull();
+        all.Callers.ShouldNotBeNull().OrderBy(caller => (caller.Tenant, caller.Client)).ShouldBe(
+        [
+            new("mine", "one", 2, start, start.AddSeconds(2)),
+            new("mine", "two", 1, start.AddSeconds(1), start.AddSeconds(1)),
+            new("theirs", "one", 1, start.AddSeconds(2), start.AddSeconds(2)),
+        ]);
+        all.Calls.ShouldBeNull();
+        var mine = (await harness.Service.ExplainAsync("m", "a", new EmbeddingAsker("mine", "three"))).Explanation.ShouldNotBeNull();
+        mine.Callers.ShouldBeNull();
+        mine.Calls.ShouldBe(new ExplainedCalls(3, start, start.AddSeconds(2)));
+    }
+
+    [Fact]
+    public async Task Explain_AskedForByMany_NamesTheLastOfThem()
+    {
+        await using var harness = new ServiceHarness(time: _time);
+        for (var i = 0; i < 300; i++)
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            await harness.EmbedAsync(ServiceHarness.Request("m", "a") with { Asker = new("t", $"{i}") });
+        }
+
+        var callers = (await harness.Service.ExplainAsync("m", "a", ServiceHarness.Asker, ofEverybody: true)).Explanation!.Callers.ShouldNotBeNull();
+        callers.Count.ShouldBe(EmbeddingExplanation.MostCallers);
+        callers[0].Client.ShouldBe("299");
+    }
+
+    [Fact]
+    public async Task Explain_ByKind_TellsWordsOrThatTheCountIsAnEstimate()
+    {
+        await using var provider = new ServiceCollection().AddLogging().AddEmbeddingService().BuildServiceProvider();
+        var service = provider.GetRequiredService<EmbeddingService>();
+        service.Apply(new EmbeddingOptions { Models = new Dictionary<string, EmbeddingModelOptions> { ["default"] = new() } });
+        var hashed = (await service.ExplainAsync("default", "getTools, the TOOLS of 東京", ServiceHarness.Asker)).Explanation.ShouldNotBeNull();
+        hashed.Words.ShouldBe([new("get", 1), new("tool", 2), new("the", 1), new("of", 1), new("東", 1), new("京", 1), new("東京", 1)]);
+        (hashed.Tokens, hashed.Note).ShouldBe((null, null));
+
+        await using var harness = new ServiceHarness();
+        var routed = (await harness.Service.ExplainAsync("r", "a", ServiceHarness.Asker)).Explanation.ShouldNotBeNull();
+        (routed.Words, routed.Tokens).ShouldBe((null, null));
+        routed.Note.ShouldStartWith("The provider cuts the text");
+    }
+
+    [Fact]
     public async Task Snapshot_PerClient_AddsUp()
     {
         await using var harness = new ServiceHarness(time: _time);
@@ -99,10 +155,11 @@ public sealed class InsightTests
     public void Calls_OfManyTexts_StayInTheirBoundAndKeepTheNewest()
     {
         var memory = new CallMemory();
+        var one = new ClientCounts("t", "one");
         for (var i = 0; i < 4 * CallMemory.Size; i++)
-            memory.Note(1, Key(i), i);
-        memory.Find(1, Key((4 * CallMemory.Size) - 1)).ShouldNotBeNull();
-        memory.Find(2, Key((4 * CallMemory.Size) - 1)).ShouldBeNull();
+            memory.Note(one, Key(i), i);
+        memory.Find(Key((4 * CallMemory.Size) - 1)).Single().Client.ShouldBe("one");
+        Enumerable.Range(0, 1000).Count(i => memory.Find(Key(i)).Count > 0).ShouldBe(0);
 
         static VectorKey Key(int i) => new(0, unchecked((ulong)i * 0x9E3779B97F4A7C15), (ulong)i, 1);
     }

@@ -1,6 +1,8 @@
+using Microsoft.Extensions.DependencyInjection;
 using Weir.Retrieval.Embedding;
 using Weir.Retrieval.Embedding.Loading;
 using Weir.Tests.Retrieval.Embedding.Support;
+using Weir.Tests.Retrieval.Support;
 using Weir.Tests.Support;
 
 namespace Weir.Tests.Retrieval.Embedding.Loading;
@@ -95,6 +97,37 @@ public sealed class EmbeddingModelsTests
         harness.Service.Apply(Of("one"));
         await Eventually.TrueAsync(() => loader.Loaded.Count == 2 && loader.Loaded.First().IsDisposed);
         (await harness.EmbedAsync("m", "a")).Hits.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Apply_WeightsRenamedOverTheOld_LoadsThemBesideTheOld()
+    {
+        var folder = Directory.CreateTempSubdirectory("weir-replaced-");
+        try
+        {
+            var (serving, next) = (Path.Combine(folder.FullName, "serving"), Path.Combine(folder.FullName, "next"));
+            StaticModelFolder.Write(serving, 300, 16, seed: 1);
+            StaticModelFolder.Write(next, 300, 16, seed: 2);
+            await using var provider = new ServiceCollection().AddLogging().AddEmbeddingService().BuildServiceProvider();
+            var service = provider.GetRequiredService<EmbeddingService>();
+            var options = new EmbeddingOptions { Models = new Dictionary<string, EmbeddingModelOptions> { ["m"] = new() { Kind = EmbeddingModelKind.Static, Path = serving } } };
+            service.Apply(options);
+            var before = (await service.EmbedAsync(ServiceHarness.Request("m", "a"))).Revision;
+            var (held, _) = await service.AcquireAsync("m");
+
+            File.Move(Path.Combine(next, "model.safetensors"), Path.Combine(serving, "model.safetensors"), overwrite: true);
+            (await service.EmbedAsync(ServiceHarness.Request("m", "a"))).Revision.ShouldBe(before);
+            service.Apply(options);
+            await Eventually.TrueAsync(() => service.DescribeModels().Single().Revision != before);
+
+            (await service.EmbedAsync(ServiceHarness.Request("m", "a"))).ShouldSatisfyAllConditions(after => after.Hits.ShouldBe(0), after => after.Revision.ShouldNotBe(before));
+            held!.Model.Revision.ShouldBe(before);
+            held.Dispose();
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
     }
 
     [Fact]

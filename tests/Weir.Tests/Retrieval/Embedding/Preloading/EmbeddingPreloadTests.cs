@@ -70,6 +70,54 @@ public sealed class EmbeddingPreloadTests : IDisposable
         harness.Route.Calls.ShouldBe(2);
     }
 
+    [Fact]
+    public async Task Apply_NoSuchCatalog_SaysSoAndHoldsUpNothingElse()
+    {
+        var time = new ManualTimeProvider();
+        Write("a.txt", "one");
+        await using var harness = Start(out var source, time);
+        harness.Service.Apply(ServiceHarness.Usual with { Preload = ["catalog:none", Path.Combine(_folder.FullName, "a.txt")] });
+        await Eventually.TrueAsync(() => harness.Service.Snapshot().Preload.Done == 1);
+
+        var first = harness.Service.Snapshot().Preload.Sources[0];
+        (first.Name, first.Total, first.Error).ShouldBe(("catalog:none", 0, "There is no catalog 'none'."));
+
+        source.Name = "none";
+        await Eventually.TrueAsync(() =>
+        {
+            time.Advance(EmbeddingPreload.Pause);
+            return !harness.Service.Snapshot().Preload.Running;
+        });
+        first = harness.Service.Snapshot().Preload.Sources[0];
+        (first.Done, first.Failed, first.Error).ShouldBe((2, 0, null));
+    }
+
+    [Fact]
+    public async Task Apply_CatalogThatNeverComes_EndsWithTheError()
+    {
+        var time = new ManualTimeProvider();
+        await using var harness = Start(out _, time);
+        harness.Service.Apply(ServiceHarness.Usual with { Preload = ["catalog:none"] });
+        await Eventually.TrueAsync(() =>
+        {
+            time.Advance(EmbeddingPreload.Pause);
+            return !harness.Service.Snapshot().Preload.Running;
+        });
+        harness.Service.Snapshot().Preload.Sources.Single().Error.ShouldBe("There is no catalog 'none'.");
+    }
+
+    [Fact]
+    public async Task Apply_EmptyText_CountsAsFailed()
+    {
+        Write("a.jsonl", "{\"text\": \"\"}\n\"\"\n\"one\"\n");
+        await using var harness = Start(out _);
+        harness.Service.Apply(ServiceHarness.Usual with { Preload = [Path.Combine(_folder.FullName, "a.jsonl")] });
+        await Eventually.TrueAsync(() => !harness.Service.Snapshot().Preload.Running);
+
+        harness.Service.Snapshot().Preload.Sources.Single().ShouldSatisfyAllConditions(
+            file => (file.Total, file.Done, file.Failed).ShouldBe((3, 1, 2)), file => file.Error.ShouldBe("line 1 has an empty text"));
+    }
+
     private static ServiceHarness Start(out Tools source, ManualTimeProvider? time = null, Dictionary<string, EmbeddingModelOptions>? models = null)
     {
         var tools = source = new Tools();
@@ -89,10 +137,12 @@ public sealed class EmbeddingPreloadTests : IDisposable
 
         public string Scheme => "catalog";
 
-        public IAsyncEnumerable<PreloadText>? Read(string name, CancellationToken cancellationToken)
+        public string Name { get; set; } = "tools";
+
+        public ValueTask<IAsyncEnumerable<PreloadText>?> FindAsync(string name, CancellationToken cancellationToken)
         {
             Asked++;
-            return name == "tools" ? new[] { new PreloadText("tool a"), new PreloadText("tool b") }.ToAsyncEnumerable() : null;
+            return new(name == Name ? new[] { new PreloadText("tool a"), new PreloadText("tool b") }.ToAsyncEnumerable() : null);
         }
     }
 }
