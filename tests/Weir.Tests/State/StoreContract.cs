@@ -442,8 +442,8 @@ public abstract class StoreContract : IAsyncLifetime
     [Fact]
     public async Task Cache_SpaceWithABoundOfItsOwn_HoldsThatAndLeavesOthersAlone()
     {
-        Store.Cache.Bound("tight", 500_000);
-        var entries = Enumerable.Range(0, 15).Select(i => new CacheEntry(BitConverter.GetBytes(i), new byte[100_000])).ToArray();
+        Store.Cache.Bound("tight", 50_000);
+        var entries = Enumerable.Range(0, 15).Select(i => new CacheEntry(BitConverter.GetBytes(i), new byte[10_000])).ToArray();
         await Store.Cache.SetManyAsync("tight", entries);
         await Store.Cache.SetManyAsync("wide", entries);
 
