@@ -44,15 +44,20 @@ public sealed class CatalogStoresTests : IDisposable
         await using var mcp = await HttpMcpServer.StartAsync("weather");
         await using var one = await StateStores.OpenAsync(new StateOptions { Store = redis.Url });
         await using var two = await StateStores.OpenAsync(new StateOptions { Store = redis.Url });
-        await using var second = await new CatalogHarness(two).StartAsync();
+        CatalogHarness second;
         await using (var first = await new CatalogHarness(one).StartAsync())
         {
             await first.PutAsync(Admin, "tools", new CatalogChange { Global = true, Mcp = [new() { Name = "web", Url = mcp.Url.ToString() }] });
+            await first.EventuallyAsync("tools", view => view is { Tools: 1, State: "ready" } && view.Sources![0].State == McpSourceState.Connected);
+
+            // Only now is there another that could hold it.
+            second = await new CatalogHarness(two).StartAsync();
             await second.EventuallyAsync("tools", view => view is { Tools: 1, State: "ready" } && view.Sources![0].State == McpSourceState.Connected);
             (await second.SearchAsync(Bob, "tools", "weather")).Results.ShouldHaveSingleItem();
             mcp.Made.ShouldBe(1, "one replica holds the server");
         }
 
+        await using var left = second;
         mcp.Tools = ["weather", "mail"];
         await second.EventuallyAsync("tools", view => view is { Tools: 2, State: "ready" });
         mcp.Made.ShouldBe(2);
