@@ -110,7 +110,7 @@ public sealed class OperateTests : IDisposable
 
         for (var i = 0; !running.IsCompleted; i++)
         {
-            await File.WriteAllTextAsync(config, text.Replace("\"timeout\": \"10m\"", $"\"timeout\": \"{i + 1}m\"", StringComparison.Ordinal).Replace("\"weight\": 1", $"\"weight\": {(i % 5) + 1}", StringComparison.Ordinal));
+            await File.WriteAllTextAsync(config, text.Replace("\"timeout\": \"10m\"", $"\"timeout\": \"{i + 11}m\"", StringComparison.Ordinal).Replace("\"weight\": 1", $"\"weight\": {(i % 5) + 1}", StringComparison.Ordinal));
             await Task.WhenAny(running, Task.Delay(700));
         }
 
