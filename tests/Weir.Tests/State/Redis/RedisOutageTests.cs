@@ -143,7 +143,7 @@ public sealed class RedisOutageTests : IAsyncLifetime
             {
                 var now = (await ReadAsync("n"))!;
                 var next = int.Parse(now.Text(), CultureInfo.InvariantCulture) + 1;
-                if (await SureAsync(Of("p", Put("n", now.Version, $"{next}"))) is not CommitOutcome.Committed)
+                if (await SureAsync(Of("p", Put("n", now.Version, $"{next}")) with { Deadline = TimeSpan.FromMinutes(1) }) is not CommitOutcome.Committed)
                     continue;
                 done++;
                 progress.Release();

@@ -115,6 +115,8 @@ public sealed class EmbeddingModelsTests
             var before = (await service.EmbedAsync(ServiceHarness.Request("m", "a"))).Revision;
             var (held, _) = await service.AcquireAsync("m");
 
+            // Written in the same moment they could have one time, by which files are told apart.
+            File.SetLastWriteTimeUtc(Path.Combine(next, "model.safetensors"), new DateTime(2030, 1, 1, 0, 0, 0, DateTimeKind.Utc));
             File.Move(Path.Combine(next, "model.safetensors"), Path.Combine(serving, "model.safetensors"), overwrite: true);
             (await service.EmbedAsync(ServiceHarness.Request("m", "a"))).Revision.ShouldBe(before);
             service.Apply(options);
