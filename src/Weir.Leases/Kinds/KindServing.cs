@@ -1,0 +1,75 @@
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+
+namespace Weir.Leases.Kinds;
+
+/// <summary>Serves requests of a door as uses of the resource behind it: the path is the verb, the body its JSON.</summary>
+internal static class KindServing
+{
+    /// <summary>The largest body of a use, in bytes.</summary>
+    public const int LargestBody = 4 << 20;
+
+    public static async Task ServeAsync(ResourceKind kind, HttpContext context, LeasedResource resource)
+    {
+        var request = context.Request;
+        JsonElement? body = null;
+        if (!HttpMethods.IsGet(request.Method) && request.ContentLength is not 0)
+        {
+            var (read, fault) = await ReadAsync(request, context.RequestAborted).ConfigureAwait(false);
+            if (fault is not null)
+            {
+                await AnswerAsync(context, KindReply.Failed(fault)).ConfigureAwait(false);
+                return;
+            }
+
+            body = read;
+        }
+
+        var call = new KindCall(request.Path.Value!.Trim('/'), body) { Method = request.Method };
+        await AnswerAsync(context, await kind.UseAsync(resource, call, context.RequestAborted).ConfigureAwait(false)).ConfigureAwait(false);
+    }
+
+    private static async Task<(JsonElement? Body, LeaseError? Fault)> ReadAsync(HttpRequest request, CancellationToken cancellationToken)
+    {
+        if (request.ContentLength > LargestBody)
+            return (null, TooLarge());
+        using var held = new MemoryStream();
+        var piece = new byte[8192];
+        while (await request.Body.ReadAsync(piece, cancellationToken).ConfigureAwait(false) is var read and > 0)
+        {
+            if (held.Length + read > LargestBody)
+                return (null, TooLarge());
+            held.Write(piece, 0, read);
+        }
+
+        if (held.Length == 0)
+            return (null, null);
+        try
+        {
+            held.Position = 0;
+            using var document = JsonDocument.Parse(held);
+            return (document.RootElement.Clone(), null);
+        }
+        catch (JsonException e)
+        {
+            return (null, new LeaseError(400, "malformed", $"The body is not JSON: line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}."));
+        }
+    }
+
+    private static LeaseError TooLarge() => new(413, "too_large", $"The body is larger than {LargestBody >> 20} MB.");
+
+    private static async Task AnswerAsync(HttpContext context, KindReply reply)
+    {
+        var response = context.Response;
+        var (status, type, body) = reply.Error is { } error ? (error.Status, "application/problem+json", Problem(error)) : (StatusCodes.Status200OK, reply.ContentType, reply.Body);
+        if (reply.Error?.RetryAfter is { } wait)
+            response.Headers.RetryAfter = Math.Ceiling(wait.TotalSeconds).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        (response.StatusCode, response.ContentType, response.ContentLength) = (status, type, body.Length);
+        await response.Body.WriteAsync(body, context.RequestAborted).ConfigureAwait(false);
+    }
+
+    private static ReadOnlyMemory<byte> Problem(LeaseError error) => JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, object>
+    {
+        ["type"] = "about:blank", ["title"] = Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(error.Status), ["status"] = error.Status, ["detail"] = error.Message, ["code"] = error.Code,
+    });
+}
