@@ -29,6 +29,8 @@ public sealed class UpkeepAttacks
         }
 
         var cellVersion = 0;
+        // Until the home has looked, such a one may still be said to be free.
+        var lost = new HashSet<string>();
         await PutAsync("box", new KindOptions { Capacity = 3, Warm = 1, ResetWithin = TimeSpan.FromSeconds(20) });
         await PutAsync("cell", new KindOptions { Capacity = 4, ResetWithin = TimeSpan.FromSeconds(20) });
         var leases = new List<(string Id, List<string> Resources)>();
@@ -65,7 +67,11 @@ public sealed class UpkeepAttacks
                     await fleet.StopAsync(replicas[home]);
                     // What a desktop's guard would not have survived, did not.
                     foreach (var id in world[home].Standing.Keys.Where(_ => random.Next(3) == 0))
+                    {
                         world[home].Standing.TryRemove(id, out _);
+                        lost.Add(id);
+                    }
+
                     world[home] = Again(world[home], home);
                     await StartAsync(home);
                     break;
@@ -200,7 +206,7 @@ public sealed class UpkeepAttacks
                     (record.Claim is null && record.Reason is null && record.RetryAt is null && record.Failures == 0 && !record.Held).ShouldBeTrue(record.ToString());
                 if (record.State == ResourceState.Quarantined)
                     record.Reason.ShouldNotBeNull();
-                if (record is { State: ResourceState.Free, Instance: { } instance })
+                if (record is { State: ResourceState.Free, Instance: { } instance } && !lost.Contains(instance.Id))
                     world[record.Home!].Standing.ShouldContainKey(instance.Id, record.ToString());
             }
         }
