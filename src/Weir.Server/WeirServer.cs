@@ -12,6 +12,7 @@ using Weir.Server.Endpoints;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
 using Weir.Server.Limits;
+using Weir.Server.Mcp;
 using Weir.Server.Observability;
 using Weir.Server.Observability.Logging;
 using Weir.Server.Providers;
@@ -47,6 +48,7 @@ internal static class WeirServer
         builder.Services.AddBatchAccounts();
         builder.Services.AddBatches();
         builder.Services.AddProviderDesk();
+        builder.Services.AddMcp(setup.McpFixtures);
         builder.Services.AddObservability(setup);
         builder.Services.AddOpenApiDocument();
         setup.Customize?.Invoke(builder);
@@ -66,6 +68,7 @@ internal static class WeirServer
         app.MapRetrieval();
         app.MapFiles();
         app.MapBatches();
+        app.MapMcp();
         app.MapOpenApiDocument();
         setup.Map?.Invoke(app);
         return app;
@@ -95,6 +98,9 @@ internal sealed record WeirServerSetup
     public LogFormat LogFormat { get; init; } = LogFormat.Text;
 
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    /// <summary>Offers over MCP also the tools, resources and prompts that the public conformance suite calls.</summary>
+    public bool McpFixtures { get; init; }
 
     /// <summary>Last word on services and on the web host: tests replace the server here.</summary>
     public Action<WebApplicationBuilder>? Customize { get; init; }
