@@ -26,7 +26,7 @@ internal sealed partial class McpServers
         (_tools, _sessions, _metrics, _time, _log) = (tools, sessions, metrics, time, log);
         _options = new McpServerOptions
         {
-            ServerInfo = new Implementation { Name = "weir", Title = "Weir", Version = WeirVersion.Current },
+            ServerInfo = new Implementation { Name = "weir", Title = "Weir", Version = WeirVersion.Text },
             ServerInstructions =
                 "Resources are leased: call allocate_batch_resources with your worker_id and the kinds that you need, use them by the tools of their kinds, "
                 + "and give them back with release_batch_resources. A lease ends by itself when it is not used for its ttl; every use renews it.",

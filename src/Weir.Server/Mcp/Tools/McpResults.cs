@@ -45,13 +45,21 @@ internal static class McpResults
             return new CallToolResult
             {
                 Content = [new TextContentBlock { Text = json.GetRawText() }],
-                StructuredContent = json.ValueKind == JsonValueKind.Object ? json : null,
+                StructuredContent = json.ValueKind == JsonValueKind.Object && IsShallow(json) ? json : null,
             };
         }
 
         if (isJson || mime.StartsWith("text/", StringComparison.OrdinalIgnoreCase)) return new CallToolResult { Content = [new TextContentBlock { Text = Encoding.UTF8.GetString(reply.Body.Span) }] };
         return new CallToolResult { Content = [new TextContentBlock { Text = $"{reply.Body.Length} bytes of {mime}; read them at the resource's base_url." }] };
     }
+
+    /// <summary>Whether a value can stand in a message, which may be 64 deep in all.</summary>
+    public static bool IsShallow(JsonElement value, int levels = 48) => value.ValueKind switch
+    {
+        JsonValueKind.Object => levels > 0 && value.EnumerateObject().All(member => IsShallow(member.Value, levels - 1)),
+        JsonValueKind.Array => levels > 0 && value.EnumerateArray().All(one => IsShallow(one, levels - 1)),
+        _ => true,
+    };
 
     private static bool TryParse(ReadOnlySpan<byte> body, out JsonElement json)
     {

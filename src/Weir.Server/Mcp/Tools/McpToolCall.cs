@@ -1,4 +1,3 @@
-using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
 using Weir.Leases.Broker;
@@ -31,6 +30,6 @@ internal sealed class McpToolCall(McpCall post, RequestContext<CallToolRequestPa
 
     /// <summary>Tells the client how it goes, if it wants to be told.</summary>
     public Task ReportAsync(float progress, float total, string message, CancellationToken cancellationToken) => request.Params.ProgressToken is { } token
-        ? request.Server.NotifyProgressAsync(token, new ProgressNotificationValue { Progress = progress, Total = total, Message = message }, cancellationToken: cancellationToken)
+        ? request.Server.NotifyProgressAsync(token, new ModelContextProtocol.ProgressNotificationValue { Progress = progress, Total = total, Message = message }, cancellationToken: cancellationToken)
         : Task.CompletedTask;
 }
