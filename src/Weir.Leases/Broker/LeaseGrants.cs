@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Weir.Leases.Documents;
 using Weir.Leases.Fleet;
 using Weir.State;
@@ -8,8 +9,8 @@ namespace Weir.Leases.Broker;
 /// <summary>
 /// Carries a grant through: committed, initialised, ready; or rolled back, all of it. It goes on to its end whatever becomes of the client, so that nothing is left half way.
 /// </summary>
-internal sealed class LeaseGrants(
-    LeaseCommits commits, LeasePicks picks, LeaseSteps steps, LeaseEnds ends, LeaseClients clients, ReplicaView replicas, LeaseMetrics metrics)
+internal sealed partial class LeaseGrants(
+    LeaseCommits commits, LeasePicks picks, LeaseSteps steps, LeaseEnds ends, LeaseClients clients, ReplicaView replicas, LeaseMetrics metrics, TimeProvider time, ILogger<LeaseGrants> logger)
 {
     // What a grant that is not ready yet may take beyond what its kinds allow, before any replica takes it back.
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(10);
@@ -17,9 +18,11 @@ internal sealed class LeaseGrants(
     // One that lands later than this has outlived whoever asked for it.
     private static readonly TimeSpan LandsWithin = TimeSpan.FromSeconds(10);
 
+    private static readonly TimeSpan TakeBackAgain = TimeSpan.FromMilliseconds(500);
+    private static readonly LeaseEnding AwayMeanwhile = new(LeaseState.Failed, "The state store was away while it was initialised.", LeaseErrors.Unavailable);
     private static readonly LeaseEnding Unanswered = new(LeaseState.Failed, "Its client left.", LeaseErrors.ClientLeft);
 
-    /// <exception cref="StoreUnavailableException">The store is away. What was granted and not made ready is taken back when its time is up.</exception>
+    /// <exception cref="StoreUnavailableException">The store is away. What was granted and not made ready is taken back when it is there again, or when its time is up.</exception>
     public async Task<GrantResult> RunAsync(Grant grant)
     {
         GrantResult? result = null;
@@ -62,6 +65,20 @@ internal sealed class LeaseGrants(
         if (granted.Lease is not { } lease)
             return granted;
 
+        try
+        {
+            return await MakeReadyAsync(lease, grant);
+        }
+        catch (StoreUnavailableException)
+        {
+            // Nobody works on it any more, so it need not stand until its time is up.
+            _ = TakeBackAsync(lease);
+            throw;
+        }
+    }
+
+    private async Task<GrantResult> MakeReadyAsync(Stored<LeaseRecord> lease, Grant grant)
+    {
         var (holdings, fault) = await steps.InitialiseAsync(lease.Value, lease.Version, grant.Picks, LeftOf(grant));
         lease = lease with { Value = lease.Value with { Holdings = holdings } };
         if (fault is not null && !(grant.Lease.KeepPartial && fault.Code != LeaseErrors.ClientLeft))
@@ -72,6 +89,30 @@ internal sealed class LeaseGrants(
         if (outcome is CommitOutcome.Committed(var revision))
             return new GrantResult(GrantEnd.Ready, new Stored<LeaseRecord>(ready, revision));
         return await RollBackAsync(lease, LeaseErrors.Ended(lease.Value));
+    }
+
+    /// <summary>Ends a lease that was granted and not made ready, as soon as the store is back; it is given up when any replica may end it.</summary>
+    private async Task TakeBackAsync(Stored<LeaseRecord> lease)
+    {
+        while (commits.Now < lease.Value.EndsAt)
+        {
+            await Task.Delay(TakeBackAgain, time);
+            try
+            {
+                // Lost to another change: then somebody else has it, or it is ready after all.
+                await ends.EndAsync(lease, AwayMeanwhile);
+                return;
+            }
+            catch (StoreUnavailableException)
+            {
+                // Not yet.
+            }
+            catch (Exception fault)
+            {
+                LogNotTakenBack(fault, lease.Value.Id);
+                return;
+            }
+        }
     }
 
     /// <summary>Takes the whole lease back, unless somebody else has ended it already. What was made for it is ended with its grant, by the home of each resource.</summary>
@@ -109,4 +150,7 @@ internal sealed class LeaseGrants(
     private CancellationToken LeftOf(Grant grant) => grant.Lease.Replica is null || grant.Lease.Digest is not null ? CancellationToken.None : clients.LeftOf(grant.Lease.Id);
 
     private static LeaseEnding EndingOf(LeaseError fault) => fault.Code == LeaseErrors.ClientLeft ? Unanswered : new LeaseEnding(LeaseState.Failed, fault.Message, fault.Code);
+
+    [LoggerMessage(EventName = "LeaseNotTakenBack", Level = LogLevel.Error, Message = "Lease {Lease} could not be taken back after the store was away; it ends when its time is up.")]
+    private partial void LogNotTakenBack(Exception fault, string lease);
 }

@@ -1,11 +1,8 @@
-using Weir.Leases.Broker;
 using Weir.Leases.Documents;
-using Weir.Leases.Fleet;
 using Weir.Leases.Kinds;
 using Weir.State;
 using Weir.State.Memory;
 using Weir.Tests.Flow;
-using Weir.Tests.Inference.Limits;
 using Weir.Tests.Support;
 
 namespace Weir.Tests.Leases.Broker;
@@ -25,7 +22,7 @@ public sealed class LeaseAttacks
     {
         var time = new ManualTimeProvider();
         await using var store = new MemoryStateStore(new StateOptions(), time);
-        await LeaseReplica.DefineAsync(store, "slot", new KindOptions { Capacity = 6, Limits = new KindLimitOptions { PerWorker = PerWorker } });
+        await LeaseReplica.DefineAsync(store, "slot", new KindOptions { Capacity = 6, InitialiseWithin = TimeSpan.FromSeconds(5), Limits = new KindLimitOptions { PerWorker = PerWorker } });
         await LeaseReplica.DefineAsync(store, "desk", new KindOptions { Capacity = 4, InitialiseWithin = TimeSpan.FromSeconds(5) });
         await using var witness = new FleetWitness(store, brokers == 1 ? PerWorker : null);
         await witness.Began;
