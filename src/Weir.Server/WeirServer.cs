@@ -19,6 +19,7 @@ using Weir.Server.Providers;
 using Weir.Server.Responses;
 using Weir.Server.Retrieval;
 using Weir.State;
+using Weir.State.Replicas;
 
 namespace Weir.Server;
 
@@ -35,6 +36,7 @@ internal static class WeirServer
         builder.AddWeb(setup);
         builder.Services.AddSingleton(setup.Time);
         builder.Services.AddState(setup.Store);
+        builder.Services.AddSingleton<IReplicaPlace, ReplicaPlace>();
         builder.Services.AddSingleton(setup.Options);
         builder.Services.AddLiveConfiguration(setup.Sources, setup.Configuration);
         builder.Services.AddKeys(setup);

@@ -18,7 +18,10 @@ internal static class ResourceSteps
     };
 
     /// <summary>By itself, after a failure.</summary>
-    public static ResourceRecord Failed(this ResourceRecord record, string reason, DateTimeOffset retryAt) => record with
+    /// <param name="record">The resource.</param>
+    /// <param name="reason">What failed.</param>
+    /// <param name="retryAt">When it is reset again. Null: once a check says that it is well.</param>
+    public static ResourceRecord Failed(this ResourceRecord record, string reason, DateTimeOffset? retryAt) => record with
     {
         State = ResourceState.Quarantined, Lease = null, Reason = reason, Held = false, Failures = record.Failures + 1, RetryAt = retryAt,
     };

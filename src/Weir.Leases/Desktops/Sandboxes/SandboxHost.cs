@@ -9,8 +9,12 @@ namespace Weir.Leases.Desktops.Sandboxes;
 /// </summary>
 internal sealed partial class SandboxHost(SandboxOptions options, TimeProvider time, ILogger<SandboxHost> logger) : IDisposable
 {
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
+
     private readonly ILogger _logger = logger;
     private readonly ConcurrentDictionary<string, Sandbox> _standing = new(StringComparer.Ordinal);
+    // Between their folder's first moment and their last step; nobody else touches them meanwhile.
+    private readonly ConcurrentDictionary<string, bool> _making = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim _opening = new(1);
     private SandboxFolder? _folder;
     private Guard? _guard;
@@ -35,14 +39,25 @@ internal sealed partial class SandboxHost(SandboxOptions options, TimeProvider t
         }
 
         var began = time.GetTimestamp();
-        var (sandbox, fault) = await new SandboxStart(folder, options, time).StartAsync(instance, plan, cancellationToken).ConfigureAwait(false);
-        if (sandbox is null)
+        if (_standing.ContainsKey(instance) || !_making.TryAdd(instance, true))
+            return (null, $"The desktop {instance} is there already.");
+        Sandbox? sandbox;
+        try
         {
-            LogNotMade(instance, fault);
-            return (null, fault);
+            (sandbox, var fault) = await new SandboxStart(folder, options, time).StartAsync(instance, plan, cancellationToken).ConfigureAwait(false);
+            if (sandbox is null)
+            {
+                LogNotMade(instance, fault);
+                return (null, fault);
+            }
+
+            _standing[instance] = sandbox;
+        }
+        finally
+        {
+            _making.TryRemove(instance, out _);
         }
 
-        _standing[instance] = sandbox;
         var took = time.GetElapsedTime(began).TotalMilliseconds;
         LogMade(instance, sandbox.Width, sandbox.Height, took);
         return (sandbox, null);
@@ -54,6 +69,8 @@ internal sealed partial class SandboxHost(SandboxOptions options, TimeProvider t
         if (!SandboxFolder.IsName(instance) || (_folder is null && !Directory.Exists(options.Folder)))
             return;
         var folder = await OpenAsync(guarded: false, cancellationToken).ConfigureAwait(false);
+        while (_making.ContainsKey(instance))
+            await Task.Delay(Look, time, cancellationToken).ConfigureAwait(false);
         _standing.TryRemove(instance, out var sandbox);
         await EndAsync(folder, instance, sandbox?.Facts ?? folder.Read(instance)).ConfigureAwait(false);
         sandbox?.Dispose();
@@ -91,7 +108,9 @@ internal sealed partial class SandboxHost(SandboxOptions options, TimeProvider t
         var folder = await OpenAsync(guarded: true, cancellationToken).ConfigureAwait(false);
         foreach (var instance in folder.Instances.ToArray())
         {
-            if (_standing.ContainsKey(instance))
+            if (_making.ContainsKey(instance))
+                continue;
+            if (_standing.TryGetValue(instance, out var there) && there.IsAlive)
             {
                 adopted.Add(instance);
                 continue;

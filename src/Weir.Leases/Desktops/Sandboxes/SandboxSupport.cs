@@ -47,7 +47,7 @@ internal static class SandboxSupport
         }
 
         // Most programs are called what their package is.
-        return needed.Append((plan.Program[0], Path.GetFileName(plan.Program[0])));
+        return needed.Append((plan.Program.Command[0], Path.GetFileName(plan.Program.Command[0])));
     }
 
     private static async Task<string?> TryAsync(SandboxPlan plan, TimeProvider time, CancellationToken cancellationToken)

@@ -15,13 +15,16 @@ internal sealed partial class HealthJudge(
     private readonly ConcurrentDictionary<string, int> _failed = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Task> _hung = new(StringComparer.Ordinal);
 
-    /// <summary>What is being reset is checked by that; what an operator holds back stays as it is; what has no instance cannot be ill.</summary>
+    /// <summary>
+    /// What is being reset is checked by that; what an operator holds back stays as it is; what has no instance cannot be ill. Of what is quarantined, only that which a check
+    /// has put there: a check says nothing of a reset that fails.
+    /// </summary>
     public bool Concerns(ResourceRecord record, KnownKind kind) => record.State switch
     {
         _ when kind.HasInstances && !adoption.IsDone(kind.Sort.Sort) => false,
         ResourceState.Free => !kind.HasInstances || record.Instance is not null,
         ResourceState.Leased => true,
-        ResourceState.Quarantined => !record.Held && !kind.HasInstances,
+        ResourceState.Quarantined => !record.Held && !kind.HasInstances && record.RetryAt is null,
         _ => false,
     };
 
@@ -45,7 +48,7 @@ internal sealed partial class HealthJudge(
         if (failed < limits.FailedChecks && !hasEnded)
             return;
         if (record.State == ResourceState.Free)
-            await QuarantineAsync(resource, error, cancellationToken).ConfigureAwait(false);
+            await QuarantineAsync(resource, kind, error, cancellationToken).ConfigureAwait(false);
         else if (record.State == ResourceState.Leased && hasEnded)
             await LostAsync(resource, error, cancellationToken).ConfigureAwait(false);
         else if (record.State == ResourceState.Leased && failed == limits.FailedChecks)
@@ -67,11 +70,12 @@ internal sealed partial class HealthJudge(
         return done.Result.Error;
     }
 
-    private async Task QuarantineAsync(Stored<ResourceRecord> resource, LeaseError error, CancellationToken cancellationToken)
+    // An instance is made anew after a while; anything else is checked until it is well.
+    private async Task QuarantineAsync(Stored<ResourceRecord> resource, KnownKind kind, LeaseError error, CancellationToken cancellationToken)
     {
         var record = resource.Value;
-        var after = limits.RetryAfter(record.Failures + 1, random);
-        if (await commits.TryAsync(resource, record.Failed(error.Message, commits.Now + after), cancellationToken).ConfigureAwait(false) is null)
+        DateTimeOffset? retryAt = kind.HasInstances ? commits.Now + limits.RetryAfter(record.Failures + 1, random) : null;
+        if (await commits.TryAsync(resource, record.Failed(error.Message, retryAt), cancellationToken).ConfigureAwait(false) is null)
             return;
         _failed.TryRemove(record.Id, out _);
         LogUnwell(record.Id, error.Message);

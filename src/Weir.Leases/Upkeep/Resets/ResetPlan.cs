@@ -1,5 +1,6 @@
 using Weir.Leases.Documents;
 using Weir.Leases.Fleet;
+using Weir.Leases.Kinds;
 using Weir.Leases.Upkeep.Slots;
 
 namespace Weir.Leases.Upkeep.Resets;
@@ -74,6 +75,9 @@ internal sealed record ResetPlan(IReadOnlyList<ResetWork> Work, DateTimeOffset? 
                     return Reason.Retry;
                 next = Earlier(next, at);
                 return null;
+            case ResourceState.Quarantined when !record.Held && (kind.HasInstances || !kind.Has(KindTraits.Checks)):
+                // A check had put it there, and there are none any more.
+                return Reason.Retry;
             case ResourceState.Free when record.Instance is { } instance:
                 return wanted && kind.IsOfDefinition(instance) ? null : Reason.Reset;
             case ResourceState.Free when wanted && lacking > 0:

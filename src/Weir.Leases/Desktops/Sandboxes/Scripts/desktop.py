@@ -63,7 +63,7 @@ class Desktop:
         self.home = settings["home"]
         self.sandboxed = settings["sandboxed"]
         self.cookie = bytes.fromhex(settings["cookie"])
-        self.program = settings["program"]
+        self.program, self.blank = settings["program"], settings.get("blank")
         self.width, self.height, self.open = settings["width"], settings["height"], settings.get("open")
         self.display = None
         self.changing = threading.Lock()
@@ -181,7 +181,7 @@ class Desktop:
     def start_program(self):
         self.program_round += 1
         if self.program:
-            self.keep("program", self.program + ([self.open] if self.open else []))
+            self.keep("program", self.program + [word for word in [self.open or self.blank] if word])
 
     def stop_program(self):
         with self.spawning:
