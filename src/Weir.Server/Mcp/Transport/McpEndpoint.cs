@@ -1,5 +1,6 @@
 using System.Net.ServerSentEvents;
 using System.Text.Json;
+using System.Threading.Channels;
 using Microsoft.AspNetCore.Http;
 using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
@@ -36,11 +37,11 @@ internal sealed class McpEndpoint(McpServers servers, McpSessions sessions, McpL
             return;
         }
 
-        var named = request.Headers[McpHttpHeaders.SessionId].ToString();
+        var named = request.Headers[McpProtocol.SessionId].ToString();
         if (McpRequestRules.StandsAlone(request))
             await AnswerAloneAsync(context, message!);
-        else if (message is JsonRpcRequest { Method: "initialize" })
-            await BeginAsync(context, message, id);
+        else if (message is JsonRpcRequest { Method: "initialize" } first)
+            await BeginAsync(context, first);
         else if (named.Length == 0)
             await AnswerAloneAsync(context, message!);
         else if (sessions.Find(named, context.GetCaller()) is { } session && session.TryEnter())
@@ -58,10 +59,10 @@ internal sealed class McpEndpoint(McpServers servers, McpSessions sessions, McpL
             return;
         }
 
-        var named = context.Request.Headers[McpHttpHeaders.SessionId].ToString();
+        var named = context.Request.Headers[McpProtocol.SessionId].ToString();
         if (named.Length == 0)
         {
-            await context.WriteFaultAsync(new McpFault(400, McpFault.Transport, $"A stream belongs to a session: send {McpHttpHeaders.SessionId}, as initialize answered it."));
+            await context.WriteFaultAsync(new McpFault(400, McpFault.Transport, $"A stream belongs to a session: send {McpProtocol.SessionId}, as initialize answered it."));
             return;
         }
 
@@ -72,7 +73,7 @@ internal sealed class McpEndpoint(McpServers servers, McpSessions sessions, McpL
         }
 
         using var until = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, sessions.Stopping);
-        if (context.Request.Headers[McpHttpHeaders.LastEventId].ToString() is { Length: > 0 } seen)
+        if (context.Request.Headers[McpProtocol.LastEventId].ToString() is { Length: > 0 } seen)
         {
             if (await session.Events.GetStreamReaderAsync(seen, until.Token) is { } reader)
                 await ResumeAsync(context, session, reader, until.Token);
@@ -81,7 +82,7 @@ internal sealed class McpEndpoint(McpServers servers, McpSessions sessions, McpL
             return;
         }
 
-        context.Response.Headers[McpHttpHeaders.SessionId] = session.Id;
+        context.Response.Headers[McpProtocol.SessionId] = session.Id;
         context.BeginEvents();
         await using var answer = new McpAnswerStream(context.Response.Body, time);
         await session.ListenAsync(answer, until.Token);
@@ -90,10 +91,10 @@ internal sealed class McpEndpoint(McpServers servers, McpSessions sessions, McpL
     public async Task DeleteAsync(HttpContext context)
     {
         if (await RefuseAsync(context)) return;
-        var named = context.Request.Headers[McpHttpHeaders.SessionId].ToString();
+        var named = context.Request.Headers[McpProtocol.SessionId].ToString();
         if (named.Length == 0)
         {
-            await context.WriteFaultAsync(new McpFault(400, McpFault.Transport, $"Send {McpHttpHeaders.SessionId}: which session is to end?"));
+            await context.WriteFaultAsync(new McpFault(400, McpFault.Transport, $"Send {McpProtocol.SessionId}: which session is to end?"));
             return;
         }
 
@@ -125,12 +126,12 @@ internal sealed class McpEndpoint(McpServers servers, McpSessions sessions, McpL
         return true;
     }
 
-    private async Task BeginAsync(HttpContext context, JsonRpcMessage message, RequestId id)
+    private async Task BeginAsync(HttpContext context, JsonRpcRequest message)
     {
         var caller = context.GetCaller();
-        if (sessions.TryTake(caller) is { } full)
+        if ((McpRequestRules.InitializeFault(message) ?? sessions.TryTake(caller)) is { } fault)
         {
-            await context.WriteFaultAsync(full, id);
+            await context.WriteFaultAsync(fault, message.Id);
             return;
         }
 
@@ -148,7 +149,7 @@ internal sealed class McpEndpoint(McpServers servers, McpSessions sessions, McpL
     {
         var call = new McpCall(context.GetCaller(), session);
         call.AttachTo(message);
-        context.Response.Headers[McpHttpHeaders.SessionId] = session.Id;
+        context.Response.Headers[McpProtocol.SessionId] = session.Id;
         context.BeginEvents();
         var answered = false;
         try
@@ -158,7 +159,7 @@ internal sealed class McpEndpoint(McpServers servers, McpSessions sessions, McpL
             // To take a lease back that the client was told of is worse than to keep one for a ttl that it was not.
             answered = true;
         }
-        catch (Exception end) when (end is IOException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception end) when (end is IOException or OperationCanceledException or ObjectDisposedException or ChannelClosedException)
         {
             // The client has left, or the session has ended under it.
             if (!context.RequestAborted.IsCancellationRequested) context.Abort();
@@ -221,7 +222,7 @@ internal sealed class McpEndpoint(McpServers servers, McpSessions sessions, McpL
 
         try
         {
-            context.Response.Headers[McpHttpHeaders.SessionId] = session.Id;
+            context.Response.Headers[McpProtocol.SessionId] = session.Id;
             context.BeginEvents();
             await using var answer = new McpAnswerStream(context.Response.Body, time);
             await answer.FlushAsync(cancellationToken);
