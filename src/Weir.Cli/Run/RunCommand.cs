@@ -92,7 +92,7 @@ internal static class RunCommand
                 await error.WriteLineAsync($"weir: {fault.Message}");
                 return ExitCode.Usage;
             }
-            catch (FileNotFoundException fault)
+            catch (Exception fault) when (fault is FileNotFoundException or DirectoryNotFoundException)
             {
                 await error.WriteLineAsync($"weir: {fault.Message}");
                 return ExitCode.Usage;
