@@ -27,9 +27,10 @@ internal sealed partial class LeaseArrivals(
     /// <summary>Makes a lease of a request.</summary>
     /// <param name="lease">The request.</param>
     /// <param name="expected">The version of a failed lease of the same id, in whose place it comes; 0: there is none.</param>
+    /// <param name="onWaiting">Told the lease's id once it waits. Null: nobody asks.</param>
     /// <param name="cancellationToken">The client has left.</param>
     /// <returns>Null: a lease of the same id was made by somebody else.</returns>
-    public async Task<LeaseAnswer?> SubmitAsync(LeaseRecord lease, long expected, CancellationToken cancellationToken)
+    public async Task<LeaseAnswer?> SubmitAsync(LeaseRecord lease, long expected, Action<string>? onWaiting, CancellationToken cancellationToken)
     {
         var wait = lease.EndsAt - lease.AskedAt;
         return await AttendAsync(lease.Id, async work =>
@@ -65,6 +66,7 @@ internal sealed partial class LeaseArrivals(
                     await view.WhenAsync(revision, FeedBehind, cancellationToken);
                     return new LeaseAnswer(new Stored<LeaseRecord>(lease, revision), null);
                 case CommitOutcome.Committed(var revision):
+                    onWaiting?.Invoke(lease.Id);
                     return await AnswerAsync(lease.Id, revision, wait + Grace, cancellationToken);
                 case CommitOutcome.Lost { Keys.Count: > 0 }:
                     return null;

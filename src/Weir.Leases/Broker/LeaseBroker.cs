@@ -121,7 +121,7 @@ internal sealed class LeaseBroker(
                 expected = there.Version;
             }
 
-            if (await arrivals.SubmitAsync(lease, expected, cancellationToken) is { } answer)
+            if (await arrivals.SubmitAsync(lease, expected, request.OnWaiting, cancellationToken) is { } answer)
                 return answer;
             // Somebody else made it: the view may not have it yet.
             if (lease.Digest is not null && await commits.ReadLeaseAsync(lease.Id, cancellationToken) is { } made)

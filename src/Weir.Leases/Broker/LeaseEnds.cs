@@ -98,7 +98,9 @@ internal sealed partial class LeaseEnds(LeaseCommits commits, FleetView view, IH
         FleetKind? kind;
         lock (view.Sync)
             kind = view.Tables.Kinds.GetValueOrDefault(holding.Kind);
-        var instance = holding.Instance ?? resource.Value.Instance;
+        // One that may just be being made for the grant has the grant's name, and is ended by it.
+        var instance = holding.Instance ?? resource.Value.Instance
+            ?? (kind?.Traits.HasFlag(KindTraits.Instances) is true && resource.Value.Home is not null ? new ResourceInstance(ResourceInstance.IdOf(holding.Resource, resource.Version), null) : null);
         var isReset = kind?.IsReset ?? instance is not null;
         // A home resets its own, and need not wait for a replica that may not.
         var isOurs = resource.Value.Home is not { } home || home == homes.Own;

@@ -1,7 +1,5 @@
-using Microsoft.Extensions.Logging;
 using Weir.Leases.Documents;
 using Weir.Leases.Fleet;
-using Weir.Leases.Kinds;
 using Weir.State;
 using Weir.State.Replicas;
 
@@ -10,8 +8,8 @@ namespace Weir.Leases.Broker;
 /// <summary>
 /// Carries a grant through: committed, initialised, ready; or rolled back, all of it. It goes on to its end whatever becomes of the client, so that nothing is left half way.
 /// </summary>
-internal sealed partial class LeaseGrants(
-    LeaseCommits commits, LeasePicks picks, LeaseSteps steps, LeaseEnds ends, LeaseClients clients, ReplicaView replicas, LeaseMetrics metrics, ILogger<LeaseGrants> logger)
+internal sealed class LeaseGrants(
+    LeaseCommits commits, LeasePicks picks, LeaseSteps steps, LeaseEnds ends, LeaseClients clients, ReplicaView replicas, LeaseMetrics metrics)
 {
     // What a grant that is not ready yet may take beyond what its kinds allow, before any replica takes it back.
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(10);
@@ -29,7 +27,7 @@ internal sealed partial class LeaseGrants(
         {
             result = await (grant.IsSimple ? InOneCommitAsync(grant) : InTwoCommitsAsync(grant));
             if (result.End == GrantEnd.Ready)
-                metrics.Granted(result.Lease!.Value);
+                metrics.Ready(result.Lease!.Value);
             else if (result.End == GrantEnd.ResourceLost)
                 metrics.LostRace();
             return result;
@@ -67,38 +65,20 @@ internal sealed partial class LeaseGrants(
         var (holdings, fault) = await steps.InitialiseAsync(lease.Value, lease.Version, grant.Picks, LeftOf(grant));
         lease = lease with { Value = lease.Value with { Holdings = holdings } };
         if (fault is not null && !(grant.Lease.KeepPartial && fault.Code != LeaseErrors.ClientLeft))
-            return await RollBackAsync(lease, grant, fault);
+            return await RollBackAsync(lease, fault);
 
         var ready = Ready(lease.Value with { Fence = lease.Version }, commits.Now);
         var outcome = await commits.CommitAsync([LeaseCommits.Put(ready, lease.Version)], notAfter: lease.Value.EndsAt);
         if (outcome is CommitOutcome.Committed(var revision))
             return new GrantResult(GrantEnd.Ready, new Stored<LeaseRecord>(ready, revision));
-        return await RollBackAsync(lease, grant, LeaseErrors.Ended(lease.Value));
+        return await RollBackAsync(lease, LeaseErrors.Ended(lease.Value));
     }
 
-    /// <summary>Takes the whole lease back. One that somebody else has ended meanwhile leaves what was made for it to be ended here.</summary>
-    private async Task<GrantResult> RollBackAsync(Stored<LeaseRecord> lease, Grant grant, LeaseError fault)
+    /// <summary>Takes the whole lease back, unless somebody else has ended it already. What was made for it is ended with its grant, by the home of each resource.</summary>
+    private async Task<GrantResult> RollBackAsync(Stored<LeaseRecord> lease, LeaseError fault)
     {
-        if (await ends.EndAsync(lease, EndingOf(fault)) is null)
-            await EndInstancesAsync(lease.Value, grant);
+        await ends.EndAsync(lease, EndingOf(fault));
         return new GrantResult(GrantEnd.Failed, Error: fault);
-    }
-
-    private async Task EndInstancesAsync(LeaseRecord lease, Grant grant)
-    {
-        foreach (var (holding, pick) in lease.Holdings.Zip(grant.Picks))
-        {
-            if (holding.Instance is not { } instance)
-                continue;
-            try
-            {
-                await pick.Kind.Sort!.DestroyAsync(new KindResource(pick.Resource.Value with { Instance = instance }, pick.Kind.Options), CancellationToken.None);
-            }
-            catch (Exception fault)
-            {
-                LogLeftOver(fault, holding.Resource, instance.Id);
-            }
-        }
     }
 
     /// <summary>The commit that makes the resources the lease's own.</summary>
@@ -112,6 +92,8 @@ internal sealed partial class LeaseGrants(
         var latest = now + LandsWithin;
         // After its wait nobody is there to be granted anything.
         var outcome = await commits.CommitAsync(writes, grant.IsStored && grant.Lease.EndsAt < latest ? grant.Lease.EndsAt : latest);
+        if (outcome is CommitOutcome.Committed)
+            metrics.GaveOut(lease);
         return outcome switch
         {
             CommitOutcome.Committed(var revision) => new GrantResult(GrantEnd.Ready, new Stored<LeaseRecord>(lease, revision)),
@@ -127,7 +109,4 @@ internal sealed partial class LeaseGrants(
     private CancellationToken LeftOf(Grant grant) => grant.Lease.Replica is null || grant.Lease.Digest is not null ? CancellationToken.None : clients.LeftOf(grant.Lease.Id);
 
     private static LeaseEnding EndingOf(LeaseError fault) => fault.Code == LeaseErrors.ClientLeft ? Unanswered : new LeaseEnding(LeaseState.Failed, fault.Message, fault.Code);
-
-    [LoggerMessage(EventName = "LeaseInstanceLeftOver", Level = LogLevel.Warning, Message = "What was made for {Resource} ({Instance}) could not be ended with its lease; it is ended at the next start.")]
-    private partial void LogLeftOver(Exception fault, string resource, string instance);
 }

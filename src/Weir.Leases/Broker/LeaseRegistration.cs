@@ -23,6 +23,7 @@ public static class LeaseRegistration
             metrics.Observe(provider.GetRequiredService<FleetView>());
             return metrics;
         });
+        services.TryAddSingleton<KindTally>();
         services.AddSingleton<LeaseCommits>();
         services.AddSingleton<LeaseClients>();
         services.AddSingleton<LeaseCapacity>();

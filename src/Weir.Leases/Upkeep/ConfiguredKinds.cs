@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Weir.Leases.Broker;
 using Weir.Leases.Documents;
 using Weir.Leases.Fleet;
 using Weir.Leases.Kinds;
@@ -24,10 +25,10 @@ public sealed partial class ConfiguredKinds : BackgroundService
     private volatile IReadOnlyDictionary<string, KindOptions> _options = new Dictionary<string, KindOptions>();
     private volatile TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    internal ConfiguredKinds(IStateStore store, FleetCommits commits, ResourceKinds sorts, string fleet, TimeProvider time, ILogger<ConfiguredKinds> logger)
+    internal ConfiguredKinds(IStateStore store, FleetCommits commits, ResourceKinds sorts, LeaseFleet fleet, TimeProvider time, ILogger<ConfiguredKinds> logger)
     {
         (_store, _commits, _sorts, _time, _logger) = (store, commits, sorts, time, logger);
-        _partition = LeaseDocuments.PartitionOf(fleet);
+        _partition = fleet.Partition;
     }
 
     /// <summary>Why a kind of the configuration could not be made, in a sentence; by name.</summary>

@@ -1,3 +1,4 @@
+using Weir.Leases.Broker;
 using Weir.Leases.Documents;
 using Weir.Leases.Fleet;
 using Weir.State;
@@ -5,7 +6,7 @@ using Weir.State;
 namespace Weir.Leases.Upkeep;
 
 /// <summary>Changes documents of the fleet, and waits until this replica's view has them.</summary>
-internal sealed class FleetCommits(IStateStore store, IFleetView view, string fleet)
+internal sealed class FleetCommits(IStateStore store, IFleetView view, LeaseFleet fleet)
 {
     public const int MostWrites = 512;
 
@@ -18,7 +19,7 @@ internal sealed class FleetCommits(IStateStore store, IFleetView view, string fl
     /// <exception cref="StoreUnavailableException">The store is away, or did not say what became of it.</exception>
     public async Task<long?> TryAsync(IReadOnlyList<Write> writes, CancellationToken cancellationToken, IReadOnlyList<Check>? checks = null)
     {
-        var commit = new Commit(LeaseDocuments.PartitionOf(fleet)) { Writes = writes, Checks = checks ?? [] };
+        var commit = new Commit(fleet.Partition) { Writes = writes, Checks = checks ?? [] };
         var outcome = await store.CommitAsync(commit, cancellationToken).ConfigureAwait(false);
         if (outcome is CommitOutcome.Unknown)
             outcome = await store.SettleAsync(commit, CancellationToken.None).ConfigureAwait(false);

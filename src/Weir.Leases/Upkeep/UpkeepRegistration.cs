@@ -4,7 +4,6 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Weir.Leases.Broker;
 using Weir.Leases.Doors;
-using Weir.Leases.Fleet;
 using Weir.Leases.Kinds;
 using Weir.Leases.Upkeep.Health;
 using Weir.Leases.Upkeep.Resets;
@@ -19,15 +18,14 @@ public static class UpkeepRegistration
 {
     /// <summary>
     /// Adds <see cref="IKindDesk"/>, <see cref="IInstances"/> and <see cref="ConfiguredKinds"/>, and what they do in the background. The container needs an open state store,
-    /// <see cref="IFleetView"/>, <see cref="IHomes"/>, <see cref="ResourceKinds"/>, a clock, a <see cref="Random"/> and logging.
+    /// <see cref="LeaseRegistration.AddLeases"/>, <see cref="IHomes"/>, a clock, a <see cref="Random"/> and logging.
     /// </summary>
-    public static IServiceCollection AddLeaseUpkeep(this IServiceCollection services, string fleet)
+    public static IServiceCollection AddLeaseUpkeep(this IServiceCollection services)
     {
         services.TryAddSingleton(new UpkeepLimits());
-        services.TryAddSingleton<KindTally>();
         services.AddMetrics();
         services.AddSingleton<UpkeepMetrics>();
-        services.AddSingleton(provider => new FleetCommits(provider.GetRequiredService<IStateStore>(), provider.GetRequiredService<IFleetView>(), fleet));
+        services.AddSingleton<FleetCommits>();
         services.AddSingleton(provider => new ReplicaName(provider.GetRequiredService<ReplicaView>().Id));
         services.AddSingleton<KnownKinds>();
         services.AddSingleton<AbleKinds>();
@@ -38,14 +36,14 @@ public static class UpkeepRegistration
         services.AddSingleton<ResourceReset>();
         services.AddSingleton<ResetDesk>();
         services.AddSingleton<HealthJudge>();
-        services.AddSingleton<IKindDesk>(provider => ActivatorUtilities.CreateInstance<KindDesk>(provider, fleet));
+        services.AddSingleton<IKindDesk, KindDesk>();
         services.AddSingleton(provider => new ConfiguredKinds(
-            provider.GetRequiredService<IStateStore>(), provider.GetRequiredService<FleetCommits>(), provider.GetRequiredService<ResourceKinds>(), fleet,
+            provider.GetRequiredService<IStateStore>(), provider.GetRequiredService<FleetCommits>(), provider.GetRequiredService<ResourceKinds>(), provider.GetRequiredService<LeaseFleet>(),
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<ConfiguredKinds>>()));
-        services.AddSingleton<IConfiguredDocuments>(provider => ActivatorUtilities.CreateInstance<KindDrift>(provider));
+        services.AddSingleton<IConfiguredDocuments, KindDrift>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<ConfiguredKinds>());
-        services.AddSingleton<IHostedService>(provider => ActivatorUtilities.CreateInstance<FleetUpkeep>(provider));
-        services.AddSingleton<IHostedService>(provider => ActivatorUtilities.CreateInstance<HealthRounds>(provider));
+        services.AddSingleton<IHostedService, FleetUpkeep>();
+        services.AddSingleton<IHostedService, HealthRounds>();
         return services;
     }
 }

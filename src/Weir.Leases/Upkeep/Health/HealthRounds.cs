@@ -65,17 +65,7 @@ internal sealed partial class HealthRounds(
     // One replica is enough to ask; which one is told by the ids alone, and changes as little as can be when one comes or goes.
     private bool IsMine(ResourceRecord record) => record.Home is { } home
         ? home == homes.Own
-        : replicas.Current.Ids.MaxBy(id => Weight(id, record.Id)) == replicas.Id;
-
-    // FNV-1a, and then mixed: the same in every process, unlike the runtime's.
-    private static uint Weight(string replica, string resource)
-    {
-        var hash = 2166136261u;
-        foreach (var c in string.Concat(replica, "/", resource))
-            hash = unchecked((hash ^ c) * 16777619u);
-        hash = unchecked((hash ^ (hash >> 15)) * 0x2c1b3c6du);
-        return hash ^ (hash >> 12);
-    }
+        : replicas.Current.Ids.MaxBy(id => StableHash.Of($"{id}/{record.Id}")) == replicas.Id;
 
     [LoggerMessage(EventName = "ChecksAway", Level = LogLevel.Warning, Message = "Checks of {Kind} wait for the store: {Reason}")]
     private partial void LogAway(string kind, string reason);

@@ -1,5 +1,6 @@
 using Weir.Leases.Documents;
 using Weir.Leases.Fleet;
+using Weir.Leases.Kinds;
 using Weir.State;
 
 namespace Weir.Leases.Upkeep.Slots;
@@ -35,8 +36,10 @@ internal static class SlotPlan
         if (kind.HasInstances && isAble(kind) != true)
             yield break;
         var at = kind.HasInstances ? home : null;
+        // Nobody knows how it was left, or whether it is there at all.
+        var isUnknown = !kind.HasInstances && kind.Has(KindTraits.Resets | KindTraits.Checks);
         foreach (var slot in kind.Slots)
-            yield return new ResourceRecord { Id = IdOf(kind.Name, at, slot), Kind = kind.Name, Slot = slot, Home = at, State = ResourceState.Free };
+            yield return new ResourceRecord { Id = IdOf(kind.Name, at, slot), Kind = kind.Name, Slot = slot, Home = at, State = isUnknown ? ResourceState.Resetting : ResourceState.Free };
     }
 
     // What has an instance goes through a reset, which ends it first.

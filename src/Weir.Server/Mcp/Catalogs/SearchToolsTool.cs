@@ -35,7 +35,7 @@ internal sealed class SearchToolsTool(ToolCatalogs catalogs, KeyLimits limits) :
 
     private async Task<CallToolResult> SearchAsync(McpToolCall call, CancellationToken cancellationToken)
     {
-        var caller = new CatalogCaller(call.Caller.Tenant, call.Caller.KeyId, call.Caller.Has(Role.Admin)) { Account = new KeyEmbeddingAccount(call.Caller, limits) };
+        var caller = new CatalogCaller(call.Caller.Tenant, call.Caller.KeyId, call.Caller.Has(Keys.Role.Admin)) { Account = new KeyEmbeddingAccount(call.Caller, limits) };
         var topK = call.Arguments.Integer("top_k") ?? 5;
         var query = new ToolQuery { Query = call.Arguments.Required("query"), TopK = topK, Category = call.Arguments.Text("category"), Include = ["description", "parameters"] };
 

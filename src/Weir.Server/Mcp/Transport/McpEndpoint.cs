@@ -36,7 +36,7 @@ internal sealed class McpEndpoint(McpServers servers, McpSessions sessions, McpL
             return;
         }
 
-        var named = request.Headers[McpHttpHeaders.SessionId].ToString();
+        var named = request.Headers[McpProtocol.SessionId].ToString();
         if (McpRequestRules.StandsAlone(request))
             await AnswerAloneAsync(context, message!);
         else if (message is JsonRpcRequest { Method: "initialize" })
@@ -58,10 +58,10 @@ internal sealed class McpEndpoint(McpServers servers, McpSessions sessions, McpL
             return;
         }
 
-        var named = context.Request.Headers[McpHttpHeaders.SessionId].ToString();
+        var named = context.Request.Headers[McpProtocol.SessionId].ToString();
         if (named.Length == 0)
         {
-            await context.WriteFaultAsync(new McpFault(400, McpFault.Transport, $"A stream belongs to a session: send {McpHttpHeaders.SessionId}, as initialize answered it."));
+            await context.WriteFaultAsync(new McpFault(400, McpFault.Transport, $"A stream belongs to a session: send {McpProtocol.SessionId}, as initialize answered it."));
             return;
         }
 
@@ -72,7 +72,7 @@ internal sealed class McpEndpoint(McpServers servers, McpSessions sessions, McpL
         }
 
         using var until = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, sessions.Stopping);
-        if (context.Request.Headers[McpHttpHeaders.LastEventId].ToString() is { Length: > 0 } seen)
+        if (context.Request.Headers[McpProtocol.LastEventId].ToString() is { Length: > 0 } seen)
         {
             if (await session.Events.GetStreamReaderAsync(seen, until.Token) is { } reader)
                 await ResumeAsync(context, session, reader, until.Token);
@@ -81,7 +81,7 @@ internal sealed class McpEndpoint(McpServers servers, McpSessions sessions, McpL
             return;
         }
 
-        context.Response.Headers[McpHttpHeaders.SessionId] = session.Id;
+        context.Response.Headers[McpProtocol.SessionId] = session.Id;
         context.BeginEvents();
         await using var answer = new McpAnswerStream(context.Response.Body, time);
         await session.ListenAsync(answer, until.Token);
@@ -90,10 +90,10 @@ internal sealed class McpEndpoint(McpServers servers, McpSessions sessions, McpL
     public async Task DeleteAsync(HttpContext context)
     {
         if (await RefuseAsync(context)) return;
-        var named = context.Request.Headers[McpHttpHeaders.SessionId].ToString();
+        var named = context.Request.Headers[McpProtocol.SessionId].ToString();
         if (named.Length == 0)
         {
-            await context.WriteFaultAsync(new McpFault(400, McpFault.Transport, $"Send {McpHttpHeaders.SessionId}: which session is to end?"));
+            await context.WriteFaultAsync(new McpFault(400, McpFault.Transport, $"Send {McpProtocol.SessionId}: which session is to end?"));
             return;
         }
 
@@ -148,7 +148,7 @@ internal sealed class McpEndpoint(McpServers servers, McpSessions sessions, McpL
     {
         var call = new McpCall(context.GetCaller(), session);
         call.AttachTo(message);
-        context.Response.Headers[McpHttpHeaders.SessionId] = session.Id;
+        context.Response.Headers[McpProtocol.SessionId] = session.Id;
         context.BeginEvents();
         var answered = false;
         try
@@ -221,7 +221,7 @@ internal sealed class McpEndpoint(McpServers servers, McpSessions sessions, McpL
 
         try
         {
-            context.Response.Headers[McpHttpHeaders.SessionId] = session.Id;
+            context.Response.Headers[McpProtocol.SessionId] = session.Id;
             context.BeginEvents();
             await using var answer = new McpAnswerStream(context.Response.Body, time);
             await answer.FlushAsync(cancellationToken);

@@ -11,10 +11,10 @@ internal static class McpRequestRules
 {
     private static readonly string[] RemovedMethods = ["initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"];
 
-    public static string VersionOf(HttpRequest request) => request.Headers[McpHttpHeaders.ProtocolVersion].ToString();
+    public static string VersionOf(HttpRequest request) => request.Headers[McpProtocol.Version].ToString();
 
     /// <summary>A client of 2026-07-28 or later: it has no session, and says in each request what it is.</summary>
-    public static bool StandsAlone(HttpRequest request) => McpProtocolVersions.RequiresPerRequestMetadata(VersionOf(request));
+    public static bool StandsAlone(HttpRequest request) => McpProtocol.IsWithoutSessions(VersionOf(request));
 
     public static bool Accepts(HttpRequest request, string mediaType)
     {
@@ -30,8 +30,8 @@ internal static class McpRequestRules
     public static McpFault? VersionFault(HttpRequest request)
     {
         var version = VersionOf(request);
-        if (version.Length == 0 || McpProtocolVersions.IsSupportedProtocolVersion(version)) return null;
-        var spoken = McpProtocolVersions.SupportedProtocolVersions;
+        if (version.Length == 0 || McpProtocol.IsSpoken(version)) return null;
+        var spoken = McpProtocol.Versions;
         return new McpFault(400, (int)McpErrorCode.UnsupportedProtocolVersion, $"The MCP-Protocol-Version '{Short(version)}' is not spoken here; these are: {string.Join(", ", spoken)}.")
         {
             Data = new JsonObject { ["supported"] = new JsonArray([.. spoken.Select(one => (JsonNode)one)]), ["requested"] = Short(version) },
@@ -54,19 +54,19 @@ internal static class McpRequestRules
         var own = Text(meta?[MetaKeys.ProtocolVersion]);
         if (method == "initialize" && version.Length > 0 && Text(parameters?["protocolVersion"]) is { } wanted && wanted != version)
             return Mismatch($"The MCP-Protocol-Version header says '{version}', and params.protocolVersion says '{Short(wanted)}'.");
-        if (!McpProtocolVersions.RequiresPerRequestMetadata(version))
+        if (!McpProtocol.IsWithoutSessions(version))
         {
-            return McpProtocolVersions.RequiresPerRequestMetadata(own)
+            return McpProtocol.IsWithoutSessions(own)
                 ? Mismatch($"params._meta says protocol version '{own}': send it as the MCP-Protocol-Version header too.")
                 : null;
         }
 
         if (own is not null && own != version)
             return Mismatch($"The MCP-Protocol-Version header says '{version}', and params._meta says '{Short(own)}'.");
-        if (Text(request.Headers[McpHttpHeaders.Method].ToString()) is var named && named != method)
-            return Mismatch(named is null ? $"The {McpHttpHeaders.Method} header is missing: send '{Short(method)}'." : $"The {McpHttpHeaders.Method} header says '{Short(named)}', and the message '{Short(method)}'.");
-        if (NameIn(method, parameters) is { } name && Decoded(request.Headers[McpHttpHeaders.Name].ToString().Trim()) is var told2 && told2 != name)
-            return Mismatch(told2 is null or "" ? $"The {McpHttpHeaders.Name} header is missing or cannot be read: send '{Short(name)}'." : $"The {McpHttpHeaders.Name} header says '{Short(told2)}', and the message '{Short(name)}'.");
+        if (Text(request.Headers[McpProtocol.Method].ToString()) is var named && named != method)
+            return Mismatch(named is null ? $"The {McpProtocol.Method} header is missing: send '{Short(method)}'." : $"The {McpProtocol.Method} header says '{Short(named)}', and the message '{Short(method)}'.");
+        if (NameIn(method, parameters) is { } name && Decoded(request.Headers[McpProtocol.Name].ToString().Trim()) is var told2 && told2 != name)
+            return Mismatch(told2 is null or "" ? $"The {McpProtocol.Name} header is missing or cannot be read: send '{Short(name)}'." : $"The {McpProtocol.Name} header says '{Short(told2)}', and the message '{Short(name)}'.");
         if (message is not JsonRpcRequest) return null;
 
         if (own is null)

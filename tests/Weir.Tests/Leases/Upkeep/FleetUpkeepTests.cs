@@ -33,6 +33,22 @@ public sealed class FleetUpkeepTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Capacity_CutAndRaisedWhileOneIsUnclean_ResetsItBeforeItIsGivenOut()
+    {
+        var replica = await _fleet.StartAsync("a");
+        var isDirty = true;
+        replica.Cells.Cleaning = (_, _) => Task.FromResult<LeaseError?>(Volatile.Read(ref isDirty) ? new LeaseError(502, "dirty", "It is dirty.") : null);
+        await _fleet.PutKindAsync("cell", Plain with { Capacity = 1 });
+        await _fleet.UntilAsync(() => State("cell.0") == ResourceState.Quarantined);
+        await _fleet.PutKindAsync("cell", Plain with { Capacity = 0 });
+        await _fleet.UntilAsync(() => Ids("cell").Count == 0);
+        await _fleet.PutKindAsync("cell", Plain with { Capacity = 1 });
+        await _fleet.UntilAsync(() => State("cell.0") == ResourceState.Quarantined);
+        Volatile.Write(ref isDirty, false);
+        await _fleet.UntilAsync(() => Free("cell") == 1);
+    }
+
+    [Fact]
     public async Task Delete_KindWithInstances_EndsThemAndThenItsResources()
     {
         var replica = await _fleet.StartAsync("a");
@@ -133,6 +149,8 @@ public sealed class FleetUpkeepTests : IAsyncLifetime
     public async Task Reset_ThatFails_IsQuarantinedAndTriedAgainEachTimeLater()
     {
         var replica = await _fleet.StartAsync("a");
+        await _fleet.PutKindAsync("cell", Plain with { Capacity = 1 });
+        await _fleet.UntilAsync(() => Free("cell") == 1);
         var tries = new List<TimeSpan>();
         replica.Cells.Cleaning = (_, _) =>
         {
@@ -140,8 +158,6 @@ public sealed class FleetUpkeepTests : IAsyncLifetime
                 tries.Add(_fleet.Time.Elapsed);
             return Task.FromResult<LeaseError?>(tries.Count < 5 ? new LeaseError(502, "dirty", "It is still dirty.") : null);
         };
-        await _fleet.PutKindAsync("cell", Plain with { Capacity = 1 });
-        await _fleet.UntilAsync(() => Free("cell") == 1);
         var lease = await _fleet.LeaseAsync("cell.0");
         await _fleet.ReleaseAsync(lease!.Value.Id, replica);
 
@@ -159,6 +175,8 @@ public sealed class FleetUpkeepTests : IAsyncLifetime
     public async Task Reset_ThatHangs_IsQuarantinedAndLeftAloneUntilItEnds()
     {
         var replica = await _fleet.StartAsync("a");
+        await _fleet.PutKindAsync("cell", Plain with { Capacity = 1, ResetWithin = TimeSpan.FromSeconds(5) });
+        await _fleet.UntilAsync(() => Free("cell") == 1);
         var (calls, hang) = (0, new TaskCompletionSource());
         replica.Cells.Cleaning = async (_, _) =>
         {
@@ -166,8 +184,6 @@ public sealed class FleetUpkeepTests : IAsyncLifetime
                 await hang.Task;
             return null;
         };
-        await _fleet.PutKindAsync("cell", Plain with { Capacity = 1, ResetWithin = TimeSpan.FromSeconds(5) });
-        await _fleet.UntilAsync(() => Free("cell") == 1);
         var lease = await _fleet.LeaseAsync("cell.0");
         await _fleet.ReleaseAsync(lease!.Value.Id, replica);
 
@@ -187,6 +203,8 @@ public sealed class FleetUpkeepTests : IAsyncLifetime
     public async Task Reset_OfOneThatIsSlow_DelaysNoOther()
     {
         var replica = await _fleet.StartAsync("a");
+        await _fleet.PutKindAsync("cell", Plain with { Capacity = 6 });
+        await _fleet.UntilAsync(() => Free("cell") == 6);
         var slow = new TaskCompletionSource();
         replica.Cells.Cleaning = async (resource, _) =>
         {
@@ -194,8 +212,6 @@ public sealed class FleetUpkeepTests : IAsyncLifetime
                 await slow.Task;
             return null;
         };
-        await _fleet.PutKindAsync("cell", Plain with { Capacity = 6 });
-        await _fleet.UntilAsync(() => Free("cell") == 6);
         var lease = await _fleet.LeaseAsync([.. Ids("cell")]);
         await _fleet.ReleaseAsync(lease!.Value.Id, replica);
         await _fleet.UntilAsync(() => Free("cell") == 5);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -31,7 +32,7 @@ internal sealed class UpkeepFleet : IAsyncDisposable
     /// <summary>The homes that are there.</summary>
     public ConcurrentDictionary<string, bool> Homes { get; } = new();
 
-    public PlainView View => _replicas[^1].View;
+    public IFleetView View => _replicas[^1].View;
 
     public async Task<UpkeepReplica> StartAsync(string home, int seed = 1, BoxKind? boxes = null, IStateStore? store = null)
     {
@@ -130,8 +131,15 @@ internal sealed class UpkeepFleet : IAsyncDisposable
         [.. (await Store.ListAsync(LeaseDocuments.PartitionOf(Name), LeaseDocuments.Resources, null, 10_000)).Select(document => LeaseDocuments.ReadResource(document.Body.Span)!)
             .Where(record => kind is null || record.Kind == kind)];
 
-    public async Task<long?> CommitAsync(IReadOnlyList<Write> writes) =>
-        await Store.CommitAsync(new Commit(LeaseDocuments.PartitionOf(Name)) { Writes = writes }) is CommitOutcome.Committed(var revision) ? revision : null;
+    /// <summary>Also waits until every replica has seen it.</summary>
+    public async Task<long?> CommitAsync(IReadOnlyList<Write> writes)
+    {
+        if (await Store.CommitAsync(new Commit(LeaseDocuments.PartitionOf(Name)) { Writes = writes }) is not CommitOutcome.Committed(var revision))
+            return null;
+        foreach (var replica in _replicas.ToList())
+            await replica.View.WhenAsync(revision, TimeSpan.FromDays(1), default);
+        return revision;
+    }
 
     public static Write Put(ResourceRecord record, long expected) => new(LeaseDocuments.Resources + record.Id, expected, LeaseDocuments.Write(record));
 
@@ -147,15 +155,11 @@ internal sealed class UpkeepReplica : IAsyncDisposable, IHomes
 {
     private readonly UpkeepFleet _fleet;
     private readonly ServiceProvider _services;
-    private readonly CancellationTokenSource _ends = new();
     private readonly List<IHostedService> _hosted = [];
-    private readonly IStateStore _store;
-    private Task _following = Task.CompletedTask;
 
     public UpkeepReplica(UpkeepFleet fleet, string home, int seed, BoxKind boxes, IStateStore store)
     {
-        (_fleet, Home, Boxes, _store) = (fleet, home, boxes, store);
-        View = new PlainView(store, UpkeepFleet.Name, fleet.Time);
+        (_fleet, Home, Boxes) = (fleet, home, boxes);
         Replicas = new ReplicaView(Guid.NewGuid().ToString("N")[..12]);
         var services = new ServiceCollection();
         services.AddSingleton<ILoggerFactory>(Logs);
@@ -164,13 +168,13 @@ internal sealed class UpkeepReplica : IAsyncDisposable, IHomes
         services.AddSingleton(store);
         services.AddSingleton(Replicas);
         services.AddSingleton(new Random(seed));
-        services.AddSingleton<IFleetView>(View);
         services.AddSingleton<IHomes>(this);
-        services.AddSingleton<ResourceKinds>();
+        services.AddSingleton<IKindCalls, DirectCalls>();
+        services.AddLeases(UpkeepFleet.Name);
         services.AddSingleton<ResourceKind>(Boxes);
         services.AddSingleton<ResourceKind>(Cells);
         services.AddSingleton<ResourceKind, SeatKind>();
-        services.AddLeaseUpkeep(UpkeepFleet.Name);
+        services.AddLeaseUpkeep();
         _services = services.BuildServiceProvider();
     }
 
@@ -182,11 +186,13 @@ internal sealed class UpkeepReplica : IAsyncDisposable, IHomes
 
     public RecordingLogger<UpkeepReplica> Logs { get; } = new();
 
-    public PlainView View { get; }
+    public IFleetView View => _services.GetRequiredService<IFleetView>();
 
     public ReplicaView Replicas { get; }
 
     public IKindDesk Desk => _services.GetRequiredService<IKindDesk>();
+
+    public ILeaseBroker Broker => _services.GetRequiredService<ILeaseBroker>();
 
     public IInstances Instances => _services.GetRequiredService<IInstances>();
 
@@ -203,13 +209,13 @@ internal sealed class UpkeepReplica : IAsyncDisposable, IHomes
 
     public async Task StartAsync()
     {
-        _following = View.FollowAsync(_ends.Token);
-        (await View.WhenAsync(0, TimeSpan.FromMinutes(1), default)).ShouldBeTrue();
         foreach (var service in _services.GetServices<IHostedService>())
         {
             await service.StartAsync(default);
             _hosted.Add(service);
         }
+
+        (await View.WhenAsync(0, TimeSpan.FromMinutes(1), default)).ShouldBeTrue();
     }
 
     public async ValueTask DisposeAsync()
@@ -218,9 +224,19 @@ internal sealed class UpkeepReplica : IAsyncDisposable, IHomes
         while (!stopping.IsCompleted)
             await _fleet.PassAsync(TimeSpan.FromMilliseconds(100));
         await stopping;
-        await _ends.CancelAsync();
-        await _following;
         await _services.DisposeAsync();
-        _ = _store;
+    }
+
+    /// <summary>Every kind is served here.</summary>
+    private sealed class DirectCalls(ResourceKinds kinds) : IKindCalls
+    {
+        public Task<KindResult<JsonElement?>> InitialiseAsync(LeasedResource resource, JsonElement? config, CancellationToken cancellationToken) =>
+            kinds.Of(resource.Resource.Kind)!.InitialiseAsync(resource, config, cancellationToken).AsTask();
+
+        public Task<KindResult<Observation?>> ObserveAsync(LeasedResource resource, CancellationToken cancellationToken) =>
+            kinds.Of(resource.Resource.Kind)!.ObserveAsync(resource, cancellationToken).AsTask();
+
+        public Task<KindReply> UseAsync(LeasedResource resource, KindCall call, CancellationToken cancellationToken) =>
+            kinds.Of(resource.Resource.Kind)!.UseAsync(resource, call, cancellationToken).AsTask();
     }
 }
