@@ -46,7 +46,7 @@ public sealed class AgentExecutorTests : IDisposable
         (outcome.Status, outcome.Steps, outcome.Usage).ShouldBe((TaskState.Ok, 2, new TokenUsage(14, 6)));
         _script.Doors.ShouldBe(
         [
-            ("POST /doors/rag.0/query", """{"query":"pumps","top_k":3,"search_type":"hybrid"}""", "Bearer token-rag"),
+            ("POST /doors/rag.0/query", """{"query":"pumps","top_k":3}""", "Bearer token-rag"),
             ("GET /doors/vm.0/screenshot", "", "Bearer token-vm"),
             ("POST /doors/vm.0/actions", """[{"x":1,"y":2,"type":"click"}]""", "Bearer token-vm"),
         ]);
