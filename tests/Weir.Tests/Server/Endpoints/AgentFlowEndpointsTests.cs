@@ -106,10 +106,10 @@ public sealed class AgentFlowEndpointsTests : IAsyncLifetime
     [Fact]
     public async Task Release_BySomebodyElse_Is403AndSaysSo()
     {
-        await PostAsync("/allocate", """{"worker_id":"w1","type":"plain"}""");
-        var other = await _server.AddKeyAsync("worker");
+        var (one, other) = (await _server.AddKeyAsync("worker"), await _server.AddKeyAsync("worker"));
+        (await PostAsync("/allocate", """{"worker_id":"w1","type":"plain"}""", one)).Status.ShouldBe(HttpStatusCode.OK);
 
-        foreach (var (worker, key) in new (string, string?)[] { ("w2", null), ("w1", other) })
+        foreach (var (worker, key) in new[] { ("w2", one), ("w1", other) })
         {
             var (status, problem) = await PostAsync("/release", $$"""{"resource_id":"plain.0","worker_id":"{{worker}}"}""", key);
             status.ShouldBe(HttpStatusCode.Forbidden);
@@ -117,7 +117,7 @@ public sealed class AgentFlowEndpointsTests : IAsyncLifetime
             problem.GetProperty("detail").GetString()!.ShouldContain("does not hold 'plain.0'");
         }
 
-        (await PostAsync("/release", """{"resource_id":"plain.0","worker_id":"w1"}""")).Status.ShouldBe(HttpStatusCode.OK);
+        (await PostAsync("/release", """{"resource_id":"plain.0","worker_id":"w1"}""", one)).Status.ShouldBe(HttpStatusCode.OK);
     }
 
     [Theory]
