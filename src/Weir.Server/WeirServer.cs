@@ -12,12 +12,14 @@ using Weir.Server.Endpoints;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
 using Weir.Server.Limits;
+using Weir.Server.Mcp;
 using Weir.Server.Observability;
 using Weir.Server.Observability.Logging;
 using Weir.Server.Providers;
 using Weir.Server.Responses;
 using Weir.Server.Retrieval;
 using Weir.State;
+using Weir.State.Replicas;
 
 namespace Weir.Server;
 
@@ -34,6 +36,7 @@ internal static class WeirServer
         builder.AddWeb(setup);
         builder.Services.AddSingleton(setup.Time);
         builder.Services.AddState(setup.Store);
+        builder.Services.AddSingleton<IReplicaPlace, ReplicaPlace>();
         builder.Services.AddSingleton(setup.Options);
         builder.Services.AddLiveConfiguration(setup.Sources, setup.Configuration);
         builder.Services.AddKeys(setup);
@@ -45,6 +48,7 @@ internal static class WeirServer
         builder.Services.AddBatchAccounts();
         builder.Services.AddBatches();
         builder.Services.AddProviderDesk();
+        builder.Services.AddMcp(setup.McpFixtures);
         builder.Services.AddObservability(setup);
         builder.Services.AddOpenApiDocument();
         setup.Customize?.Invoke(builder);
@@ -64,6 +68,7 @@ internal static class WeirServer
         app.MapRetrieval();
         app.MapFiles();
         app.MapBatches();
+        app.MapMcp();
         app.MapOpenApiDocument();
         setup.Map?.Invoke(app);
         return app;
@@ -93,6 +98,9 @@ internal sealed record WeirServerSetup
     public LogFormat LogFormat { get; init; } = LogFormat.Text;
 
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    /// <summary>Offers over MCP also the tools, resources and prompts that the public conformance suite calls.</summary>
+    public bool McpFixtures { get; init; }
 
     /// <summary>Last word on services and on the web host: tests replace the server here.</summary>
     public Action<WebApplicationBuilder>? Customize { get; init; }

@@ -45,6 +45,7 @@ public sealed class EndpointRolesTests : IAsyncLifetime
         ("/v1/batch", Role.App),
         ("/v1/batches", Role.App),
         ("/v1/catalogs", Role.App),
+        ("/mcp", Role.Worker),
         ("/v1/providers", Role.Any),
         ("/v1/routes", Role.Any),
     ];
