@@ -19,6 +19,7 @@ internal sealed partial class LeaseArrivals(
 
     // Beyond the wait itself: a grant that began in its last moment, and a store that comes back.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(75);
+    private static readonly TimeSpan DropsWithin = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
     private static readonly LeaseEnding ClientLeft = new(LeaseState.Failed, "Its client left.", LeaseErrors.ClientLeft);
@@ -95,7 +96,8 @@ internal sealed partial class LeaseArrivals(
     /// <param name="fence">Only under this fence. Null: whatever it is.</param>
     public async Task DropAsync(string id, long? fence)
     {
-        for (var pause = FirstPause; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
+        var started = time.GetTimestamp();
+        for (var pause = FirstPause; time.GetElapsedTime(started) < DropsWithin; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
         {
             try
             {

@@ -28,7 +28,7 @@ internal sealed partial class LeaseQueue(FleetView view, LeasePicks picks, Lease
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        view.Changed += Wake;
+        view.Changed += WakeIfAnyWaits;
         try
         {
             await view.Known.WaitAsync(stoppingToken);
@@ -44,8 +44,17 @@ internal sealed partial class LeaseQueue(FleetView view, LeasePicks picks, Lease
         }
         finally
         {
-            view.Changed -= Wake;
+            view.Changed -= WakeIfAnyWaits;
         }
+    }
+
+    private void WakeIfAnyWaits()
+    {
+        bool any;
+        lock (view.Sync)
+            any = view.Tables.Line.Count > 0;
+        if (any)
+            Wake();
     }
 
     private void GrantAll()
