@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Weir.Cli;
 using Weir.Cli.Commands;
-using Weir.Cli.Run;
 using Weir.Cli.Run.Execution;
 
 var root = new RootCommand(

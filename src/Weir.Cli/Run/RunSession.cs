@@ -34,34 +34,19 @@ internal sealed class RunSession(RunPlan plan, TaskSource source, bool redoFaile
 
         using var mark = RunMark.Take(source.Mark);
         var done = new BitArray(tasks.Count);
-        ResultsState found;
-        try
+        var notOk = 0;
+        var found = ResultsFile.Mend(source.Results, (key, state) =>
         {
-            found = ResultsFile.Mend(source.Results, (key, state) =>
-            {
-                var index = tasks.IndexOf(key);
-                if (index is not null && redoFailed && state is not TaskState.Ok)
-                    return false;
-                if (index is { } known)
-                    done[known] = true;
-                return true;
-            });
-        }
-        catch (FormatException fault)
-        {
-            await console.Error.WriteLineAsync($"weir: {fault.Message}");
-            return ExitCode.Usage;
-        }
-
+            if (tasks.IndexOf(key) is { } index)
+                (done[index], notOk) = (!redoFailed || state is TaskState.Ok, notOk + (state is TaskState.Ok ? 0 : 1));
+            return true;
+        });
         if (found.Torn > 0)
             await console.Error.WriteLineAsync($"weir: {source.Results} ended with a record that was cut off; its task is done again");
-        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
-        {
-            BaseAddress = plan.Url, Timeout = Timeout.InfiniteTimeSpan,
-        };
+        using var http = RunConnections.Create(plan.Url);
         using var client = new WeirClient(http, new WeirClientOptions { ApiKey = plan.Key, MaxRetries = 0 });
         var queue = new TaskQueue(done);
-        var tally = new RunTally(tasks.Count, tasks.Count - queue.Left);
+        var tally = new RunTally(tasks.Count, tasks.Count - queue.Left, redoFailed ? 0 : notOk);
         if (queue.Left == 0)
             return await EndAsync(tally, TimeSpan.Zero, signals);
         if (await FaultOfServerAsync(client, tasks, signals.Stop) is var (message, code))
@@ -70,6 +55,9 @@ internal sealed class RunSession(RunPlan plan, TaskSource source, bool redoFaile
             return code;
         }
 
+        // Only now: a run that cannot begin leaves the results of the one before as they are.
+        if (redoFailed && notOk > 0)
+            ResultsFile.Mend(source.Results, (key, state) => state is TaskState.Ok || tasks.IndexOf(key) is null);
         return await WorkAsync(tasks, queue, tally, mark, client, http, signals);
     }
 
@@ -79,7 +67,8 @@ internal sealed class RunSession(RunPlan plan, TaskSource source, bool redoFaile
         // Processes before leases: what they use is another's as soon as it is given back.
         if (mark.Former is { } former)
             await new ProcessFamily(null, TaskVariables.Run, former, time).EndAsync();
-        await ReleaseLeftAsync(desk, mark.Former is not null, signals.Stop);
+        await ReleaseLeftAsync(desk, mark.Former is not null && NeedsLeases(tasks), signals.Stop);
+        mark.Sign();
 
         var guard = plan.Command is null ? null : await RunGuard.StartAsync(mark.Run, time, signals.Stop);
         await using (guard)
@@ -112,7 +101,7 @@ internal sealed class RunSession(RunPlan plan, TaskSource source, bool redoFaile
             await console.Output.WriteLineAsync(System.Text.Json.JsonSerializer.Serialize(report, RunFormat.Lines.SummaryReport));
         else
             report.Print(console.Output);
-        return interrupted ? Interrupted : tally.NotOk > 0 ? ExitCode.Failed : ExitCode.Ok;
+        return interrupted ? Interrupted : tally.NotOk + tally.BeforeNotOk > 0 ? ExitCode.Failed : ExitCode.Ok;
     }
 
     private string? CheckTask(RunTask task) => plan.Agent is not null && string.IsNullOrWhiteSpace(task.Prompt) ? "it has neither a prompt nor an input, and the built-in agent needs one" : null;

@@ -26,6 +26,10 @@ public sealed record LeaseRequest(string WorkerId, IReadOnlyList<ResourceRequest
     /// <summary>At most 32. Null: none.</summary>
     public IReadOnlyDictionary<string, string>? Labels { get; init; }
 
+    /// <summary>Whether the answer holds what each resource shows at first.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool Observe { get; init; }
+
     /// <summary>The same key finds the same lease. Null: a new one for each call, which its own repetitions share.</summary>
     [JsonIgnore]
     public string? IdempotencyKey { get; init; }

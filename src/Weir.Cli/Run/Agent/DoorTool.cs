@@ -17,14 +17,10 @@ internal sealed record DoorTool(string Name, string Description, string Schema, 
     [
         new(
             "query_knowledge_base", "Search the knowledge base; gives the passages that fit best.",
-            """{"type":"object","properties":{"query":{"type":"string"},"top_k":{"type":"integer","minimum":1,"maximum":100},"search_type":{"type":"string","enum":["dense","sparse","hybrid"],"default":"hybrid"}},"required":["query"]}""",
+            """{"type":"object","properties":{"query":{"type":"string"},"top_k":{"type":"integer","minimum":1,"maximum":100},"search_type":{"type":"string","enum":["dense","sparse","hybrid"]}},"required":["query"]}""",
             "query",
-            arguments =>
-            {
-                arguments = (JsonObject)arguments.DeepClone();
-                arguments.TryAdd("search_type", "hybrid");
-                return arguments;
-            }),
+            // What the model leaves open, its lease says.
+            arguments => arguments),
     ];
 
     private static readonly DoorTool[] Desktop =

@@ -14,6 +14,7 @@ namespace Weir.Cli.Run.Execution;
 internal sealed class CommandExecutor(RunPlan plan, string run, TimeProvider time) : ITaskExecutor
 {
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan PipesWithin = TimeSpan.FromSeconds(2);
 
     public async Task<TaskOutcome> RunAsync(TaskAttempt attempt, AttemptEnds ends)
@@ -43,13 +44,11 @@ internal sealed class CommandExecutor(RunPlan plan, string run, TimeProvider tim
             if (reason is not AttemptEnd.ByItself)
             {
                 family.Signal(Native.Terminate);
-                await Task.WhenAny(exit, Delay(Grace, ends.Now));
+                await GraceAsync(family, exit, ends.Now);
             }
 
             // Also after a good end: what it left running would use what the next holder of the lease is given.
             var left = await family.EndAsync();
-            if (left > 0 && !ProcessTable.IsThere)
-                Native.Signal(-process.Id, Native.Kill);
             await exit;
             Children.Forget(process.Id);
             var told = await ReadToEndAsync(pipes);
@@ -79,6 +78,14 @@ internal sealed class CommandExecutor(RunPlan plan, string run, TimeProvider tim
             : ends.Stop.IsCancellationRequested ? AttemptEnd.Stopped
             : ends.Lost.IsCancellationRequested ? AttemptEnd.LeaseLost
             : AttemptEnd.Timeout;
+    }
+
+    // Of all of it: the shell in front often ends at once, while what it started still tidies up.
+    private async Task GraceAsync(ProcessFamily family, Task exit, CancellationToken now)
+    {
+        var began = time.GetTimestamp();
+        while (time.GetElapsedTime(began) < Grace && !now.IsCancellationRequested && (!exit.IsCompleted || family.Members().Count > 0))
+            await Delay(BetweenLooks, now);
     }
 
     private static TaskOutcome Outcome(AttemptEnd reason, int code, CappedOutput output, TaskAttempt attempt, AttemptEnds ends, int left, string? pipesFault)
@@ -128,7 +135,7 @@ internal sealed class CommandExecutor(RunPlan plan, string run, TimeProvider tim
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
-            return $"Its log cannot be written: {fault.Message}";
+            return fault.Message;
         }
     }
 

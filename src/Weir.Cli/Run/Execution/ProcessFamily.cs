@@ -51,6 +51,9 @@ internal sealed class ProcessFamily(int? leader, string variable, string mark, T
     /// <returns>How many could not be ended within some seconds, as a process that waits for a broken disk cannot.</returns>
     public async Task<int> EndAsync()
     {
+        // Where there is no table of processes, the group is all that is known.
+        if (leader is { } group && !ProcessTable.IsThere)
+            Native.Signal(-group, Native.Kill);
         for (var round = 0; ; round++)
         {
             var members = Members();

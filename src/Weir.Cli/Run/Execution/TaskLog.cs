@@ -33,6 +33,7 @@ internal sealed class TaskLog(string folder, string id)
     public async Task ReadAsync(Stream source, int attempt)
     {
         FileStream? file = null;
+        Exception? fault = null;
         try
         {
             _tail = [];
@@ -40,13 +41,24 @@ internal sealed class TaskLog(string folder, string id)
             for (int read; (read = await source.ReadAsync(buffer)) > 0;)
             {
                 Remember(buffer.AsSpan(0, read));
-                file ??= Open(attempt);
-                if (_written >= MostBytes)
+                if (_written >= MostBytes || fault is not null)
                     continue;
-                await file.WriteAsync(buffer.AsMemory(0, read));
-                if ((_written += read) >= MostBytes)
-                    await file.WriteAsync(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"\n--- cut: a log holds {MostBytes >> 20} MB\n")));
+                try
+                {
+                    file ??= Open(attempt);
+                    await file.WriteAsync(buffer.AsMemory(0, read));
+                    if ((_written += read) >= MostBytes)
+                        await file.WriteAsync(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"\n--- cut: a log holds {MostBytes >> 20} MB\n")));
+                }
+                catch (Exception full) when (full is IOException or UnauthorizedAccessException)
+                {
+                    // The command must not hang because its words cannot be kept.
+                    fault = full;
+                }
             }
+
+            if (fault is not null)
+                throw new IOException($"{Path} cannot be written: {fault.Message}", fault);
         }
         finally
         {

@@ -3,7 +3,7 @@ using Weir.Cli.Run.Results;
 namespace Weir.Cli.Run.Progress;
 
 /// <summary>What a run has come to, counted by its workers and read by whoever shows it.</summary>
-internal sealed class RunTally(int total, int before)
+internal sealed class RunTally(int total, int before, int beforeNotOk = 0)
 {
     private const int MostTold = 10;
 
@@ -21,6 +21,9 @@ internal sealed class RunTally(int total, int before)
 
     /// <summary>Had a result when the run began.</summary>
     public int Before => before;
+
+    /// <summary>Of those, the ones that had not gone well.</summary>
+    public int BeforeNotOk => beforeNotOk;
 
     public int Running => Volatile.Read(ref _running);
 

@@ -11,6 +11,9 @@ internal sealed record SummaryReport
     /// <summary>Had a result before.</summary>
     public required int Before { get; init; }
 
+    /// <summary>Of those, the ones that had not gone well.</summary>
+    public required int BeforeNotOk { get; init; }
+
     public required int Ok { get; init; }
 
     public required int Failed { get; init; }
@@ -40,6 +43,7 @@ internal sealed record SummaryReport
     {
         Tasks = tally.Total,
         Before = tally.Before,
+        BeforeNotOk = tally.BeforeNotOk,
         Ok = tally.Count(TaskState.Ok),
         Failed = tally.Count(TaskState.Failed),
         Timeout = tally.Count(TaskState.Timeout),
@@ -57,7 +61,7 @@ internal sealed record SummaryReport
     {
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{(Interrupted ? "interrupted" : "done")} in {ProgressLine.Span(TimeSpan.FromSeconds(Seconds))}: {Ok} ok, {Failed} failed, {Timeout} timed out{Some(Before, "done before")}{Some(Retries, "retries")}{Some(Left, "left")}"));
+            $"{(Interrupted ? "interrupted" : "done")} in {ProgressLine.Span(TimeSpan.FromSeconds(Seconds))}: {Ok} ok, {Failed} failed, {Timeout} timed out{Some(Before, "done before")}{Some(Retries, "tried again")}{Some(Left, "left")}"));
         output.WriteLine($"  results   {Results}");
         if (Usage is { } usage)
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  tokens    {usage.PromptTokens} in, {usage.CompletionTokens} out"));
@@ -67,6 +71,8 @@ internal sealed record SummaryReport
             output.WriteLine($"  {(end.Status is TaskState.Timeout ? "timeout " : "failed  ")}  {end.Id}: {end.Error}{(end.Log is { } log ? $" (log: {log})" : "")}");
         if (Failed + Timeout > NotOk.Count)
             output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"            and {Failed + Timeout - NotOk.Count} more: --retry failed does them again"));
+        if (BeforeNotOk > 0)
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"            {BeforeNotOk} of those done before had not gone well: --retry failed does them again"));
         if (Left > 0)
             output.WriteLine("  The same command does what is left.");
     }

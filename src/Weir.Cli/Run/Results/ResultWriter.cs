@@ -29,7 +29,15 @@ internal sealed class ResultWriter : IAsyncDisposable
     public async Task AppendAsync(TaskResult result)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        await _waiting.Writer.WriteAsync((result.ToLine(), done));
+        try
+        {
+            await _waiting.Writer.WriteAsync((result.ToLine(), done));
+        }
+        catch (ChannelClosedException closed) when (closed.InnerException is IOException fault)
+        {
+            throw fault;
+        }
+
         await done.Task;
     }
 
@@ -58,7 +66,7 @@ internal sealed class ResultWriter : IAsyncDisposable
                 batch.Clear();
             }
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        catch (Exception fault)
         {
             // What follows a half-written line would be lost with it: nothing follows.
             var told = new IOException($"{_file.Name} cannot be written: {fault.Message}", fault);

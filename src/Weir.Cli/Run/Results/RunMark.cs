@@ -38,17 +38,21 @@ internal sealed class RunMark : IDisposable
         try
         {
             var before = Read(file);
-            var mark = new RunMark(file, before?.Job ?? New(), before?.Run, New());
-            file.SetLength(0);
-            JsonSerializer.Serialize(file, new RunMarkBody(mark.Job, mark.Run), RunFormat.Lines.RunMarkBody);
-            file.Flush(flushToDisk: true);
-            return mark;
+            return new RunMark(file, before?.Job ?? New(), before?.Run, New());
         }
         catch
         {
             file.Dispose();
             throw;
         }
+    }
+
+    /// <summary>From now on this is the run whose leavings the next one looks for; those of the former must be gone.</summary>
+    public void Sign()
+    {
+        _file.SetLength(0);
+        JsonSerializer.Serialize(_file, new RunMarkBody(Job, Run), RunFormat.Lines.RunMarkBody);
+        _file.Flush(flushToDisk: true);
     }
 
     public void Dispose() => _file.Dispose();

@@ -12,6 +12,8 @@ internal static class TaskLine
 {
     private const int LongestId = 200;
     private const int MostLabels = 28;
+    private const int LongestLabel = 64;
+    private const int LongestValue = 256;
 
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
     private static readonly JsonSerializerOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -103,9 +105,10 @@ internal static class TaskLine
         if (json.TryGetProperty("labels", out var named))
         {
             if (named.ValueKind is not JsonValueKind.Object || named.EnumerateObject().Any(label => label.Value.ValueKind is not JsonValueKind.String)
+                || named.EnumerateObject().Any(label => label.Name.Length is 0 or > LongestLabel || label.Value.GetString()!.Length > LongestValue)
                 || (labels = named.EnumerateObject().ToDictionary(label => label.Name, label => label.Value.GetString()!)).Count > MostLabels)
             {
-                return (null, $"its labels are not an object of at most {MostLabels} texts");
+                return (null, $"its labels are not an object of at most {MostLabels} texts of at most {LongestValue} characters, with names of 1 to {LongestLabel}");
             }
         }
 

@@ -77,7 +77,11 @@ internal sealed class HeldLease : IAsyncDisposable
         {
             for (var failures = 0; ;)
             {
-                var wait = failures == 0 ? (_ttl / 3) - _time.GetElapsedTime(_renewedAt) : _again.After(failures);
+                var age = _time.GetElapsedTime(_renewedAt);
+                var wait = failures == 0 ? (_ttl / 3) - age : _again.After(failures);
+                // Its end is heard of when it comes.
+                if (wait > _ttl - age)
+                    wait = _ttl - age;
                 if (wait > TimeSpan.Zero)
                     await Task.Delay(wait, _time, _over.Token);
                 var left = _ttl - _time.GetElapsedTime(_renewedAt);

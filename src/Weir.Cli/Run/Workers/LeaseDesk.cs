@@ -27,9 +27,6 @@ internal sealed class LeaseDesk(LeasesClient leases, RunPlan plan, string job, s
     private static readonly TimeSpan ReleaseWithin = TimeSpan.FromSeconds(10);
     private static readonly string[] Live = ["waiting", "granted", "ready"];
 
-    // What no other attempt changes: the task asks for what cannot be.
-    private static readonly HashSet<string> Refusals = ["unknown_kind", "impossible", "invalid_value", "malformed", "kind_not_allowed", "quota_exceeded"];
-
     private readonly Backoff _away = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30), random);
 
     /// <summary>Waits its turn for as long as it takes; a server that is away is waited for too, since no task is at fault for that.</summary>
@@ -54,17 +51,17 @@ internal sealed class LeaseDesk(LeasesClient leases, RunPlan plan, string job, s
                     asked++;
                     failures++;
                 }
-                catch (WeirException refused) when (Refusals.Contains(refused.Code))
-                {
-                    return (null, refused.Message, true);
-                }
                 catch (WeirException refused) when (refused.Code is "initialisation_failed")
                 {
                     return (null, refused.Message, false);
                 }
-                catch (WeirException refused) when (refused.Status is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
+                catch (WeirException refused) when (refused.Status is HttpStatusCode.Unauthorized || (refused.Status is HttpStatusCode.Forbidden && refused.Code is not "kind_not_allowed"))
                 {
                     throw new RunStoppedException($"{plan.Url} refuses this key: {refused.Message} Set WEIR_KEY to a worker's, as 'weir keys create --role worker' prints one.");
+                }
+                catch (WeirException refused) when (IsForGood(refused.Status))
+                {
+                    return (null, refused.Message, true);
                 }
                 catch (WeirException away)
                 {
@@ -116,9 +113,12 @@ internal sealed class LeaseDesk(LeasesClient leases, RunPlan plan, string job, s
             string.Create(CultureInfo.InvariantCulture, $"run-{job}-{worker}"),
             [.. (task.Kinds ?? plan.Kinds).Select(kind => new ResourceRequest(kind.Kind) { Count = kind.Count, Config = ConfigOf(task, kind.Kind) })])
         {
-            Ttl = plan.Ttl, Wait = Wait, Priority = plan.Priority, Labels = labels,
+            Ttl = plan.Ttl, Wait = Wait, Priority = plan.Priority, Labels = labels, Observe = plan.Agent is not null,
         };
     }
+
+    // The task asks for what cannot be; the others of the fours are of this moment, or of this key of the request.
+    private static bool IsForGood(HttpStatusCode? status) => (int?)status is >= 400 and < 500 and not (408 or 409 or 410 or 412 or 425 or 429);
 
     private string KeyOf(RunTask task, int attempt, int asked)
     {

@@ -89,7 +89,7 @@ internal sealed class SandboxStart(SandboxFolder folder, SandboxOptions options,
 
     private async Task<(Sandbox?, string)> FailedAsync(string instance, SandboxFacts? facts, ScriptProcess? walls, string fault)
     {
-        var errors = walls is null ? "" : await walls.ErrorsAsync(TimeSpan.FromMilliseconds(200), time).ConfigureAwait(false);
+        var errors = Errors(instance);
         if (facts is not null)
         {
             await SandboxEnd.EndAsync(facts, instance, time).ConfigureAwait(false);
@@ -102,6 +102,15 @@ internal sealed class SandboxStart(SandboxFolder folder, SandboxOptions options,
 
         folder.Remove(instance);
         return (null, errors.Length == 0 ? fault.TrimEnd('.') + "." : $"{fault.TrimEnd('.')}: {errors}");
+    }
+
+    /// <summary>What the walls said of their trouble.</summary>
+    private string Errors(string instance)
+    {
+        const int Longest = 1_000;
+        var file = Path.Combine(folder.Of(instance), "errors");
+        var text = File.Exists(file) ? File.ReadAllText(file).Trim() : "";
+        return text.Length > Longest ? text[^Longest..] : text;
     }
 
     /// <summary>An X server that is not root's does not make it.</summary>

@@ -60,9 +60,9 @@ internal static class SandboxSupport
         {
             using var trial = ScriptProcess.Start(Script.Run, "/", SandboxCommand.Trial(OuterUser.Of("trial")));
             trial.Input.Close();
+            var errors = await trial.RestAsync(either.Token).ConfigureAwait(false);
             if (await trial.ExitAsync(either.Token).ConfigureAwait(false) == 0)
                 return plan.Network == DesktopNetwork.Nat && !File.Exists("/dev/net/tun") ? "There is no /dev/net/tun, which a desktop's network needs: load the module tun, hand the device to this container, or set network: none." : null;
-            var errors = await trial.ErrorsAsync(TimeSpan.FromSeconds(1), time).ConfigureAwait(false);
             return $"No sandbox can be made here ({errors}). Allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns=0; "
                 + "in a container: a seccomp profile that allows unshare), or set isolation: none where programs of a desktop are trusted with this machine.";
         }

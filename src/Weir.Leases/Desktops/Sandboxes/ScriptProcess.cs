@@ -3,21 +3,17 @@ using System.Text;
 
 namespace Weir.Leases.Desktops.Sandboxes;
 
-/// <summary>A shell script of ours, which becomes another program: started with nothing of this process's environment, read line by line, left to live on when this object goes.</summary>
+/// <summary>
+/// A shell script of ours, which becomes another program: started with nothing of this process's environment, read while it begins, left to live on when this object
+/// goes. Where its errors go the script says; a pipe that stays open would cost a thread as long as the program lives.
+/// </summary>
 internal sealed class ScriptProcess : IDisposable
 {
     private const int LongestLine = 64 << 10;
-    private const int MostErrors = 4 << 10;
 
     private readonly Process _process;
-    private readonly StringBuilder _errors = new();
-    private readonly Task _reading;
 
-    private ScriptProcess(Process process)
-    {
-        _process = process;
-        _reading = ReadErrorsAsync();
-    }
+    private ScriptProcess(Process process) => _process = process;
 
     public int Pid => _process.Id;
 
@@ -28,7 +24,7 @@ internal sealed class ScriptProcess : IDisposable
     {
         var start = new ProcessStartInfo("/bin/sh")
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/", StandardInputEncoding = new UTF8Encoding(false),
+            RedirectStandardInput = true, RedirectStandardOutput = true, WorkingDirectory = "/", StandardInputEncoding = new UTF8Encoding(false),
         };
         foreach (var argument in (string[])["-c", Script.Read(script), "weir-desktop", folder, .. command])
             start.ArgumentList.Add(argument);
@@ -38,37 +34,33 @@ internal sealed class ScriptProcess : IDisposable
         return new ScriptProcess(Process.Start(start)!);
     }
 
-    /// <returns>Null: its output has ended.</returns>
-    public async Task<string?> LineAsync(CancellationToken cancellationToken)
-    {
-        var line = new StringBuilder();
-        var one = new char[1];
-        while (await _process.StandardOutput.ReadAsync(one, cancellationToken).ConfigureAwait(false) > 0)
+    /// <returns>Null: its output has ended, or the line does not.</returns>
+    public Task<string?> LineAsync(CancellationToken cancellationToken) => ReadAsync(
+        output =>
         {
-            if (one[0] == '\n')
-                return line.ToString();
-            if (line.Length == LongestLine)
-                return null;
-            line.Append(one[0]);
-        }
+            var line = new StringBuilder();
+            for (var read = output.Read(); read >= 0 && line.Length < LongestLine; read = output.Read())
+            {
+                if (read == '\n')
+                    return line.ToString();
+                line.Append((char)read);
+            }
 
-        return null;
-    }
+            return null;
+        },
+        cancellationToken);
 
     /// <returns>Null: its output has ended.</returns>
-    public async Task<char?> CharacterAsync(CancellationToken cancellationToken)
-    {
-        var one = new char[1];
-        return await _process.StandardOutput.ReadAsync(one, cancellationToken).ConfigureAwait(false) > 0 ? one[0] : null;
-    }
+    public Task<char?> CharacterAsync(CancellationToken cancellationToken) => ReadAsync<char?>(output => output.Read() is var read and >= 0 ? (char)read : null, cancellationToken);
 
-    /// <summary>What it said of its trouble, once it has ended or soon does.</summary>
-    public async Task<string> ErrorsAsync(TimeSpan within, TimeProvider time)
-    {
-        await Task.WhenAny(_reading, Task.Delay(within, time)).ConfigureAwait(false);
-        lock (_errors)
-            return _errors.ToString().Trim();
-    }
+    /// <summary>All that it says, as far as is of use, until it ends.</summary>
+    public Task<string> RestAsync(CancellationToken cancellationToken) => ReadAsync(
+        output =>
+        {
+            var rest = new char[4096];
+            return new string(rest, 0, output.ReadBlock(rest)).Trim();
+        },
+        cancellationToken);
 
     public async Task<int> ExitAsync(CancellationToken cancellationToken)
     {
@@ -76,26 +68,14 @@ internal sealed class ScriptProcess : IDisposable
         return _process.ExitCode;
     }
 
-    public void Kill() => _process.Kill();
-
     /// <summary>Lets go of it; the runtime still takes note of its end.</summary>
     public void Dispose() => _process.Dispose();
 
-    private async Task ReadErrorsAsync()
+    // To read a pipe holds a thread until something is said: one of its own, not one that all the others wait for.
+    private Task<T> ReadAsync<T>(Func<StreamReader, T> read, CancellationToken cancellationToken)
     {
-        var piece = new char[1024];
-        try
-        {
-            while (await _process.StandardError.ReadAsync(piece).ConfigureAwait(false) is var read and > 0)
-            {
-                lock (_errors)
-                    _errors.Append(piece, 0, Math.Min(read, MostErrors - _errors.Length));
-            }
-        }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or InvalidOperationException)
-        {
-            // It was let go.
-        }
+        var output = _process.StandardOutput;
+        return Task.Factory.StartNew(() => read(output), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).WaitAsync(cancellationToken);
     }
 }
 

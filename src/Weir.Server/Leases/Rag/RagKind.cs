@@ -14,6 +14,8 @@ namespace Weir.Server.Leases.Rag;
 /// <summary>A scoped session on a collection. Nothing is kept for it: what a query may see stands in its lease.</summary>
 internal sealed class RagKind(KnowledgeCollections collections, RagAsker askers) : ResourceKind
 {
+    private static readonly string[] Required = ["query"];
+
     public override string Sort => "rag";
 
     public override IReadOnlyList<KindTool> Tools { get; } =
@@ -158,7 +160,7 @@ internal sealed class RagKind(KnowledgeCollections collections, RagAsker askers)
                 query = new { type = "string", description = "What is looked for, in plain words." },
                 top_k = new { type = "integer", minimum = 1, maximum = CollectionSearchRequest.MostResults, description = "How many passages at most. Default: what the lease says, else 10." },
             },
-            required = new[] { "query" },
+            required = Required,
             additionalProperties = false,
         }),
         arguments =>

@@ -1,5 +1,6 @@
 using System.Net.ServerSentEvents;
 using System.Text.Json;
+using System.Threading.Channels;
 using Microsoft.AspNetCore.Http;
 using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
@@ -39,8 +40,8 @@ internal sealed class McpEndpoint(McpServers servers, McpSessions sessions, McpL
         var named = request.Headers[McpProtocol.SessionId].ToString();
         if (McpRequestRules.StandsAlone(request))
             await AnswerAloneAsync(context, message!);
-        else if (message is JsonRpcRequest { Method: "initialize" })
-            await BeginAsync(context, message, id);
+        else if (message is JsonRpcRequest { Method: "initialize" } first)
+            await BeginAsync(context, first);
         else if (named.Length == 0)
             await AnswerAloneAsync(context, message!);
         else if (sessions.Find(named, context.GetCaller()) is { } session && session.TryEnter())
@@ -125,12 +126,12 @@ internal sealed class McpEndpoint(McpServers servers, McpSessions sessions, McpL
         return true;
     }
 
-    private async Task BeginAsync(HttpContext context, JsonRpcMessage message, RequestId id)
+    private async Task BeginAsync(HttpContext context, JsonRpcRequest message)
     {
         var caller = context.GetCaller();
-        if (sessions.TryTake(caller) is { } full)
+        if ((McpRequestRules.InitializeFault(message) ?? sessions.TryTake(caller)) is { } fault)
         {
-            await context.WriteFaultAsync(full, id);
+            await context.WriteFaultAsync(fault, message.Id);
             return;
         }
 
@@ -158,7 +159,7 @@ internal sealed class McpEndpoint(McpServers servers, McpSessions sessions, McpL
             // To take a lease back that the client was told of is worse than to keep one for a ttl that it was not.
             answered = true;
         }
-        catch (Exception end) when (end is IOException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception end) when (end is IOException or OperationCanceledException or ObjectDisposedException or ChannelClosedException)
         {
             // The client has left, or the session has ended under it.
             if (!context.RequestAborted.IsCancellationRequested) context.Abort();

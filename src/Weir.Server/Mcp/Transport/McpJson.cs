@@ -13,5 +13,7 @@ internal static class McpJson
 
     public static readonly JsonTypeInfo<CancelledNotificationParams> Cancelled = Of<CancelledNotificationParams>();
 
+    public static readonly JsonTypeInfo<InitializeRequestParams> Initialize = Of<InitializeRequestParams>();
+
     private static JsonTypeInfo<T> Of<T>() => (JsonTypeInfo<T>)McpJsonUtilities.DefaultOptions.GetTypeInfo(typeof(T));
 }

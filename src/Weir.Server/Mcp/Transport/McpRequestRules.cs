@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 using ModelContextProtocol;
@@ -76,6 +77,21 @@ internal static class McpRequestRules
         return RemovedMethods.Contains(method)
             ? new McpFault(404, (int)McpErrorCode.MethodNotFound, $"Protocol version '{version}' has no method '{method}'.")
             : null;
+    }
+
+    /// <summary>Null: a session can begin with it. Whatever else it asks for is the session's to judge.</summary>
+    public static McpFault? InitializeFault(JsonRpcRequest message)
+    {
+        try
+        {
+            if (message.Params.Deserialize(McpJson.Initialize) is not null) return null;
+        }
+        catch (JsonException)
+        {
+            // Told below.
+        }
+
+        return new McpFault(400, (int)McpErrorCode.InvalidParams, "initialize takes params with 'protocolVersion', 'capabilities' and 'clientInfo': {\"name\", \"version\"}.");
     }
 
     /// <summary>The HTTP status of an error that is the whole answer, for clients that stand alone.</summary>

@@ -66,6 +66,8 @@ public sealed class McpTransportTests : IAsyncLifetime
     [InlineData("""{"jsonrpc":"2.0","id":null,"method":"ping"}""", null, 400)]
     [InlineData("""{"id":1,"method":"ping"}""", null, 400)]
     [InlineData("", null, 400)]
+    [InlineData("""{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}""", null, 400)]
+    [InlineData("""{"jsonrpc":"2.0","id":1,"method":"initialize"}""", null, 400)]
     public async Task Post_OfNoMessage_IsRefusedWithASentence(string body, string? accept, int status)
     {
         using var answer = await _mcp.PostAsync(body, headers: accept is null ? [] : [("Accept", accept)]);
@@ -129,7 +131,7 @@ public sealed class McpTransportTests : IAsyncLifetime
     {
         var sessions = _mcp.Server.Service<McpSessions>();
         var (key, secret) = await _mcp.Server.AddKeyRecordAsync(new KeyRequest { Roles = ["worker"] });
-        var caller = new Caller(key, new KeyState(key.Id));
+        var caller = new Caller(key, new KeyState(key.Id, TimeProvider.System));
         var session = await _mcp.BeginAsync(secret);
         for (var taken = 1; taken < McpSessions.MostOfKey; taken++) sessions.TryTake(caller).ShouldBeNull();
 

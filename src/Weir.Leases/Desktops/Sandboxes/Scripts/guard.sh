@@ -27,18 +27,22 @@ send() {
   [ "$(start_of "$2")" = "$3" ] && kill -s "$1" "$2" 2>/dev/null
 }
 
+asked=
 for facts in "$folder"/*/facts; do
   [ -f "$facts" ] || continue
   of=
   while read -r name first second third; do
     case $name in
       boot) of=$first ;;
-      process) [ "$of" != "$boot" ] || send "$third" "$first" "$second" ;;
+      process)
+        [ "$of" != "$boot" ] || send "$third" "$first" "$second"
+        [ "$third" = KILL ] || asked=yes
+        ;;
     esac
   done <"$facts"
 done
-# What was asked to end has had its time to.
-sleep 5
+# What was only asked to end gets its time to.
+[ -z "$asked" ] || sleep 5
 for facts in "$folder"/*/facts; do
   [ -f "$facts" ] || continue
   of=

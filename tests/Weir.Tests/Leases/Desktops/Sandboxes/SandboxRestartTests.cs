@@ -26,7 +26,7 @@ public sealed class SandboxRestartTests : IAsyncDisposable
     [Fact]
     public async Task Killed_BackInTime_TakesOverWhatIsKnownAndEndsTheRest()
     {
-        var facts = await KilledAsync(guardSeconds: 3, "a", "b");
+        var facts = await KilledAsync(guardSeconds: 2, "a", "b");
 
         var adopted = await _desktops.Host.AdoptAsync(["a", "never"], TestContext.Current.CancellationToken);
 
@@ -35,7 +35,7 @@ public sealed class SandboxRestartTests : IAsyncDisposable
         var sandbox = _desktops.Host.Find("a").ShouldNotBeNull();
         (await InsideAsync(sandbox, "xdotool search --onlyvisible --class . getwindowname")).ShouldContain("xterm");
         // Past the former guard's time.
-        await Task.Delay(TimeSpan.FromSeconds(4), TestContext.Current.CancellationToken);
+        await Task.Delay(TimeSpan.FromSeconds(3), TestContext.Current.CancellationToken);
         sandbox.IsAlive.ShouldBeTrue();
         ProcessesWith(_desktops.Folder).Count.ShouldBe(1, "one guard, this process's");
         await _desktops.Host.DestroyAsync("a", TestContext.Current.CancellationToken);
@@ -95,12 +95,23 @@ public sealed class SandboxRestartTests : IAsyncDisposable
         var child = Path.Combine(AppContext.BaseDirectory, "Weir.DesktopChild.dll");
         using var process = Process.Start(new ProcessStartInfo("dotnet", [child, _desktops.Folder, guardSeconds.ToString(CultureInfo.InvariantCulture), .. names]) { RedirectStandardOutput = true })!;
         using var watchdog = new Watchdog(process);
+        try
+        {
+            return await ReadAsync(process, names);
+        }
+        finally
+        {
+            process.Kill();
+            await process.WaitForExitAsync(CancellationToken.None);
+        }
+    }
+
+    private async Task<IReadOnlyList<SandboxFacts>> ReadAsync(Process process, string[] names)
+    {
         while (await process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken) is { } line && line != "done")
             line.ShouldBe("stands");
         var facts = names.Select(name => SandboxFacts.Read(File.ReadAllText(Path.Combine(_desktops.Folder, name, SandboxFacts.FileName)))!).ToList();
         facts.ShouldAllBe(fact => fact.IsAlive);
-        process.Kill();
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         return facts;
     }
 }

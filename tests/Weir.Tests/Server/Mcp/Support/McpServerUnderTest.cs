@@ -2,7 +2,6 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Weir.Leases.Broker;
 using Weir.Leases.Doors;
@@ -23,7 +22,7 @@ internal sealed class McpServerUnderTest : IAsyncDisposable
 
     public required FakeLeases Leases { get; init; }
 
-    public static async Task<McpServerUnderTest> StartAsync(TimeProvider? time = null, bool sockets = false, Action<WebApplicationBuilder>? customize = null)
+    public static async Task<McpServerUnderTest> StartAsync(TimeProvider? time = null, bool sockets = false, bool fixtures = false)
     {
         var leases = new FakeLeases();
         leases.Add("rag", 3);
@@ -32,13 +31,13 @@ internal sealed class McpServerUnderTest : IAsyncDisposable
         {
             Time = time ?? TimeProvider.System,
             Sockets = sockets,
+            McpFixtures = fixtures,
             Customize = builder =>
             {
                 builder.Services.AddSingleton<ILeaseBroker>(leases);
                 builder.Services.AddSingleton<IFleetView>(leases);
                 builder.Services.AddSingleton<IDoors>(leases);
                 builder.Services.AddSingleton(new ResourceKinds([new FakeKind("rag"), new FakeKind("vm"), new FakeKind("extra")]));
-                customize?.Invoke(builder);
             },
         });
         return new McpServerUnderTest { Server = server, Leases = leases };

@@ -1,11 +1,12 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using Weir.Cli.Run;
 using Weir.Cli.Run.Tasks;
 using Weir.Cli.Run.Workers;
 using Weir.Simulation;
 
-namespace Weir.Cli.Run;
+namespace Weir.Cli.Commands;
 
 /// <summary><c>weir run</c>: a command, or the built-in agent, for each task of a file, each with its lease.</summary>
 internal static class RunCommand
@@ -92,7 +93,7 @@ internal static class RunCommand
                 await error.WriteLineAsync($"weir: {fault.Message}");
                 return ExitCode.Usage;
             }
-            catch (FileNotFoundException fault)
+            catch (Exception fault) when (fault is FileNotFoundException or DirectoryNotFoundException)
             {
                 await error.WriteLineAsync($"weir: {fault.Message}");
                 return ExitCode.Usage;
