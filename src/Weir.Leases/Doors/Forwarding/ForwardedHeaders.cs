@@ -19,7 +19,7 @@ internal static class ForwardedHeaders
         StringComparer.OrdinalIgnoreCase,
         [.. OfConnection, "Host", "Expect", "Trailer", "Authorization", "x-api-key", "Cookie", "Forwarded", "X-Real-IP", "Sec-WebSocket-Protocol"]);
 
-    private static readonly FrozenSet<string> NotAnswered = FrozenSet.Create(StringComparer.OrdinalIgnoreCase, [.. OfConnection, "Alt-Svc", "Location", "Set-Cookie", "x-request-id"]);
+    private static readonly FrozenSet<string> NotAnswered = FrozenSet.Create(StringComparer.OrdinalIgnoreCase, [.. OfConnection, "Alt-Svc", "Trailer", "Location", "Set-Cookie", "x-request-id"]);
 
     private static readonly FrozenSet<string> OfContent = FrozenSet.Create(
         StringComparer.OrdinalIgnoreCase,

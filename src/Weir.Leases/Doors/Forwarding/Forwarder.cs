@@ -70,16 +70,11 @@ internal sealed partial class Forwarder(Upstreams upstreams, ForwardLimits limit
     {
         var response = context.Response;
         // The head goes at once: a stream may be silent for long before its first event.
-        await response.StartAsync(context.RequestAborted);
+        await response.Body.FlushAsync(context.RequestAborted);
         if (HttpMethods.IsHead(context.Request.Method) || (int)answer.StatusCode is 204 or 304)
             return;
         await using (var from = await answer.Content.ReadAsStreamAsync(context.RequestAborted))
             await StreamRelay.CopyAsync(from, response.Body, limits.IdleWithin, time, context.RequestAborted);
-
-        if (!response.SupportsTrailers())
-            return;
-        foreach (var (name, values) in answer.TrailingHeaders)
-            response.AppendTrailer(name, values.ToArray());
     }
 
     private static LeaseError ErrorOf(Exception fault, ForwardTarget target, bool isLate)
