@@ -11,6 +11,7 @@ using Weir.Server.Configuration;
 using Weir.Server.Endpoints;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
+using Weir.Server.Leases;
 using Weir.Server.Limits;
 using Weir.Server.Mcp;
 using Weir.Server.Observability;
@@ -43,6 +44,7 @@ internal static class WeirServer
         builder.Services.AddLimits(setup);
         builder.Services.AddGateway();
         builder.Services.AddRetrieval();
+        builder.Services.AddLeases(setup);
         builder.Services.AddSingleton<DocumentApply>();
         builder.Services.AddResponses();
         builder.Services.AddBatchAccounts();
@@ -66,6 +68,7 @@ internal static class WeirServer
         app.MapHistory();
         app.MapGateway();
         app.MapRetrieval();
+        app.MapLeases();
         app.MapFiles();
         app.MapBatches();
         app.MapMcp();

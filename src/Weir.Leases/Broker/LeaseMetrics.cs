@@ -1,10 +1,11 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using Weir.Leases.Documents;
 using Weir.Leases.Fleet;
 
 namespace Weir.Leases.Broker;
 
-/// <summary>What leases are measured by.</summary>
+/// <summary>What leases are measured by; and how often each kind was given out and back by this replica since its start.</summary>
 internal sealed class LeaseMetrics : IDisposable
 {
     public const string MeterName = "Weir.Leases";
@@ -14,7 +15,7 @@ internal sealed class LeaseMetrics : IDisposable
         HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600, 3600],
     };
 
-    private readonly KindTally _tally;
+    private readonly ConcurrentDictionary<string, KindCount> _kinds = new(StringComparer.Ordinal);
     private readonly Meter _meter;
     private readonly Counter<long> _allocations;
     private readonly Counter<long> _releases;
@@ -22,9 +23,8 @@ internal sealed class LeaseMetrics : IDisposable
     private readonly Counter<long> _refused;
     private readonly Counter<long> _races;
 
-    public LeaseMetrics(IMeterFactory factory, KindTally tally)
+    public LeaseMetrics(IMeterFactory factory)
     {
-        _tally = tally;
         _meter = factory.Create(MeterName);
         _allocations = _meter.CreateCounter<long>("weir.leases.allocations", "{resource}", "Resources given out by this replica, by kind.");
         _releases = _meter.CreateCounter<long>("weir.leases.releases", "{resource}", "Resources that came back through this replica, by kind and reason.");
@@ -40,11 +40,14 @@ internal sealed class LeaseMetrics : IDisposable
         _meter.CreateObservableUpDownCounter("weir.leases.leased", () => Leased(view), "{resource}", "Resources that are leased, in the whole fleet, by kind.");
     }
 
+    /// <summary>Resources of a kind that this replica has given out and taken back since its start.</summary>
+    public (long Allocations, long Releases) Of(string kind) => _tally.Read(kind);
+
     public void GaveOut(LeaseRecord lease)
     {
         foreach (var holding in lease.Holdings)
         {
-            _tally.Allocated(holding.Kind);
+            Interlocked.Increment(ref CountOf(holding.Kind).Allocations);
             _allocations.Add(1, Kind(holding.Kind));
         }
     }
@@ -71,13 +74,19 @@ internal sealed class LeaseMetrics : IDisposable
 
     public void LostRace() => _races.Add(1);
 
+    /// <summary>Resources of a kind that this replica has given out, and taken back, since its start.</summary>
+    public (long Allocations, long Releases) Of(string kind) => _kinds.TryGetValue(kind, out var count) ? (Interlocked.Read(ref count.Allocations), Interlocked.Read(ref count.Releases)) : (0, 0);
+
     public void Dispose() => _meter.Dispose();
 
     private void CameBack(string kind, string reason)
     {
-        _tally.Released(kind);
+        Interlocked.Increment(ref CountOf(kind).Releases);
         _releases.Add(1, Kind(kind), new("reason", reason));
     }
+
+    // Kinds are definitions, which an operator makes.
+    private KindCount CountOf(string kind) => _kinds.GetOrAdd(kind, static _ => new KindCount());
 
     private static KeyValuePair<string, object?> Kind(string kind) => new("kind", kind);
 
@@ -97,5 +106,11 @@ internal sealed class LeaseMetrics : IDisposable
                     .GroupBy(resource => resource.Record.Kind, StringComparer.Ordinal).Select(kind => new Measurement<long>(kind.Count(), Kind(kind.Key))),
             ];
         }
+    }
+
+    private sealed class KindCount
+    {
+        public long Allocations;
+        public long Releases;
     }
 }

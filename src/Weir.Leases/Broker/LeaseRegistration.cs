@@ -14,7 +14,7 @@ public static class LeaseRegistration
         services.TryAddSingleton(TimeProvider.System);
         services.AddMetrics();
         services.AddSingleton(new LeaseFleet(fleet));
-        services.AddSingleton<ResourceKinds>();
+        services.TryAddSingleton<ResourceKinds>();
         services.AddSingleton<FleetView>();
         services.AddSingleton<IFleetView>(provider => provider.GetRequiredService<FleetView>());
         services.AddSingleton(provider =>
@@ -23,7 +23,6 @@ public static class LeaseRegistration
             metrics.Observe(provider.GetRequiredService<FleetView>());
             return metrics;
         });
-        services.TryAddSingleton<KindTally>();
         services.AddSingleton<LeaseCommits>();
         services.AddSingleton<LeaseClients>();
         services.AddSingleton<LeaseCapacity>();

@@ -48,9 +48,9 @@ internal sealed class AgentFlowEndpoints(ILeaseBroker broker, IFleetView view, I
             return;
         }
 
-        var asker = LeaseRequests.AskerOf(context);
+        var asker = context.GetCaller().ToAsker();
         // Its clients renew by using what they hold, and know of no other way.
-        var request = new LeaseRequest { WorkerId = body.WorkerId!, Demands = demands, Wait = TimeSpan.FromSeconds(body.Timeout), Ttl = Ttl };
+        var request = new LeaseRequest { WorkerId = body.WorkerId!, Demands = demands, Wait = TimeSpan.FromSeconds(body.Timeout), Ttl = Ttl, Labels = UseRenewal.Labels };
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, drain.Begun);
         LeaseAnswer answer;
         try
@@ -82,7 +82,7 @@ internal sealed class AgentFlowEndpoints(ILeaseBroker broker, IFleetView view, I
             return;
         }
 
-        var (id, worker, asker) = (body!.ResourceId!, body.WorkerId!, LeaseRequests.AskerOf(context));
+        var (id, worker, asker) = (body!.ResourceId!, body.WorkerId!, context.GetCaller().ToAsker());
         // As it is stored: whoever allocated at another replica a moment ago may give back here.
         if (await store.ReadAsync(partition, LeaseDocuments.Resources + id, context.RequestAborted) is not { } document || LeaseDocuments.ReadResource(document.Body.Span) is not { } resource)
         {
@@ -118,7 +118,7 @@ internal sealed class AgentFlowEndpoints(ILeaseBroker broker, IFleetView view, I
 
     private Task StatusAsync(HttpContext context)
     {
-        var asker = LeaseRequests.AskerOf(context);
+        var asker = context.GetCaller().ToAsker();
         var kinds = desk.Status().Where(kind => asker.IsAdmin || asker.MayUseKind?.Invoke(kind.Name) != false).ToDictionary(
             kind => kind.Name,
             kind => new LegacyKind(

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Weir.Leases.Doors;
 using Weir.Server.Keys;
+using Weir.Server.Leases;
 
 namespace Weir.Server.Endpoints;
 
@@ -16,7 +17,13 @@ internal static class DoorEndpoints
     public static void MapDoors(this WebApplication app)
     {
         var doors = app.Services.GetRequiredService<DoorServing>();
-        app.MapMethods("/doors/{id}/{**path}", Methods, context => doors.ServeAsync(context, (string)context.GetRouteValue("id")!))
+        var renewal = app.Services.GetRequiredService<UseRenewal>();
+        app.MapMethods("/doors/{id}/{**path}", Methods, async context =>
+            {
+                var id = (string)context.GetRouteValue("id")!;
+                await doors.ServeAsync(context, id);
+                renewal.Used(id, context.Response.StatusCode);
+            })
             .ChecksItsOwnToken().Describe("Uses a leased resource, with the token that the lease gave for it; whatever follows the door is the resource's own. Also over WebSockets.");
     }
 }

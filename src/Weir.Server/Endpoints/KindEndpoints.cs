@@ -52,12 +52,12 @@ internal sealed class KindEndpoints(IKindDesk desk, IFleetView view, KindViews v
         return Task.CompletedTask;
     }
 
-    private Task ListAsync(HttpContext context) => context.Response.WriteJsonAsync(new ListOf<KindView>(views.Read(LeaseRequests.AskerOf(context))));
+    private Task ListAsync(HttpContext context) => context.Response.WriteJsonAsync(new ListOf<KindView>(views.Read(context.GetCaller().ToAsker())));
 
     private Task GetAsync(HttpContext context)
     {
         var name = view.Kind(NameOf(context))?.Value.Name;
-        return name is not null && views.Read(LeaseRequests.AskerOf(context), name) is { } kind ? context.Response.WriteJsonAsync(kind) : context.WriteErrorAsync(NoKind());
+        return name is not null && views.Read(context.GetCaller().ToAsker(), name) is { } kind ? context.Response.WriteJsonAsync(kind) : context.WriteErrorAsync(NoKind());
     }
 
     private async Task PutAsync(HttpContext context)
@@ -90,7 +90,7 @@ internal sealed class KindEndpoints(IKindDesk desk, IFleetView view, KindViews v
             // Whoever is told that a kind is there may lease it, at least at this replica.
             await view.WhenAsync(kind.Version, SeenWithin, context.RequestAborted);
             var status = stored is null ? StatusCodes.Status201Created : StatusCodes.Status200OK;
-            await (views.Read(LeaseRequests.AskerOf(context), name) is { } shown
+            await (views.Read(context.GetCaller().ToAsker(), name) is { } shown
                 ? context.Response.WriteJsonAsync(shown, status)
                 : context.WriteErrorAsync(ApiError.Unavailable("The kind is stored; this replica has not read it yet. GET /v1/kinds shows it in a moment.", SeenWithin)));
         }
@@ -107,7 +107,7 @@ internal sealed class KindEndpoints(IKindDesk desk, IFleetView view, KindViews v
             return;
         }
 
-        var asker = LeaseRequests.AskerOf(context);
+        var asker = context.GetCaller().ToAsker();
         var asked = context.Request.Query["kind"].ToString();
         var found = view.Resources(asked.Length == 0 ? null : view.Kind(asked)?.Value.Name ?? asked).Select(one => one.Value)
             .Where(resource => (state is null || resource.State == state) && (after is null || string.CompareOrdinal(resource.Id, after) > 0)

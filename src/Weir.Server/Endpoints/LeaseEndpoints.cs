@@ -48,7 +48,7 @@ internal sealed class LeaseEndpoints(ILeaseBroker broker, IFleetView view, Lease
             return;
         }
 
-        var asker = LeaseRequests.AskerOf(context);
+        var asker = context.GetCaller().ToAsker();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, drain.Begun);
         LeaseAnswer answer;
         try
@@ -89,7 +89,7 @@ internal sealed class LeaseEndpoints(ILeaseBroker broker, IFleetView view, Lease
             return;
         }
 
-        var asker = LeaseRequests.AskerOf(context);
+        var asker = context.GetCaller().ToAsker();
         var worker = query["worker_id"].ToString();
         var asked = query["kind"].ToString();
         var kind = view.Kind(asked)?.Value.Name ?? asked;
@@ -110,7 +110,7 @@ internal sealed class LeaseEndpoints(ILeaseBroker broker, IFleetView view, Lease
             return;
         }
 
-        var (asker, id) = (LeaseRequests.AskerOf(context), IdOf(context));
+        var (asker, id) = (context.GetCaller().ToAsker(), IdOf(context));
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, drain.Begun);
         var lease = wait == TimeSpan.Zero ? broker.Find(asker, id) : await LeaseWatch.WhenSettledAsync(view, () => broker.Find(asker, id), wait, context.Time(), stop.Token);
         if (lease is null)
@@ -133,7 +133,7 @@ internal sealed class LeaseEndpoints(ILeaseBroker broker, IFleetView view, Lease
             return;
         }
 
-        var answer = await broker.RenewAsync(LeaseRequests.AskerOf(context), IdOf(context), body!.Fence, body.Ttl, context.RequestAborted);
+        var answer = await broker.RenewAsync(context.GetCaller().ToAsker(), IdOf(context), body!.Fence, body.Ttl, context.RequestAborted);
         await (answer.Lease is { } lease
             ? context.Response.WriteJsonAsync(new RenewedView(lease.Value.Id, lease.Value.FenceOf(lease.Version), lease.Value.EndsAt))
             : context.WriteErrorAsync(answer.Error!.ToApiError()));
@@ -141,7 +141,7 @@ internal sealed class LeaseEndpoints(ILeaseBroker broker, IFleetView view, Lease
 
     private async Task ObserveAsync(HttpContext context)
     {
-        var (asker, id) = (LeaseRequests.AskerOf(context), IdOf(context));
+        var (asker, id) = (context.GetCaller().ToAsker(), IdOf(context));
         if (broker.Find(asker, id) is not { } lease)
         {
             await context.WriteErrorAsync(LeaseErrors.NoLease());
@@ -161,7 +161,7 @@ internal sealed class LeaseEndpoints(ILeaseBroker broker, IFleetView view, Lease
         }
 
         // Who asks for a release and leaves means it all the same.
-        if (await broker.ReleaseAsync(LeaseRequests.AskerOf(context), IdOf(context), fence, resources, context.RequestAborted) is { } error)
+        if (await broker.ReleaseAsync(context.GetCaller().ToAsker(), IdOf(context), fence, resources, context.RequestAborted) is { } error)
             await context.WriteErrorAsync(error.ToApiError());
         else
             context.Response.StatusCode = StatusCodes.Status204NoContent;

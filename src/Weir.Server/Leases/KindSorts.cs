@@ -1,25 +1,32 @@
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.DependencyInjection;
 using Weir.Leases.Kinds;
+using Weir.Leases.Remote;
+using Weir.Server.Leases.Rag;
 
 namespace Weir.Server.Leases;
 
-/// <summary>The sorts of resources that this server has: one line each, which registers it and lets the configuration be judged before anything runs.</summary>
+/// <summary>The sorts of resources that this server has.</summary>
 internal static class KindSorts
 {
-    public static IReadOnlyList<KindSort> All { get; } =
-    [
-        new("rag", static (_, _) => [], static _ => { }),
-        new("vm", static (_, _) => [], static _ => { }),
-        new("remote", static (_, _) => [], static _ => { }),
-    ];
+    /// <summary>
+    /// The same sorts, for judging definitions before anything else is built: what a sort says of a definition looks at nothing but the definition, so these have
+    /// none of what they do their work with.
+    /// </summary>
+    public static ResourceKinds Definitions { get; } = ReadDefinitions();
 
-    public static IEnumerable<string> Names => All.Select(sort => sort.Name);
+    /// <summary>One line registers a sort, and lets the configuration name it.</summary>
+    /// <param name="services">Where to.</param>
+    /// <param name="dataFolder">Where a sort may keep what must survive a restart.</param>
+    public static IServiceCollection AddKindSorts(this IServiceCollection services, string dataFolder) => services
+        .AddRagKind()
+        .AddRemoteKind();
 
-    /// <summary>The sort of a kind, by the kind's name. Null: there is none.</summary>
-    public static KindSort? Of(string kind) => All.FirstOrDefault(sort => sort.Name == ResourceKinds.SortOf(kind));
+    private static ResourceKinds ReadDefinitions()
+    {
+        var services = new ServiceCollection();
+        services.AddKindSorts("");
+        return new ResourceKinds(services.Where(service => service.ServiceType == typeof(ResourceKind))
+            .Select(service => (ResourceKind)RuntimeHelpers.GetUninitializedObject(service.ImplementationType!)));
+    }
 }
-
-/// <param name="Name">As names of kinds begin.</param>
-/// <param name="FaultsOf">What is wrong with a definition; looks at nothing else.</param>
-/// <param name="Add">Registers it.</param>
-internal sealed record KindSort(string Name, Func<string, KindOptions, IReadOnlyList<KindFault>> FaultsOf, Action<IServiceCollection> Add);

@@ -6,7 +6,7 @@ using Weir.Server.Observability.Health;
 namespace Weir.Server.Leases;
 
 /// <summary>Kinds and resources among what this replica depends on.</summary>
-internal sealed class LeaseCheck(IFleetView view, IKindDesk desk) : IReadinessCheck
+internal sealed class LeaseCheck(IFleetView view, IKindDesk desk, ConfiguredKinds configured) : IReadinessCheck
 {
     private const int MostTold = 50;
 
@@ -17,6 +17,12 @@ internal sealed class LeaseCheck(IFleetView view, IKindDesk desk) : IReadinessCh
         if (!view.IsKnown)
             return DependencyHealth.Degraded("The leases of the fleet have not been read yet: nothing is granted here until they are.");
         var (details, causes) = (new List<string>(), new List<string>());
+        foreach (var (name, fault) in configured.Faults)
+        {
+            details.Add($"{name}: it could not be made from the configuration.");
+            causes.Add($"{name}: it could not be made from the configuration: {fault}");
+        }
+
         foreach (var kind in desk.Status())
         {
             if (desk.Unable(kind.Name) is { } unable)

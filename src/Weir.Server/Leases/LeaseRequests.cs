@@ -12,17 +12,11 @@ namespace Weir.Server.Leases;
 /// <param name="Observe">The answer is to hold what is seen first.</param>
 internal sealed record AskedLease(LeaseRequest Request, bool Observe);
 
-/// <summary>Reads who asks for what.</summary>
+/// <summary>Reads what is asked for.</summary>
 internal static class LeaseRequests
 {
     private const string IdempotencyKey = "Idempotency-Key";
     private const int LongestKey = 255;
-
-    public static LeaseAsker AskerOf(HttpContext context)
-    {
-        var caller = context.GetCaller();
-        return new LeaseAsker(caller.Tenant, caller.KeyId, caller.Has(Role.Admin)) { MaxPriority = caller.MaxPriority, MayUseKind = caller.MayUseKind };
-    }
 
     /// <returns>What is asked for, or what is wrong with it; exactly one is null.</returns>
     public static async ValueTask<(AskedLease? Asked, ApiError? Error)> ReadAsync(HttpContext context)

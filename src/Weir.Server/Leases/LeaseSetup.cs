@@ -1,11 +1,9 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 using Weir.Leases.Broker;
 using Weir.Leases.Documents;
 using Weir.Leases.Doors;
 using Weir.Leases.Fleet;
-using Weir.Leases.Kinds;
 using Weir.Leases.Upkeep;
 using Weir.Server.Configuration;
 using Weir.Server.Endpoints;
@@ -20,9 +18,12 @@ internal static class LeaseSetup
 {
     public static void AddLeases(this IServiceCollection services, WeirServerSetup setup)
     {
-        foreach (var sort in KindSorts.All)
-            sort.Add(services);
-        services.TryAddSingleton<ResourceKinds>();
+        var server = setup.Options.Server;
+        services.AddLeases(server.Fleet);
+        services.AddDoors(server.Fleet);
+        services.AddLeaseUpkeep();
+        services.AddKindSorts(server.Data);
+        services.AddSingleton<UseRenewal>();
         services.AddSingleton<LeaseViews>();
         services.AddSingleton<KindViews>();
         services.AddSingleton<IReadinessCheck, LeaseCheck>();
@@ -32,9 +33,13 @@ internal static class LeaseSetup
     {
         var services = app.Services;
         var (broker, view, desk, doors) = (services.GetRequiredService<ILeaseBroker>(), services.GetRequiredService<IFleetView>(), services.GetRequiredService<IKindDesk>(), services.GetRequiredService<IDoors>());
+        var (live, kinds) = (services.GetRequiredService<LiveConfiguration>(), services.GetRequiredService<ConfiguredKinds>());
+        live.OnChange(options => kinds.Apply(options.Kinds));
+        kinds.Apply(live.Current.Kinds);
         var drain = services.GetRequiredService<Drain>();
         new LeaseEndpoints(broker, view, services.GetRequiredService<LeaseViews>(), drain).Map(app);
         new KindEndpoints(desk, view, services.GetRequiredService<KindViews>()).Map(app);
+        app.MapDoors();
         var partition = LeaseDocuments.PartitionOf(services.GetRequiredService<WeirOptions>().Server.Fleet);
         new AgentFlowEndpoints(broker, view, desk, doors, services.GetRequiredService<IStateStore>(), partition, drain).Map(app);
     }

@@ -94,11 +94,20 @@ internal sealed class InputRunner(XDisplay display, HeldInput held, LentKeys len
 
     private async Task<LeaseError?> ClickAsync(byte button, int times, TimeSpan interval, CancellationToken cancellationToken)
     {
-        for (var click = 0; click < times; click++)
+        XInput[] once = [XInput.Button(button, true), XInput.Button(button, false)];
+        if (interval == TimeSpan.Zero)
         {
-            if (click > 0)
-                await DelayAsync(interval, cancellationToken).ConfigureAwait(false);
-            await FakeAsync(XInput.Button(button, true), XInput.Button(button, false)).ConfigureAwait(false);
+            // In one piece, so that two clicks are a double click however busy the machine is.
+            await FakeAsync([.. Enumerable.Repeat(once, times).SelectMany(inputs => inputs)]).ConfigureAwait(false);
+        }
+        else
+        {
+            for (var click = 0; click < times; click++)
+            {
+                if (click > 0)
+                    await DelayAsync(interval, cancellationToken).ConfigureAwait(false);
+                await FakeAsync(once).ConfigureAwait(false);
+            }
         }
 
         _pressedAt = time.GetTimestamp();

@@ -10,11 +10,8 @@ internal sealed class LentKeys(TimeProvider time)
 {
     private static readonly TimeSpan BeforeReuse = TimeSpan.FromMilliseconds(150);
 
-    /// <summary>
-    /// Programs hear of the change before any key that follows it, but a toolkit may hear of it on a connection of its own, whenever its program comes to that:
-    /// Chromium on a machine with ten times the work that it can do lost a key after 30 ms.
-    /// </summary>
-    private static readonly TimeSpan BeforeUse = TimeSpan.FromMilliseconds(200);
+    /// <summary>Programs hear of the change before any key that follows it, but a toolkit may hear of it on a connection of its own, and a little later.</summary>
+    private static readonly TimeSpan BeforeUse = TimeSpan.FromMilliseconds(60);
 
     private readonly Dictionary<byte, long> _usedAt = [];
 

@@ -77,8 +77,9 @@ internal sealed class XDisplay : IAsyncDisposable
     }
 
     /// <summary>Does things to devices in their order, and returns when the server has done them all.</summary>
-    public async Task<XError?> FakeAsync(params IReadOnlyList<XInput> inputs) =>
-        FirstErrorOf(await _connection.RunAsync([.. inputs.Select(input => XRequest.Fake(_test, input, _connection.Setup.Root))]).ConfigureAwait(false));
+    public async Task<XError?> FakeAsync(IReadOnlyList<XInput> inputs) => inputs.Count == 0
+        ? null
+        : FirstErrorOf(await _connection.RunAsync([.. inputs.Select(input => XRequest.Fake(_test, input, _connection.Setup.Root))]).ConfigureAwait(false));
 
     /// <summary>The whole screen at one moment.</summary>
     public async Task<ScreenImage> ImageAsync()

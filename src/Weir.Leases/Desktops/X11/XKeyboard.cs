@@ -14,7 +14,7 @@ internal sealed class XKeyboard
     /// <summary>Keys that mean nothing.</summary>
     public IReadOnlyList<byte> Spare { get; }
 
-    /// <summary>Keys that mean one keysym whatever else is held, as only <see cref="XDisplay.ChangeKeysAsync"/> makes them: they may be given another.</summary>
+    /// <summary>Keys that mean one character whatever else is held, as only <see cref="XDisplay.ChangeKeysAsync"/> makes them: they may be given another.</summary>
     public IReadOnlyDictionary<byte, uint> Lent { get; }
 
     /// <summary>So many keysyms each key has.</summary>
@@ -42,7 +42,7 @@ internal sealed class XKeyboard
                 continue;
             }
 
-            if (perKey > 1 && key[0] != 0 && key[1] == key[0] && !key.ContainsAnyExcept(key[0], 0u))
+            if (perKey > 1 && IsForeign(key[0]) && key[1] == key[0] && !key.ContainsAnyExcept(key[0], 0u))
                 lent.Add((byte)code, key[0]);
             if (key[0] != 0)
                 found.TryAdd(key[0], new XKey((byte)code, false));
@@ -52,6 +52,9 @@ internal sealed class XKeyboard
 
         return new XKeyboard(found.ToFrozenDictionary(), spare, lent, perKey);
     }
+
+    /// <summary>A character beyond ASCII. Backspace and others of the usual keyboard mean one thing whatever is held too, and must stay.</summary>
+    private static bool IsForeign(uint keysym) => keysym is >= 0xa0 and <= 0xff or >= 0x01000000 and <= 0x0110ffff;
 
     /// <summary>Keys that programs know by their codes whatever they give: none at all (8), and those that switch input methods on keyboards of East Asia.</summary>
     private static bool HasMeaningOfItsOwn(int code) => code is 8 or 93 or (>= 98 and <= 102) or 130 or 131;

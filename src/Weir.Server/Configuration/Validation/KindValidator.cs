@@ -1,4 +1,5 @@
 using Weir.Leases.Kinds;
+using Weir.Leases.Upkeep;
 using Weir.Server.Configuration.Binding;
 using Weir.Server.Configuration.Reading;
 using Weir.Server.Leases;
@@ -11,60 +12,64 @@ namespace Weir.Server.Configuration.Validation;
 /// </summary>
 internal sealed class KindValidator : IConfigurationValidator
 {
-    public const string Root = "kinds";
+    private const string Root = "kinds";
 
     public void Validate(WeirOptions options, FaultList faults)
     {
+        // Each beside those before it: two that clash are one fault, where the second is.
+        var before = new List<KeyValuePair<string, KindOptions>>();
         foreach (var (name, kind) in options.Kinds)
         {
-            Validate(name, kind, faults);
-        }
-
-        foreach (var (name, alias, other) in KindRules.Clashes(options.Kinds))
-        {
-            faults.Add(SettingPath.Member(PathOf(name), "aliases"), $"has \"{alias}\", which {(other == name ? "it has already" : $"means the kind \"{other}\"")}", "Give each name once");
+            Validate(name, kind, before, faults);
+            before.Add(KeyValuePair.Create(name, kind));
         }
     }
 
-    /// <summary>The faults of one definition.</summary>
-    public static void Validate(string name, KindOptions kind, FaultList faults)
+    private static void Validate(string name, KindOptions kind, IReadOnlyList<KeyValuePair<string, KindOptions>> before, FaultList faults)
     {
-        var path = PathOf(name);
-        if (!KindRules.IsName(name))
+        var path = SettingPath.Member(Root, name);
+        var sorts = KindSorts.Definitions;
+        if (sorts.Of(name) is null && NearestName.Find(ResourceKinds.SortOf(name), sorts.Sorts) is { } near)
         {
-            faults.Add(path, "is not a name for a kind", $"Use a sort ({string.Join(", ", KindSorts.Names)}), or a sort, a colon and up to 63 of a-z, 0-9, '_' and '-'");
+            faults.Add(path, "is of no sort that is known here", $"Did you mean \"{near}\"? There are {string.Join(", ", sorts.Sorts)}");
             return;
         }
 
-        if (KindSorts.Of(name) is not { } sort)
+        // What was not bound is at its default here, which must not be blamed for what follows from that.
+        if (faults.IsBlamedWithin(path))
         {
-            var near = NearestName.Find(ResourceKinds.SortOf(name), KindSorts.Names);
-            var known = $"There are {string.Join(", ", KindSorts.Names)}";
-            faults.Add(path, "is of no sort that is known here", near is null ? known : $"Did you mean \"{near}\"? {known}");
             return;
         }
 
-        foreach (var (setting, message) in KindRules.FaultsOf(name, kind, sort.FaultsOf))
+        foreach (var (setting, message) in KindFaults.Of(sorts, name, kind, before))
         {
-            var place = setting.Split('.').Aggregate(path, (at, part) => int.TryParse(part, out var index) ? SettingPath.Item(at, index) : SettingPath.Member(at, part));
-            var (what, remedy) = Halves(message);
-            faults.Add(place, what, remedy);
+            var (what, remedy) = Halves(message, setting);
+            faults.Add(PathOf(path, setting), what, remedy);
         }
     }
 
-    private static string PathOf(string name) => SettingPath.Member(Root, name);
+    private static string PathOf(string path, string setting) => setting.Length == 0
+        ? path
+        : setting.Split('.').Aggregate(path, (at, part) => int.TryParse(part, out var index) ? SettingPath.Item(at, index) : SettingPath.Member(at, part));
 
-    // Sorts say what is wrong and how to mend it in one sentence, the second half after a colon or a full stop.
-    private static (string What, string Remedy) Halves(string message)
+    // Sorts say what is wrong and how to mend it in one text, and some begin it with the setting, which a fault has beside it.
+    private static (string What, string Remedy) Halves(string message, string setting)
     {
         var text = message.Trim().TrimEnd('.');
-        var at = text.IndexOf(". ", StringComparison.Ordinal) is var stop and >= 0 ? stop : text.IndexOf(": ", StringComparison.Ordinal);
-        if (at < 0)
+        if (setting.Length > 0 && text.StartsWith(setting + " ", StringComparison.Ordinal))
         {
-            return (text, "Mend it, or leave it out for its default");
+            text = text[(setting.Length + 1)..];
         }
 
-        var remedy = text[(at + 2)..].Trim();
-        return (text[..at], remedy.Length == 0 ? "Mend it" : char.ToUpperInvariant(remedy[0]) + remedy[1..]);
+        foreach (var seam in (string[])[". ", "; ", ": "])
+        {
+            if (text.IndexOf(seam, StringComparison.Ordinal) is var at and > 0)
+            {
+                var remedy = text[(at + seam.Length)..].Trim();
+                return (text[..at], char.ToUpperInvariant(remedy[0]) + remedy[1..]);
+            }
+        }
+
+        return (text, "Mend it, or leave it out for its default");
     }
 }

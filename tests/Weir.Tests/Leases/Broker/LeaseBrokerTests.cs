@@ -51,7 +51,7 @@ public sealed class LeaseBrokerTests : IAsyncLifetime
 
         (await StateAsync()).Resources.Values.ShouldAllBe(resource => resource.Value.State == ResourceState.Free);
         (await Broker.ReleaseAsync(Asker, lease.Value.Id, lease.Version, null, default)).ShouldBeNull();
-        _replica.Tally.Read("slot").ShouldBe((2, 2));
+        _replica.Metrics.Of("slot").ShouldBe((2, 2));
     }
 
     [Fact]

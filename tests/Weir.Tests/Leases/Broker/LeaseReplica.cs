@@ -49,7 +49,7 @@ internal sealed class LeaseReplica : IAsyncDisposable
 
     public FleetView View => _services.GetRequiredService<FleetView>();
 
-    public KindTally Tally => _services.GetRequiredService<KindTally>();
+    public LeaseMetrics Metrics => _services.GetRequiredService<LeaseMetrics>();
 
     public static async Task<LeaseReplica> StartAsync(IStateStore store, TimeProvider time, string id = "a")
     {

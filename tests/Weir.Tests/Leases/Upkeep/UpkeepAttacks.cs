@@ -11,7 +11,7 @@ namespace Weir.Tests.Leases.Upkeep;
 public sealed class UpkeepAttacks
 {
     [Fact]
-    public Task RandomSchedule_WhateverFails_EveryResourceIsAlwaysInOneStateAndComesBack() => RandomSchedule.RunAsync(25, AttackAsync);
+    public Task RandomSchedule_WhateverFails_EveryResourceIsAlwaysInOneStateAndComesBack() => RandomSchedule.RunAsync(8, AttackAsync);
 
     private static async Task AttackAsync(Random random)
     {

@@ -34,9 +34,9 @@ internal sealed class UpkeepFleet : IAsyncDisposable
 
     public IFleetView View => _replicas[^1].View;
 
-    public async Task<UpkeepReplica> StartAsync(string home, int seed = 1, BoxKind? boxes = null, IStateStore? store = null)
+    public async Task<UpkeepReplica> StartAsync(string home, int seed = 1, BoxKind? boxes = null, IStateStore? store = null, Action<IServiceCollection>? configure = null)
     {
-        var replica = new UpkeepReplica(this, home, seed, boxes ?? new BoxKind(), store ?? Store);
+        var replica = new UpkeepReplica(this, home, seed, boxes ?? new BoxKind(), store ?? Store, configure);
         _replicas.Add(replica);
         Homes[home] = true;
         await replica.StartAsync();
@@ -157,7 +157,7 @@ internal sealed class UpkeepReplica : IAsyncDisposable, IHomes
     private readonly ServiceProvider _services;
     private readonly List<IHostedService> _hosted = [];
 
-    public UpkeepReplica(UpkeepFleet fleet, string home, int seed, BoxKind boxes, IStateStore store)
+    public UpkeepReplica(UpkeepFleet fleet, string home, int seed, BoxKind boxes, IStateStore store, Action<IServiceCollection>? configure)
     {
         (_fleet, Home, Boxes) = (fleet, home, boxes);
         Replicas = new ReplicaView(Guid.NewGuid().ToString("N")[..12]);
@@ -175,6 +175,7 @@ internal sealed class UpkeepReplica : IAsyncDisposable, IHomes
         services.AddSingleton<ResourceKind>(Cells);
         services.AddSingleton<ResourceKind, SeatKind>();
         services.AddLeaseUpkeep();
+        configure?.Invoke(services);
         _services = services.BuildServiceProvider();
     }
 

@@ -63,7 +63,7 @@ public sealed class McpLifecycleTests : IAsyncLifetime
 
     [Theory]
     [InlineData("allocate_batch_resources", """{"worker_id":"w","resource_types":["none"]}""", "unknown_kind")]
-    [InlineData("allocate_batch_resources", """{"worker_id":"w","resource_types":[]}""", "at least 1")]
+    [InlineData("allocate_batch_resources", """{"worker_id":"w","resource_types":[]}""", "from 1 to 256 entries")]
     [InlineData("allocate_batch_resources", """{"worker_id":"w","resource_types":"rag"}""", "not a list as JSON")]
     [InlineData("allocate_batch_resources", """{"worker_id":"w","resource_types":["rag","rag"]}""", "twice")]
     [InlineData("allocate_batch_resources", """{"resource_types":["rag"]}""", "'worker_id' is missing")]

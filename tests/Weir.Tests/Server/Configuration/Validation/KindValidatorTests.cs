@@ -1,19 +1,19 @@
-using Weir.Leases.Kinds;
-
 namespace Weir.Tests.Server.Configuration.Validation;
 
 public sealed class KindValidatorTests
 {
     [Theory]
-    [InlineData(""" "rga": { "capacity": 1 } """, "kinds.rga", "Did you mean \"rag\"")]
-    [InlineData(""" "printer": { "capacity": 1 } """, "kinds.printer", "There are rag, vm, remote")]
-    [InlineData(""" "Rag": { "capacity": 1 } """, "kinds.Rag", "is not a name for a kind")]
-    [InlineData(""" "rag:": { "capacity": 1 } """, "kinds.rag:", "is not a name for a kind")]
-    [InlineData(""" "rag": { } """, "kinds.rag.capacity", "is missing. Say how many there are")]
+    [InlineData(""" "rga": { "capacity": 1 } """, "kinds.rga", "Did you mean \"rag\"? There are rag, remote")]
+    [InlineData(""" "printer": { "capacity": 1 } """, "kinds.printer", "There are rag, remote")]
+    [InlineData(""" "rag:": { "capacity": 1 } """, "kinds.rag:", "is no name of a kind")]
+    [InlineData(""" "rag:A": { "capacity": 1 } """, "kinds.rag:A", "is no name of a kind")]
+    [InlineData(""" "rag": { } """, "kinds.rag.capacity", "is missing. Say how many")]
     [InlineData(""" "rag": { "capacity": -1 } """, "kinds.rag.capacity", "10000")]
-    [InlineData(""" "rag": { "capacity": 2, "warm": 3 } """, "kinds.rag.warm", "more than capacity")]
-    [InlineData(""" "rag": { "capacity": 2, "aliases": ["a b"] } """, "kinds.rag.aliases[0]", "is not a name")]
-    [InlineData(""" "rag": { "capacity": 2, "aliases": ["vm"] }, "vm": { "capacity": 1 } """, "kinds.rag.aliases", "means the kind \"vm\"")]
+    [InlineData(""" "rag": { "capacity": 2, "warm": 1 } """, "kinds.rag.warm", "means nothing for 'rag'")]
+    [InlineData(""" "rag": { "capacity": 2, "aliases": ["a b"] } """, "kinds.rag.aliases[0]", "is no name")]
+    [InlineData(""" "rag": { "capacity": 2, "aliases": ["rag"] } """, "kinds.rag.aliases[0]", "twice")]
+    [InlineData(""" "rag": { "capacity": 2, "aliases": ["rag:x"] }, "rag:x": { "capacity": 1 } """, "kinds.rag:x", "is an alias of 'rag'")]
+    [InlineData(""" "remote:x": { "endpoints": [ { "id": "a", "base_url": "ftp://x" } ] } """, "kinds.remote:x.endpoints[0].base_url", "http")]
     [InlineData(""" "rag": { "capacity": 2, "limits": { "per_worker": 0 } } """, "kinds.rag.limits.per_worker", "10000")]
     [InlineData(""" "rag": { "capacity": 2, "colection": "x" } """, "kinds.rag.colection", "Did you mean \"collection\"")]
     [InlineData(""" "vm": { "capacity": 2, "size": "800" } """, "kinds.vm.size", "must match")]
@@ -32,12 +32,12 @@ public sealed class KindValidatorTests
         var kinds = Loading.Options("""
             { "kinds": {
                 "rag": { "collection": "elsewhere", "capacity": 50, "limits": { "per_worker": 2 } },
-                "vm": { "capacity": 4, "warm": 1, "size": "1280x800", "network": "nat", "program": "chromium", "aliases": ["vm_pyautogui"] },
+                "rag:big": { "capacity": 4, "top_k": 50, "aliases": ["much"] },
                 "remote:gpu-box": { "endpoints": [ { "id": "a", "base_url": "http://127.0.0.1:5000", "slots": 1, "health": "/health", "reset": "/reset" } ] } } }
             """).Kinds;
 
-        kinds.Keys.ShouldBe(["rag", "vm", "remote:gpu-box"], ignoreOrder: true);
-        (kinds["rag"].Collection, kinds["rag"].Limits.PerWorker, kinds["vm"].Network).ShouldBe(("elsewhere", 2, DesktopNetwork.Nat));
+        kinds.Keys.ShouldBe(["rag", "rag:big", "remote:gpu-box"], ignoreOrder: true);
+        (kinds["rag"].Collection, kinds["rag"].Limits.PerWorker, kinds["rag:big"].TopK).ShouldBe(("elsewhere", 2, 50));
         kinds["remote:gpu-box"].Endpoints.ShouldHaveSingleItem().Health.ShouldBe("/health");
     }
 
