@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.DependencyInjection;
 using Weir.Leases.Desktops;
-using Weir.Leases.Desktops;
 using Weir.Leases.Kinds;
 using Weir.Leases.Remote;
 using Weir.Server.Leases.Rag;
