@@ -1,5 +1,7 @@
 using System.CommandLine;
 using Weir.Inference.Providers;
+using Weir.Leases.Desktops;
+using Weir.Leases.Kinds;
 using Weir.Server.Configuration;
 using Weir.Server.Configuration.Schema;
 
@@ -13,6 +15,7 @@ internal static class CheckCommand
         var flags = new ConfigurationFlags();
         var simulate = new Option<bool>("--simulate") { Description = $"Check as for 'up --simulate', which offers the provider '{ProviderDiscovery.Simulated}'" };
         var schema = new Option<bool>("--schema") { Description = "Print the JSON schema of weir.json instead" };
+        var needs = new Option<bool>("--needs") { Description = "Print the packages that this configuration lacks on this machine instead, for the launcher", Hidden = true };
         var settings = new Argument<string[]>("settings")
         {
             Description = "Any setting of weir.json, as --server.drain=10s",
@@ -24,6 +27,7 @@ internal static class CheckCommand
         flags.AddTo(command);
         command.Options.Add(simulate);
         command.Options.Add(schema);
+        command.Options.Add(needs);
         command.Arguments.Add(settings);
         command.SetAction(async (parsed, cancellation) =>
         {
@@ -31,6 +35,12 @@ internal static class CheckCommand
             if (parsed.GetValue(schema))
             {
                 await output.WriteAsync(ConfigurationSchema.Write());
+                return ExitCode.Ok;
+            }
+
+            if (parsed.GetValue(needs))
+            {
+                await output.WriteLineAsync(Needs(flags.Sources(parsed, parsed.GetValue(settings) ?? [])));
                 return ExitCode.Ok;
             }
 
@@ -63,6 +73,10 @@ internal static class CheckCommand
         await output.WriteLineAsync($"{loaded.File ?? "no file"}: {Describe(loaded.Options)}");
         return ExitCode.Ok;
     }
+
+    // A configuration with faults is told of by whoever starts with it.
+    private static string Needs(ConfigurationSources sources) => string.Join(' ', ConfigurationLoader.Load(sources).Options.Kinds
+        .Where(kind => ResourceKinds.SortOf(kind.Key) == "vm").SelectMany(kind => DesktopSetup.MissingPackages(kind.Value)).Distinct().Order(StringComparer.Ordinal));
 
     private static string Describe(WeirOptions options) => string.Join("; ",
         Named(options.Providers.Keys, "provider"),

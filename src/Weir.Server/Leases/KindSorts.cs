@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.DependencyInjection;
+using Weir.Leases.Desktops;
 using Weir.Leases.Kinds;
 using Weir.Leases.Remote;
 using Weir.Server.Leases.Rag;
@@ -20,7 +21,8 @@ internal static class KindSorts
     /// <param name="dataFolder">Where a sort may keep what must survive a restart.</param>
     public static IServiceCollection AddKindSorts(this IServiceCollection services, string dataFolder) => services
         .AddRagKind()
-        .AddRemoteKind();
+        .AddRemoteKind()
+        .AddDesktops(dataFolder);
 
     private static ResourceKinds ReadDefinitions()
     {

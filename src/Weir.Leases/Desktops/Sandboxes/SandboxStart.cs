@@ -96,8 +96,10 @@ internal sealed class SandboxStart(SandboxFolder folder, SandboxOptions options,
         }
         else if (walls is not null)
         {
-            // The walls end by themselves when their input does, if they stand at all; nothing inside has begun.
+            // The walls end by themselves when their input does, if they stand at all; nothing inside has begun. Until then they may write to the folder.
             walls.Input.Close();
+            using var late = new CancellationTokenSource(WallsWithin, time);
+            await ((Task)walls.ExitAsync(late.Token)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         folder.Remove(instance);

@@ -19,7 +19,7 @@ internal static class SandboxSupport
     [
         .. Needed(plan).Where(need => !Exists(need.Program)).Select(need => need.Package)
             .Concat(Accessible.Where(need => !Path.Exists(need.Path)).Select(need => need.Package))
-            .Concat(HasFonts() ? [] : ["fonts-dejavu-core"]).Distinct().Order(StringComparer.Ordinal),
+            .Concat(HasFonts() ? [] : ["fonts-dejavu-core"]).Where(package => package.Length > 0).Distinct().Order(StringComparer.Ordinal),
     ];
 
     /// <summary>Why no desktop of this plan can be made here, with what to do. Null: one can.</summary>
@@ -30,7 +30,7 @@ internal static class SandboxSupport
         if (Needed(plan).Where(need => !Exists(need.Program)).ToArray() is { Length: > 0 } missing)
         {
             var packages = string.Join(' ', MissingPackages(plan));
-            return $"Not installed: {string.Join(", ", missing.Select(need => need.Program))}. As root: apt-get update && apt-get install -y --no-install-recommends {packages}";
+            return $"Not installed: {string.Join(", ", missing.Select(need => need.Program))}." + (packages.Length > 0 ? $" As root: apt-get update && apt-get install -y --no-install-recommends {packages}" : "");
         }
 
         return plan.Isolation == DesktopIsolation.None ? null : await TryAsync(plan, time, cancellationToken).ConfigureAwait(false);
@@ -46,8 +46,9 @@ internal static class SandboxSupport
                 needed = needed.Append(("slirp4netns", "slirp4netns"));
         }
 
-        // Most programs are called what their package is.
-        return needed.Append((plan.Program.Command[0], Path.GetFileName(plan.Program.Command[0])));
+        // Most programs are called what their package is; of one that is named by its path, nobody knows.
+        var program = plan.Program.Command[0];
+        return needed.Append((program, program.Contains('/', StringComparison.Ordinal) ? "" : program));
     }
 
     private static async Task<string?> TryAsync(SandboxPlan plan, TimeProvider time, CancellationToken cancellationToken)
@@ -62,7 +63,7 @@ internal static class SandboxSupport
             trial.Input.Close();
             var errors = await trial.RestAsync(either.Token).ConfigureAwait(false);
             if (await trial.ExitAsync(either.Token).ConfigureAwait(false) == 0)
-                return plan.Network == DesktopNetwork.Nat && !File.Exists("/dev/net/tun") ? "There is no /dev/net/tun, which a desktop's network needs: load the module tun, hand the device to this container, or set network: none." : null;
+                return plan.Network == DesktopNetwork.Nat ? FaultOfTunnel() : null;
             return $"No sandbox can be made here ({errors}). Allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces, kernel.apparmor_restrict_unprivileged_userns=0; "
                 + "in a container: a seccomp profile that allows unshare), or set isolation: none where programs of a desktop are trusted with this machine.";
         }
@@ -73,6 +74,20 @@ internal static class SandboxSupport
         catch (System.ComponentModel.Win32Exception e)
         {
             return "No process can be started: " + e.Message;
+        }
+    }
+
+    private static string? FaultOfTunnel()
+    {
+        const string Device = "/dev/net/tun";
+        try
+        {
+            File.OpenHandle(Device, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite).Dispose();
+            return null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return $"{Device}, which a desktop's network needs, cannot be opened ({e.Message}) Load the module tun, let this user open it (chmod 666, as udev does), hand it to this container, or set network: none.";
         }
     }
 

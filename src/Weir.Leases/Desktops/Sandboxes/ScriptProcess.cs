@@ -62,6 +62,7 @@ internal sealed class ScriptProcess : IDisposable
         },
         cancellationToken);
 
+    /// <returns>Its exit code, where it ended with one.</returns>
     public async Task<int> ExitAsync(CancellationToken cancellationToken)
     {
         await _process.WaitForExitAsync(cancellationToken).ConfigureAwait(false);

@@ -1,0 +1,84 @@
+using System.Text.Json;
+using Weir.Leases.Desktops;
+using Weir.Leases.Documents;
+using Weir.Leases.Kinds;
+using Weir.Tests.Leases.Desktops.Sandboxes;
+
+namespace Weir.Tests.Leases.Desktops;
+
+public sealed class VmKindTests : IAsyncDisposable
+{
+    private readonly RealDesktops _desktops = new();
+
+    [Theory]
+    [InlineData("1280x800", null, null, null, null)]
+    [InlineData(null, null, null, null, null)]
+    [InlineData("319x800", null, null, null, "size")]
+    [InlineData("3841x800", null, null, null, "size")]
+    [InlineData("800", null, null, null, "size")]
+    [InlineData("800x600x24", null, null, null, "size")]
+    [InlineData(null, " ", null, null, "program")]
+    [InlineData(null, "xterm 'a", null, null, "program")]
+    [InlineData(null, null, DesktopNetwork.None, DesktopIsolation.None, "network")]
+    [InlineData(null, null, DesktopNetwork.None, null, null)]
+    public void FaultsOf_Definition_NamesTheSetting(string? size, string? program, DesktopNetwork? network, DesktopIsolation? isolation, string? setting) =>
+        DesktopSetup.FaultsOf("vm", new KindOptions { Size = size, Program = program, Network = network, Isolation = isolation }).Select(fault => fault.Setting)
+            .ShouldBe(setting is null ? [] : [setting]);
+
+    [Theory]
+    [InlineData("null", null)]
+    [InlineData("{}", null)]
+    [InlineData("""{"size":"1024x768","open":"https://example.org"}""", null)]
+    [InlineData("""{"size":null,"open":null}""", null)]
+    [InlineData("""{"size":"1x1"}""", "size")]
+    [InlineData("""{"size":7}""", "size")]
+    [InlineData("""{"open":""}""", "open")]
+    [InlineData("""{"open":"--no-sandbox"}""", "open")]
+    [InlineData("""{"open":"a\nb"}""", "open")]
+    [InlineData("""{"program":"xterm"}""", "program")]
+    [InlineData("[]", "")]
+    [InlineData("\"1024x768\"", "")]
+    public void Read_Config_NamesTheField(string json, string? field)
+    {
+        var (_, error) = VmConfig.Read(JsonSerializer.Deserialize<JsonElement>(json));
+
+        if (field is null)
+            error.ShouldBeNull();
+        else
+            error.ShouldNotBeNull().ShouldSatisfyAllConditions(found => found.Code.ShouldBe("invalid_value"), found => (found.Param ?? "").ShouldBe(field));
+    }
+
+    [Fact]
+    public async Task Lease_FromMakingToEnding_IsSeenUsedAndGone()
+    {
+        var token = TestContext.Current.CancellationToken;
+        var options = new KindOptions { Program = "xterm", Size = "640x480", Network = DesktopNetwork.None };
+        await RequireAsync(options);
+        var kind = new VmKind(_desktops.Host, TimeProvider.System);
+        var record = new ResourceRecord { Id = "vm.home.0", Kind = "vm", Slot = "home.0", State = ResourceState.Leased, Instance = new ResourceInstance("i1", null) };
+        var leased = new LeasedResource(record, options, new LeaseSession("l", 1, "w", "t", "k"), null);
+
+        (await kind.CreateAsync(leased, token)).Error.ShouldBeNull();
+        (await kind.InitialiseAsync(leased, JsonSerializer.Deserialize<JsonElement>("""{"size":"800x500"}"""), token)).Value!.Value.GetRawText().ShouldBe("""{"width":800,"height":500}""");
+        var (seen, error) = await kind.ObserveAsync(leased, token);
+        error.ShouldBeNull();
+        var png = seen!.Screenshot!.Value.ToArray();
+        png.AsSpan(1, 3).SequenceEqual("PNG"u8).ShouldBeTrue();
+        (System.Buffers.Binary.BinaryPrimitives.ReadInt32BigEndian(png.AsSpan(16)), System.Buffers.Binary.BinaryPrimitives.ReadInt32BigEndian(png.AsSpan(20))).ShouldBe((800, 500));
+        var typed = await kind.UseAsync(leased, new KindCall("actions", JsonSerializer.Deserialize<JsonElement>("""[{"type":"click","x":300,"y":300},{"type":"type","text":"echo hello > note\n"}]""")), token);
+        typed.Error.ShouldBeNull();
+        await Support.Eventually.TrueAsync(() => RealDesktops.InsideAsync(_desktops.Host.Find("i1")!, "cat ~/note").GetAwaiter().GetResult() == "hello");
+        (await kind.CheckAsync(leased, token)).ShouldBeNull();
+        (await kind.UseAsync(leased, new KindCall("nothing", null), token)).Error!.Status.ShouldBe(404);
+
+        await kind.DestroyAsync(leased, token);
+
+        (await kind.CheckAsync(leased, token)).ShouldNotBeNull();
+        (await kind.ObserveAsync(leased, token)).Error.ShouldNotBeNull();
+        await kind.DestroyAsync(leased, token);
+    }
+
+    public ValueTask DisposeAsync() => _desktops.DisposeAsync();
+
+    private static async Task RequireAsync(KindOptions options) => await RealDesktops.RequireAsync(VmKind.PlanOf(options));
+}
