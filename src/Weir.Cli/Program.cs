@@ -1,11 +1,14 @@
 using System.CommandLine;
 using Weir.Cli;
 using Weir.Cli.Commands;
+using Weir.Cli.Run.Execution;
 
 var root = new RootCommand(
     "The resource plane for AI agents: one endpoint in front of every model provider, with priority, limits, retries and fallback.")
 {
     UpCommand.Create(),
+    RunCommand.Create(),
+    RunGuard.CreateCommand(),
     StatusCommand.Create(),
     ApplyCommand.Create(),
     ProviderCommands.List(),

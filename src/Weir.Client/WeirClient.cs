@@ -33,6 +33,7 @@ public sealed class WeirClient : IDisposable
         Embeddings = new(connection);
         Collections = new(connection);
         Catalogs = new(connection);
+        Leases = new(connection);
     }
 
     private readonly HttpClient _http;
@@ -45,6 +46,9 @@ public sealed class WeirClient : IDisposable
 
     /// <summary>Tools, and search for the right one.</summary>
     public CatalogsClient Catalogs { get; }
+
+    /// <summary>Resources for workers.</summary>
+    public LeasesClient Leases { get; }
 
     public void Dispose() => _own?.Dispose();
 

@@ -11,13 +11,16 @@ using Weir.Server.Configuration;
 using Weir.Server.Endpoints;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
+using Weir.Server.Leases;
 using Weir.Server.Limits;
+using Weir.Server.Mcp;
 using Weir.Server.Observability;
 using Weir.Server.Observability.Logging;
 using Weir.Server.Providers;
 using Weir.Server.Responses;
 using Weir.Server.Retrieval;
 using Weir.State;
+using Weir.State.Replicas;
 
 namespace Weir.Server;
 
@@ -34,17 +37,20 @@ internal static class WeirServer
         builder.AddWeb(setup);
         builder.Services.AddSingleton(setup.Time);
         builder.Services.AddState(setup.Store);
+        builder.Services.AddSingleton<IReplicaPlace, ReplicaPlace>();
         builder.Services.AddSingleton(setup.Options);
         builder.Services.AddLiveConfiguration(setup.Sources, setup.Configuration);
         builder.Services.AddKeys(setup);
         builder.Services.AddLimits(setup);
         builder.Services.AddGateway();
         builder.Services.AddRetrieval();
+        builder.Services.AddLeases(setup);
         builder.Services.AddSingleton<DocumentApply>();
         builder.Services.AddResponses();
         builder.Services.AddBatchAccounts();
         builder.Services.AddBatches();
         builder.Services.AddProviderDesk();
+        builder.Services.AddMcp(setup.McpFixtures);
         builder.Services.AddObservability(setup);
         builder.Services.AddOpenApiDocument();
         setup.Customize?.Invoke(builder);
@@ -62,8 +68,10 @@ internal static class WeirServer
         app.MapHistory();
         app.MapGateway();
         app.MapRetrieval();
+        app.MapLeases();
         app.MapFiles();
         app.MapBatches();
+        app.MapMcp();
         app.MapOpenApiDocument();
         setup.Map?.Invoke(app);
         return app;
@@ -93,6 +101,9 @@ internal sealed record WeirServerSetup
     public LogFormat LogFormat { get; init; } = LogFormat.Text;
 
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    /// <summary>Offers over MCP also the tools, resources and prompts that the public conformance suite calls.</summary>
+    public bool McpFixtures { get; init; }
 
     /// <summary>Last word on services and on the web host: tests replace the server here.</summary>
     public Action<WebApplicationBuilder>? Customize { get; init; }

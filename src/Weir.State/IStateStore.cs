@@ -50,6 +50,10 @@ public interface IStateStore : IAsyncDisposable
     ValueTask<IReadOnlyList<Document>> ListAsync(
         string partition, string prefix, string? after = null, int limit = 100, CancellationToken cancellationToken = default);
 
+    /// <summary>The revision of the last commit of a partition, as the store has it now; 0: there was none. A feed that has shown it is not behind.</summary>
+    /// <exception cref="StoreUnavailableException">The store could not be asked.</exception>
+    ValueTask<long> RevisionAsync(string partition, CancellationToken cancellationToken = default);
+
     /// <summary>
     /// The documents now, as one snapshot, then whole commits in order with no gap; a reader that fell behind, or a store that came back
     /// from an older state, gets a new snapshot. An empty prefix means every key. It goes on through a store that is away, and ends only by

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Weir.Server.Configuration;
 using Weir.Server.Endpoints;
 using Weir.Server.Hosting;
+using Weir.Server.Leases;
 using Weir.State.Configured;
 
 namespace Weir.Cli.Commands;
@@ -55,6 +56,12 @@ internal static class StatusCommand
         output.WriteLine($"  providers      {List(status.Providers)}");
         output.WriteLine($"  routes         {List(status.Routes)}");
         output.WriteLine($"  embeddings     {List([.. status.EmbeddingModels.Select(model => $"{model.Name} ({model.State.ToString().ToLowerInvariant()})")])}");
+        foreach (var kind in status.Kinds)
+        {
+            output.WriteLine($"  kind           {Line(kind)}");
+            if (kind.Note is { } note) output.WriteLine($"                 {note}");
+        }
+
         foreach (var paused in status.Paused)
             output.WriteLine($"  paused         {paused.Name}{(paused.Drain ? " (draining)" : "")} since {paused.Since:u}{(paused.Shared ? "" : ", on this replica alone")}");
         foreach (var alert in status.Alerts)
@@ -74,6 +81,13 @@ internal static class StatusCommand
             output.WriteLine($"  {name,-14} {health.Status}");
             foreach (var detail in health.Details) output.WriteLine($"                 {detail}");
         }
+    }
+
+    private static string Line(KindView kind)
+    {
+        (int Count, string What)[] parts = [(kind.Leased, "leased"), (kind.Resetting, "resetting"), (kind.Quarantined, "quarantined"), (kind.Waiting, "leases waiting")];
+        var counts = string.Concat(parts.Where(part => part.Count > 0).Select(part => string.Create(CultureInfo.InvariantCulture, $", {part.Count} {part.What}")));
+        return string.Create(CultureInfo.InvariantCulture, $"{kind.Name}: {kind.Free} of {kind.Total} free{counts}{(kind.Unable is { } unable ? $"; not on this replica: {unable.Message}" : "")}");
     }
 
     private static string List(IReadOnlyList<string> names) => names.Count == 0 ? "none" : string.Join(", ", names);

@@ -21,6 +21,7 @@ internal static class UpCommand
     {
         var flags = new ConfigurationFlags();
         var simulate = new Option<bool>("--simulate") { Description = "Offer the simulated provider 'sim' even when real ones are configured" };
+        var fixtures = new Option<bool>("--mcp-fixtures") { Description = "Offer at /mcp also what the public conformance suite for MCP servers calls", Hidden = true };
         var log = new Option<LogFormat>("--log")
         {
             Description = "How log lines on standard error look. Default: WEIR_LOG, else text",
@@ -41,12 +42,14 @@ internal static class UpCommand
         var command = new Command("up", "Serve: with no configuration at all, every provider whose usual key is in the environment, else a simulated one");
         flags.AddTo(command);
         command.Options.Add(simulate);
+        command.Options.Add(fixtures);
         command.Options.Add(log);
         command.Options.Add(level);
         command.Arguments.Add(settings);
         command.SetAction((parsed, cancellation) => RunAsync(
             flags.Sources(parsed, parsed.GetValue(settings) ?? []),
             parsed.GetValue(simulate),
+            parsed.GetValue(fixtures),
             parsed.GetValue(log),
             parsed.GetValue(level),
             parsed.InvocationConfiguration.Output,
@@ -56,7 +59,7 @@ internal static class UpCommand
     }
 
     internal static async Task<int> RunAsync(
-        ConfigurationSources sources, bool simulate, LogFormat log, LogLevel level, TextWriter output, TextWriter error, CancellationToken cancellation)
+        ConfigurationSources sources, bool simulate, bool fixtures, LogFormat log, LogLevel level, TextWriter output, TextWriter error, CancellationToken cancellation)
     {
         var time = TimeProvider.System;
         await using var providers = new ServedProviders(time);
@@ -78,6 +81,7 @@ internal static class UpCommand
                 AdminKey = sources.Environment.GetValueOrDefault(KeyBootstrap.Variable) is { Length: > 0 } key ? key : null,
                 LogFormat = log,
                 LogLevel = level,
+                McpFixtures = fixtures,
             });
             await app.StartAsync(cancellation);
 

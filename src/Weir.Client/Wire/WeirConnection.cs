@@ -18,16 +18,21 @@ internal sealed class WeirConnection(HttpClient http, Uri root, WeirClientOption
     /// <param name="body">Made for each attempt. Null: none.</param>
     /// <param name="answer">The shape of the answer.</param>
     /// <param name="cancellationToken">Ends it.</param>
-    public async Task<T> SendAsync<T>(HttpMethod method, string path, Func<HttpContent>? body, JsonTypeInfo<T> answer, CancellationToken cancellationToken)
+    /// <param name="headers">Beside those of every request. Null: none.</param>
+    /// <param name="timeout">Of one attempt that may take longer than others. Null: the options say.</param>
+    public async Task<T> SendAsync<T>(
+        HttpMethod method, string path, Func<HttpContent>? body, JsonTypeInfo<T> answer, CancellationToken cancellationToken,
+        IReadOnlyList<(string Name, string Value)>? headers = null, TimeSpan? timeout = null)
     {
+        var within = timeout is { } longer && options.Timeout != Timeout.InfiniteTimeSpan && longer > options.Timeout ? longer : options.Timeout;
         for (var attempt = 0; ; attempt++)
         {
-            using var late = new CancellationTokenSource(options.Timeout, options.Time);
+            using var late = new CancellationTokenSource(within, options.Time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
             WeirException failure;
             try
             {
-                using var response = await SendOnceAsync(method, path, body, either.Token).ConfigureAwait(false);
+                using var response = await SendOnceAsync(method, path, body, either.Token, headers: headers).ConfigureAwait(false);
                 if (response.IsSuccessStatusCode)
                     return await ReadAsync(response, answer, either.Token).ConfigureAwait(false);
                 failure = await WeirErrors.ReadAsync(response, options.Time, either.Token).ConfigureAwait(false);
@@ -37,7 +42,7 @@ internal sealed class WeirConnection(HttpClient http, Uri root, WeirClientOption
             catch (OperationCanceledException) when (late.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
             {
                 // The server may still be at it: asking again would make it more.
-                throw new WeirException($"Weir at {root} did not answer within {options.Timeout}.") { Code = "timeout" };
+                throw new WeirException($"Weir at {root} did not answer within {within}.") { Code = "timeout" };
             }
             catch (Exception exception) when (exception is HttpRequestException or IOException)
             {
@@ -93,12 +98,15 @@ internal sealed class WeirConnection(HttpClient http, Uri root, WeirClientOption
     }
 
     private async Task<HttpResponseMessage> SendOnceAsync(
-        HttpMethod method, string path, Func<HttpContent>? body, CancellationToken cancellationToken, string accept = "application/json")
+        HttpMethod method, string path, Func<HttpContent>? body, CancellationToken cancellationToken, string accept = "application/json",
+        IReadOnlyList<(string Name, string Value)>? headers = null)
     {
         using var request = new HttpRequestMessage(method, new Uri(root, path));
         request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(accept));
         if (options.ApiKey is { Length: > 0 } key)
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        foreach (var (name, value) in headers ?? [])
+            request.Headers.TryAddWithoutValidation(name, value);
         request.Content = body?.Invoke();
         return await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
     }

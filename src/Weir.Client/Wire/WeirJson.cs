@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 
 namespace Weir.Client.Wire;
@@ -26,6 +27,14 @@ namespace Weir.Client.Wire;
 [JsonSerializable(typeof(ListOf<CatalogTool>))]
 [JsonSerializable(typeof(ToolSearch))]
 [JsonSerializable(typeof(ToolResults))]
+[JsonSerializable(typeof(LeaseRequest))]
+[JsonSerializable(typeof(Lease))]
+[JsonSerializable(typeof(ListOf<Lease>))]
+[JsonSerializable(typeof(RenewBody))]
+[JsonSerializable(typeof(RenewAnswer))]
+[JsonSerializable(typeof(ResourceObservation))]
+[JsonSerializable(typeof(ListOf<KindInfo>))]
+[JsonSerializable(typeof(JsonObject))]
 [JsonSerializable(typeof(JsonElement))]
 internal sealed partial class WeirJson : JsonSerializerContext;
 

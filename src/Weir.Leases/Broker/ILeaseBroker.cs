@@ -97,6 +97,9 @@ public sealed record LeaseRequest
 
     /// <summary>A resource that cannot be initialised is told in its holding, and the lease stands. Default: the whole lease is given back.</summary>
     public bool KeepPartial { get; init; }
+
+    /// <summary>Told the lease's id once it stands in the order of those who wait, at most once; must not block. Null: nobody asks.</summary>
+    public Action<string>? OnWaiting { get; init; }
 }
 
 /// <summary>A lease, or why there is none.</summary>

@@ -13,14 +13,23 @@ public static class LeaseDocuments
 
     public static string PartitionOf(string fleet) => "leases:" + fleet;
 
-    public static byte[] Write(LeaseRecord record) => JsonSerializer.SerializeToUtf8Bytes(record, LeaseJson.Default.LeaseRecord);
+    /// <remarks>A config that many resources share is written once, in the demand that they were granted for.</remarks>
+    public static byte[] Write(LeaseRecord record) => JsonSerializer.SerializeToUtf8Bytes(
+        record with { Holdings = [.. record.Holdings.Select(holding => holding.Demand is null ? holding : holding with { Config = null })] }, LeaseJson.Default.LeaseRecord);
 
     public static byte[] Write(ResourceRecord record) => JsonSerializer.SerializeToUtf8Bytes(record, LeaseJson.Default.ResourceRecord);
 
     public static byte[] Write(KindRecord record) => JsonSerializer.SerializeToUtf8Bytes(record, LeaseJson.Default.KindRecord);
 
     /// <returns>Null where the body is no such record: written by another version, or by hand.</returns>
-    public static LeaseRecord? ReadLease(ReadOnlySpan<byte> body) => Read(body, LeaseJson.Default.LeaseRecord);
+    public static LeaseRecord? ReadLease(ReadOnlySpan<byte> body)
+    {
+        if (Read(body, LeaseJson.Default.LeaseRecord) is not { } record)
+            return null;
+        return record.Holdings.Any(holding => holding.Demand is not null)
+            ? record with { Holdings = [.. record.Holdings.Select(holding => holding.Demand is { } demand && demand < record.Demands.Count ? holding with { Config = record.Demands[demand].Config } : holding)] }
+            : record;
+    }
 
     /// <inheritdoc cref="ReadLease"/>
     public static ResourceRecord? ReadResource(ReadOnlySpan<byte> body) => Read(body, LeaseJson.Default.ResourceRecord);
@@ -44,7 +53,7 @@ public static class LeaseDocuments
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
-    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     UseStringEnumConverter = true,
     UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip)]
 [JsonSerializable(typeof(LeaseRecord))]

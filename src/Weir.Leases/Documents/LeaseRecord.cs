@@ -72,6 +72,12 @@ public sealed record LeaseRecord
     /// <summary>Why it failed, expired or was released, for people. Null: it has not ended.</summary>
     public string? Reason { get; init; }
 
+    /// <summary>The code of the error that a failed lease is answered with. Null: it has not failed.</summary>
+    public string? FailureCode { get; init; }
+
+    /// <summary>A resource that cannot be initialised is told in its holding, and the lease stands.</summary>
+    public bool KeepPartial { get; init; }
+
     /// <summary>SHA-256 of the request, of a lease whose id comes from an idempotency key. Null: it had none.</summary>
     public string? Digest { get; init; }
 
@@ -85,7 +91,11 @@ public sealed record LeaseRecord
 /// <param name="Kind">The kind's name; aliases are resolved before.</param>
 /// <param name="Count">At least 1.</param>
 /// <param name="Config">What the kind initialises each of them with. Null: its defaults.</param>
-public sealed record LeaseDemand(string Kind, int Count, JsonElement? Config);
+public sealed record LeaseDemand(string Kind, int Count, JsonElement? Config)
+{
+    /// <summary>The name that the client used for the kind. Null: the kind's own.</summary>
+    public string? AskedAs { get; init; }
+}
 
 /// <summary>One resource of a lease.</summary>
 /// <param name="Resource">Its id.</param>
@@ -94,6 +104,12 @@ public sealed record LeaseDemand(string Kind, int Count, JsonElement? Config);
 /// <param name="Config">What it was initialised with last.</param>
 public sealed record LeaseHolding(string Resource, string Kind, string AskedAs, JsonElement? Config)
 {
+    /// <summary>The demand that it was granted for, by its place in the lease, and whose config it has. Null: it has been given another config since.</summary>
+    public int? Demand { get; init; }
+
+    /// <summary>What was made for it after the grant, where nothing stood behind it: it goes to the resource's document when the lease ends. Null: nothing.</summary>
+    public ResourceInstance? Instance { get; init; }
+
     /// <summary>What the kind told about it when it was initialised. Null: nothing, or not initialised yet.</summary>
     public JsonElement? Details { get; init; }
 

@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 
 namespace Weir.Leases.Documents;
@@ -61,7 +64,17 @@ public sealed record ResourceRecord
 /// <summary>What stands behind a resource.</summary>
 /// <param name="Id">Never used twice: what is done to one instance cannot touch the next.</param>
 /// <param name="Data">What the kind needs to find it again. Null: nothing.</param>
-public sealed record ResourceInstance(string Id, JsonElement? Data);
+public sealed record ResourceInstance(string Id, JsonElement? Data)
+{
+    /// <summary>Says which definition of its kind it was made by; once that has changed, it is replaced as soon as it is free. Null: not known.</summary>
+    public string? Definition { get; init; }
+
+    /// <summary>The id of the instance that is made for a grant of a resource that had none: whoever knows the grant knows it, also of one that was never finished.</summary>
+    /// <param name="resource">The resource's id.</param>
+    /// <param name="fence">The grant's revision, which no other grant has.</param>
+    public static string IdOf(string resource, long fence) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{resource}/{fence}"))))[..16];
+}
 
 /// <summary>A claim on work with effects, which ends by itself.</summary>
 /// <param name="Replica">The run of the replica that holds it.</param>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Weir.Leases.Doors;
 
 namespace Weir.Leases.Kinds;
 
@@ -60,16 +61,14 @@ internal static class KindServing
 
     private static async Task AnswerAsync(HttpContext context, KindReply reply)
     {
-        var response = context.Response;
-        var (status, type, body) = reply.Error is { } error ? (error.Status, "application/problem+json", Problem(error)) : (StatusCodes.Status200OK, reply.ContentType, reply.Body);
-        if (reply.Error?.RetryAfter is { } wait)
-            response.Headers.RetryAfter = Math.Ceiling(wait.TotalSeconds).ToString(System.Globalization.CultureInfo.InvariantCulture);
-        (response.StatusCode, response.ContentType, response.ContentLength) = (status, type, body.Length);
-        await response.Body.WriteAsync(body, context.RequestAborted).ConfigureAwait(false);
-    }
+        if (reply.Error is { } error)
+        {
+            await context.WriteErrorAsync(error).ConfigureAwait(false);
+            return;
+        }
 
-    private static ReadOnlyMemory<byte> Problem(LeaseError error) => JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, object>
-    {
-        ["type"] = "about:blank", ["title"] = Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(error.Status), ["status"] = error.Status, ["detail"] = error.Message, ["code"] = error.Code,
-    });
+        var response = context.Response;
+        (response.ContentType, response.ContentLength) = (reply.ContentType, reply.Body.Length);
+        await response.Body.WriteAsync(reply.Body, context.RequestAborted).ConfigureAwait(false);
+    }
 }

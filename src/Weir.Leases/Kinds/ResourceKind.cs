@@ -13,6 +13,9 @@ namespace Weir.Leases.Kinds;
 /// </remarks>
 public abstract class ResourceKind
 {
+    /// <summary>The code of an error of <see cref="CheckAsync"/> that says more than that a resource is not well: its instance has ended, and no lease can use it any more.</summary>
+    public const string InstanceEnded = "instance_ended";
+
     /// <summary>What the names of its kinds are, or begin with before a colon: <c>vm</c>.</summary>
     public abstract string Sort { get; }
 

@@ -1,9 +1,11 @@
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using Weir.Retrieval.Collections.Ingest;
 using Weir.Retrieval.Collections.Search;
 using Weir.Retrieval.Collections.Serving;
 using Weir.Retrieval.Collections.Storage;
 using Weir.Retrieval.Embedding;
+using Weir.Retrieval.Filters;
 using Weir.State;
 
 namespace Weir.Retrieval.Collections;
@@ -44,6 +46,9 @@ public sealed partial class KnowledgeCollections
     internal DocumentReaders Readers => _readers;
 
     public static bool IsName(string name) => Name().IsMatch(name);
+
+    /// <summary>What is wrong with a filter, for whoever keeps it for later searches. Null: nothing.</summary>
+    public static RetrievalError? FaultOf(JsonElement filter) => MetadataFilter.TryParse(filter, out _, out var error) ? null : error;
 
     /// <summary>Makes a collection, or changes one; what is null stays as it is, or is the default.</summary>
     /// <exception cref="StoreUnavailableException">The store is away.</exception>

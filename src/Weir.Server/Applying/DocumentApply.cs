@@ -52,7 +52,7 @@ internal sealed class DocumentApply(IEnumerable<IConfiguredDocuments> kinds)
     }
 }
 
-/// <param name="Kind"><c>collection</c> or <c>catalog</c>.</param>
+/// <param name="Kind"><c>collection</c>, <c>catalog</c> or <c>kind</c>.</param>
 /// <param name="Name">Its name.</param>
 /// <param name="Drift"><c>none</c>, <c>differs</c>, <c>missing</c> (configured, not stored) or <c>unnamed</c> (stored for all tenants, not configured: it is left alone).</param>
 /// <param name="Differences">One sentence each.</param>

@@ -93,6 +93,7 @@ public static class ConfigurationLoader
             new EmbeddingValidator(),
             new CollectionValidator(),
             new CatalogValidator(),
+            new KindValidator(),
             new TelemetryValidator(),
         ];
         foreach (var validator in validators)

@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using Weir.Inference.Load;
 using Weir.Inference.Providers;
 using Weir.Inference.Routing;
+using Weir.Leases.Kinds;
 using Weir.Retrieval.Catalogs;
 using Weir.Retrieval.Collections;
 
@@ -43,6 +44,9 @@ public sealed record WeirOptions
 
     /// <summary>Catalogs of tools that all tenants may search, by name; made where there is none, afterwards what is stored counts.</summary>
     public IReadOnlyDictionary<string, CatalogOptions> Catalogs { get; init; } = new Dictionary<string, CatalogOptions>();
+
+    /// <summary>Kinds of resources that are leased, by name: a sort (rag, vm, remote), or a sort, a colon and a name; made where there is none, afterwards what is stored counts.</summary>
+    public IReadOnlyDictionary<string, KindOptions> Kinds { get; init; } = new Dictionary<string, KindOptions>();
 
     /// <summary>Where traces and metrics go.</summary>
     public TelemetryOptions Telemetry { get; init; } = new();

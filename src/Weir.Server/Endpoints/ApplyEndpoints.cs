@@ -16,7 +16,7 @@ internal static class ApplyEndpoints
 
     public static void MapApply(this IEndpointRouteBuilder app) =>
         app.MapPost("/v1/apply", context => FileEndpoints.GuardAsync(context, ApplyAsync)).Requires(Role.Admin)
-            .Describe("Overwrites stored collections and catalogs with what the configuration says; deletes nothing.", typeof(ApplyReport), body: typeof(ApplyRequest), isBodyOptional: true);
+            .Describe("Overwrites stored collections, catalogs and kinds with what the configuration says; deletes nothing.", typeof(ApplyReport), body: typeof(ApplyRequest), isBodyOptional: true);
 
     private static async Task ApplyAsync(HttpContext context)
     {

@@ -8,6 +8,7 @@ using Weir.Server.Applying;
 using Weir.Server.Configuration;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
+using Weir.Server.Leases;
 using Weir.Server.Observability;
 using Weir.Server.Observability.Alerts;
 using Weir.Server.Observability.Health;
@@ -47,6 +48,7 @@ internal static class StatusEndpoints
             Alerts = context.Service<Watchman>().Active,
             Providers = [.. options.Providers.Keys.Order(StringComparer.Ordinal)],
             Collections = context.Service<CollectionStatus>().Read(withDetails: isAdmin),
+            Kinds = context.Service<KindViews>().Read(context.GetCaller().ToAsker() with { IsAdmin = false }),
             Differences = Told(await context.Service<DocumentApply>().DifferencesAsync(context.RequestAborted), isAdmin),
             Routes = [.. options.Routes.Keys.Order(StringComparer.Ordinal)],
             EmbeddingModels = EmbeddingModelStatus.Of(context.Service<EmbeddingService>()),
@@ -97,7 +99,10 @@ internal sealed record StatusReport
     /// <summary>Those that all share.</summary>
     public IReadOnlyList<CollectionReport> Collections { get; init; } = [];
 
-    /// <summary>Collections and catalogs that are not stored as configured; <c>weir apply</c> makes them so. Null: the store has not told yet what there is.</summary>
+    /// <summary>Those that this key may lease.</summary>
+    public IReadOnlyList<KindView> Kinds { get; init; } = [];
+
+    /// <summary>Collections, catalogs and kinds that are not stored as configured; <c>weir apply</c> makes them so. Null: the store has not told yet what there is.</summary>
     public IReadOnlyList<DocumentReport>? Differences { get; init; }
 
     public IReadOnlyList<EmbeddingModelStatus> EmbeddingModels { get; init; } = [];

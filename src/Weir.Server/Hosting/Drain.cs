@@ -11,6 +11,7 @@ namespace Weir.Server.Hosting;
 internal sealed partial class Drain(KeyRing keys, DrainOptions options, TimeProvider time, ILogger<Drain> log) : IHostedLifecycleService, IDisposable
 {
     private readonly TaskCompletionSource _empty = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _begun = new();
     private readonly CancellationTokenSource _over = new();
     private volatile bool _started;
     private volatile bool _draining;
@@ -21,6 +22,9 @@ internal sealed partial class Drain(KeyRing keys, DrainOptions options, TimeProv
 
     /// <summary>Requests that have entered and not left; health and metrics are not among them.</summary>
     public int InFlight => Volatile.Read(ref _inFlight);
+
+    /// <summary>The drain has begun: whoever only waits for something stops waiting.</summary>
+    public CancellationToken Begun => _begun.Token;
 
     /// <summary>The drain is over: whoever has not left by now is cut.</summary>
     public CancellationToken Over => _over.Token;
@@ -50,6 +54,7 @@ internal sealed partial class Drain(KeyRing keys, DrainOptions options, TimeProv
         _draining = true;
         // Whoever enters after the line above sees it; whoever entered before is counted here.
         Interlocked.MemoryBarrier();
+        await _begun.CancelAsync();
         var waiting = InFlight;
         if (waiting == 0) return;
 
@@ -73,7 +78,11 @@ internal sealed partial class Drain(KeyRing keys, DrainOptions options, TimeProv
 
     public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public void Dispose() => _over.Dispose();
+    public void Dispose()
+    {
+        _begun.Dispose();
+        _over.Dispose();
+    }
 
     [LoggerMessage(1, LogLevel.Information, "Draining: {Requests} requests in flight may take up to {Limit}.", EventName = "draining")]
     private partial void LogDraining(int requests, TimeSpan limit);

@@ -38,7 +38,7 @@ internal sealed partial class FrontDoor(
             if (endpoint is not null)
             {
                 var requirement = endpoint.Metadata.GetMetadata<Requirement>() ?? Requirement.Undeclared;
-                if (requirement.Role != Role.None)
+                if (!requirement.IsAlways)
                 {
                     entered = drain.TryEnter();
                     if (!entered)
@@ -49,6 +49,10 @@ internal sealed partial class FrontDoor(
                     }
 
                     cut = drain.Over.UnsafeRegister(static request => ((HttpContext)request!).Abort(), context);
+                }
+
+                if (requirement.Role != Role.None)
+                {
                     if (!authenticator.TryAuthenticate(context, out var caller, out var error))
                     {
                         await context.WriteErrorAsync(error);

@@ -7,7 +7,10 @@ internal sealed class Requirement
 {
     public static readonly Requirement Undeclared = new(Role.Admin);
 
-    public static readonly Requirement Nothing = new(Role.None);
+    public static readonly Requirement Nothing = new(Role.None) { IsAlways = true };
+
+    /// <summary>No key, but a token that the endpoint itself checks; to everything else it is a request like any other.</summary>
+    public static readonly Requirement OwnToken = new(Role.None);
 
     public Requirement(Role role)
     {
@@ -19,6 +22,9 @@ internal sealed class Requirement
     public Role Role { get; }
 
     public string Named { get; }
+
+    /// <summary>Served also while the server starts or drains, and not waited for at the end.</summary>
+    public bool IsAlways { get; private init; }
 }
 
 internal static class RequirementExtensions
@@ -30,4 +36,8 @@ internal static class RequirementExtensions
     /// <summary>Anyone may use the endpoint, also while the server starts or drains.</summary>
     public static TBuilder OpenToAnyone<TBuilder>(this TBuilder builder)
         where TBuilder : IEndpointConventionBuilder => builder.WithMetadata(Requirement.Nothing);
+
+    /// <summary>No key is asked for: the endpoint answers 401 to whoever has not its own token.</summary>
+    public static TBuilder ChecksItsOwnToken<TBuilder>(this TBuilder builder)
+        where TBuilder : IEndpointConventionBuilder => builder.WithMetadata(Requirement.OwnToken);
 }

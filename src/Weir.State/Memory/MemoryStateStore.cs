@@ -76,6 +76,16 @@ internal sealed class MemoryStateStore : IStateStore, IExpiryIndex
         }
     }
 
+    public ValueTask<long> RevisionAsync(string partition, CancellationToken cancellationToken = default)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        lock (_lock)
+        {
+            ThrowIfClosed();
+            return new ValueTask<long>(Partition(partition).Revision);
+        }
+    }
+
     public IAsyncEnumerable<Feed> WatchAsync(string partition, IReadOnlyList<string> prefixes, CancellationToken cancellationToken = default) =>
         _hub.FollowAsync(partition, prefixes, (watched, _) => new ValueTask<Feed.Snapshot>(Snapshot(partition, watched)), cancellationToken);
 

@@ -91,6 +91,12 @@ internal sealed class RedisStateStore : IStateStore, IExpiryIndex
         return documents;
     }
 
+    public async ValueTask<long> RevisionAsync(string partition, CancellationToken cancellationToken = default)
+    {
+        var value = await _connection.RepeatAsync(database => database.HashGetAsync(RedisKeys.Meta(partition), "rev"), cancellationToken);
+        return value.IsNull ? 0 : (long)value;
+    }
+
     public async IAsyncEnumerable<Feed> WatchAsync(
         string partition, IReadOnlyList<string> prefixes, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken = default)
     {

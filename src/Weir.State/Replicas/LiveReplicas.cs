@@ -7,4 +7,7 @@ namespace Weir.State.Replicas;
 public sealed record LiveReplicas(IReadOnlyList<string> Ids, int Recent, bool IsSettled)
 {
     public int Count => Ids.Count;
+
+    /// <summary>Where those others are that said it, by their homes: the lasting names of replicas. This one is not among them.</summary>
+    public IReadOnlyDictionary<string, Uri> Homes { get; init; } = System.Collections.Frozen.FrozenDictionary<string, Uri>.Empty;
 }

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
@@ -7,7 +6,8 @@ namespace Weir.State.Replicas;
 /// <summary>
 /// Tells the others that this replica is there, and learns of them. Does nothing where the store is this process's own.
 /// </summary>
-internal sealed partial class ReplicaAnnouncer(IStateStore store, ReplicaView view, TimeProvider time, ILogger<ReplicaAnnouncer> logger) : BackgroundService
+internal sealed partial class ReplicaAnnouncer(
+    IStateStore store, ReplicaView view, TimeProvider time, ILogger<ReplicaAnnouncer> logger, IReplicaPlace? place = null) : BackgroundService
 {
     private static readonly TimeSpan Within = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(1);
@@ -15,7 +15,6 @@ internal sealed partial class ReplicaAnnouncer(IStateStore store, ReplicaView vi
 
     private readonly TaskCompletionSource _known = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly string _key = ReplicaView.KeyPrefix + view.Id;
-    private readonly byte[] _body = JsonSerializer.SerializeToUtf8Bytes(new { id = view.Id });
     private long _version;
     private bool _mustRead;
     private bool _away;
@@ -107,7 +106,7 @@ internal sealed partial class ReplicaAnnouncer(IStateStore store, ReplicaView vi
         var outcome = await store.CommitAsync(
             new Commit(ReplicaView.Partition)
             {
-                Writes = [new Write(_key, _version, _body, now + ReplicaView.TimeToLive)],
+                Writes = [new Write(_key, _version, new ReplicaAnnouncement(view.Id, place?.Home, place?.Url?.AbsoluteUri).Write(), now + ReplicaView.TimeToLive)],
                 NotAfter = now + ReplicaView.Period,
                 Deadline = Within,
             },

@@ -24,6 +24,7 @@ public sealed class ReplicaView
 
     private readonly Lock _sync = new();
     private readonly Dictionary<string, DateTimeOffset> _ends = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (ReplicaAnnouncement Said, long Version)> _said = new(StringComparer.Ordinal);
     private DateTimeOffset? _announcedSince;
     private DateTimeOffset _ownEnd;
     private DateTimeOffset? _readSince;
@@ -104,12 +105,15 @@ public sealed class ReplicaView
             if (mayBury)
             {
                 foreach (var id in _ends.Where(entry => entry.Value + Memory <= now).Select(entry => entry.Key).ToList())
+                {
                     _ends.Remove(id);
+                    _said.Remove(id);
+                }
             }
 
             var known = mayBury ? [] : before.Ids;
             string[] ids = [.. _ends.Where(entry => entry.Value > now).Select(entry => entry.Key).Union(known).Append(Id).Distinct().Order(StringComparer.Ordinal)];
-            return new LiveReplicas(ids, Math.Max(ids.Length, _ends.Count), _announcedSince + Memory + Period <= now);
+            return new LiveReplicas(ids, Math.Max(ids.Length, _ends.Count), _announcedSince + Memory + Period <= now) { Homes = HomesOf(ids) };
         }
 
         Publish(Look);
@@ -128,10 +132,28 @@ public sealed class ReplicaView
         if (document.ExpiresAt is { } end)
             _ends[id] = end;
         if (id != Id)
+        {
+            if (ReplicaAnnouncement.Read(document.Body.Span) is { } said)
+                _said[id] = (said, document.Version);
             return;
+        }
+
         _readVersion = Math.Max(_readVersion, document.Version);
         if (document.Version >= _ownVersion)
             _readSince ??= now;
+    }
+
+    /// <summary>A replica that was killed and is back counts twice for a while: the later announcement tells where its home is.</summary>
+    private Dictionary<string, Uri> HomesOf(string[] ids)
+    {
+        var homes = new Dictionary<string, Uri>(StringComparer.Ordinal);
+        foreach (var (said, _) in ids.Where(_said.ContainsKey).Select(id => _said[id]).OrderBy(entry => entry.Version))
+        {
+            if (said.Home is not null && Uri.TryCreate(said.Url, UriKind.Absolute, out var url) && (url.Scheme == Uri.UriSchemeHttp || url.Scheme == Uri.UriSchemeHttps))
+                homes[said.Home] = url;
+        }
+
+        return homes;
     }
 
     private void Publish(Func<LiveReplicas, LiveReplicas> look)
@@ -141,7 +163,8 @@ public sealed class ReplicaView
         {
             var before = _current;
             var after = look(before);
-            changed = after.IsSettled != before.IsSettled || after.Recent != before.Recent || !after.Ids.SequenceEqual(before.Ids);
+            changed = after.IsSettled != before.IsSettled || after.Recent != before.Recent || !after.Ids.SequenceEqual(before.Ids)
+                || after.Homes.Count != before.Homes.Count || after.Homes.Any(home => before.Homes.GetValueOrDefault(home.Key) != home.Value);
             if (changed)
                 Volatile.Write(ref _current, after);
         }

@@ -27,14 +27,16 @@ internal static class SqliteQueries
         return documents;
     }
 
+    public static long Revision(SqliteSession session, string partition) =>
+        session.Scalar("SELECT revision FROM partitions WHERE name = $1", partition) is long value ? value : 0;
+
     /// <summary>Revision and documents of one moment.</summary>
     public static Feed.Snapshot Snapshot(SqliteSession session, string partition, Prefixes watched)
     {
         session.Execute("BEGIN");
         try
         {
-            var revision = session.Scalar("SELECT revision FROM partitions WHERE name = $1", partition) is long value ? value : 0;
-            return new Feed.Snapshot(revision, [.. watched.Items.SelectMany(p => List(session, partition, p, null, -1))]);
+            return new Feed.Snapshot(Revision(session, partition), [.. watched.Items.SelectMany(p => List(session, partition, p, null, -1))]);
         }
         finally
         {

@@ -95,6 +95,9 @@ internal sealed class SqliteStateStore : IStateStore, IExpiryIndex
         return _readers.ReadAsync<IReadOnlyList<Document>>(session => SqliteQueries.List(session, partition, prefix, after, limit), cancellationToken);
     }
 
+    public ValueTask<long> RevisionAsync(string partition, CancellationToken cancellationToken = default) =>
+        _readers.ReadAsync(session => SqliteQueries.Revision(session, partition), cancellationToken);
+
     public IAsyncEnumerable<Feed> WatchAsync(string partition, IReadOnlyList<string> prefixes, CancellationToken cancellationToken = default) =>
         _hub.FollowAsync(
             partition, prefixes,

@@ -124,7 +124,7 @@ public sealed class CommandTests : IDisposable
     {
         var output = new StringWriter();
         using var stop = new CancellationTokenSource();
-        var up = UpCommand.RunAsync(Sources("http://127.0.0.1:0"), simulate: false, LogFormat.Text, LogLevel.Information, output, TextWriter.Null, stop.Token);
+        var up = UpCommand.RunAsync(Sources("http://127.0.0.1:0"), simulate: false, fixtures: false, LogFormat.Text, LogLevel.Information, output, TextWriter.Null, stop.Token);
         await Eventually.TrueAsync(() => up.IsCompleted || output.ToString().Contains("/v1/models", StringComparison.Ordinal));
 
         await stop.CancelAsync();
@@ -141,7 +141,7 @@ public sealed class CommandTests : IDisposable
         await using var server = await RunningServer.StartAsync(new() { Sockets = true });
         var error = new StringWriter();
 
-        var code = await UpCommand.RunAsync(Sources(server.Address.ToString().TrimEnd('/')), false, LogFormat.Text, LogLevel.Information, TextWriter.Null, error, CancellationToken.None);
+        var code = await UpCommand.RunAsync(Sources(server.Address.ToString().TrimEnd('/')), false, false, LogFormat.Text, LogLevel.Information, TextWriter.Null, error, CancellationToken.None);
 
         code.ShouldBe(1);
         error.ToString().ShouldContain("already listens");
@@ -152,7 +152,7 @@ public sealed class CommandTests : IDisposable
     {
         var error = new StringWriter();
 
-        var code = await UpCommand.RunAsync(Sources("http://0.0.0.0:0"), false, LogFormat.Text, LogLevel.Information, TextWriter.Null, error, CancellationToken.None);
+        var code = await UpCommand.RunAsync(Sources("http://0.0.0.0:0"), false, false, LogFormat.Text, LogLevel.Information, TextWriter.Null, error, CancellationToken.None);
 
         code.ShouldBe(2);
         error.ToString().ShouldContain("WEIR_ADMIN_KEY");

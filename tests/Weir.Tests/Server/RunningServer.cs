@@ -54,6 +54,8 @@ internal sealed class RunningServer : IAsyncDisposable
 
         public WeirOptions Weir { get; init; } = new();
 
+        public bool McpFixtures { get; init; }
+
         public Action<WebApplicationBuilder>? Customize { get; init; }
 
         public Action<WebApplication>? Map { get; init; }
@@ -76,6 +78,7 @@ internal sealed class RunningServer : IAsyncDisposable
             Time = options.Time,
             AdminKey = options.AdminKey,
             LogLevel = LogLevel.None,
+            McpFixtures = options.McpFixtures,
             Customize = builder =>
             {
                 if (!options.Sockets) builder.WebHost.UseTestServer(test => test.PreserveExecutionContext = false);

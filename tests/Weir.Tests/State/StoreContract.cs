@@ -48,6 +48,19 @@ public abstract class StoreContract : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Revision_IsThatOfThePartitionsLastCommitAlsoOfADelete()
+    {
+        (await Store.RevisionAsync("p")).ShouldBe(0);
+        var first = await Store.CommitAsync("p", Put("a", 0, "1"));
+        await Store.CommitAsync("q", Put("a", 0, "1"));
+        (await Store.RevisionAsync("p")).ShouldBe(first);
+
+        var last = await Store.CommitAsync("p", Delete("a", first));
+
+        (await Store.RevisionAsync("p")).ShouldBe(last);
+    }
+
+    [Fact]
     public async Task Commit_WrongVersions_NamesEachAndWritesNothing()
     {
         var revision = await Store.CommitAsync("p", Put("a", 0, "1"), Put("b", 0, "1"));

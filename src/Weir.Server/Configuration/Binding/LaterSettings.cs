@@ -12,7 +12,6 @@ internal static class LaterSettings
     public static FrozenSet<string> Names { get; } = FrozenSet.ToFrozenSet(
     [
         "assistants",
-        "kinds",
         "nodes",
         "pools",
         "tiers",

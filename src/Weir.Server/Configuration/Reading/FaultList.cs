@@ -22,6 +22,10 @@ internal sealed class FaultList(string source)
     /// <summary>Whether a setting is at fault already.</summary>
     public bool IsBlamed(string path) => _blamed.Contains(path);
 
+    /// <summary>Whether a setting, or one below it, is at fault already.</summary>
+    public bool IsBlamedWithin(string path) =>
+        _blamed.Any(blamed => blamed.StartsWith(path, StringComparison.Ordinal) && (blamed.Length == path.Length || blamed[path.Length] is '.' or '['));
+
     /// <summary>A fault of a setting, placed where it was written, else where the nearest thing that holds it was.</summary>
     public void Add(string path, string message, string remedy) => Add(path, OriginOf(path), message, remedy);
 

@@ -56,6 +56,12 @@ internal sealed class SharedStore(IStateStore inner, Random? random = null) : IS
         return await inner.ListAsync(partition, prefix, after, limit, cancellationToken);
     }
 
+    public async ValueTask<long> RevisionAsync(string partition, CancellationToken cancellationToken = default)
+    {
+        await ReachAsync();
+        return await inner.RevisionAsync(partition, cancellationToken);
+    }
+
     public async IAsyncEnumerable<Feed> WatchAsync(
         string partition, IReadOnlyList<string> prefixes, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {

@@ -26,6 +26,16 @@ public sealed class EndpointRolesTests : IAsyncLifetime
         ["GET /v1/history"] = Role.Any,
         ["GET /v1/embeddings/stats"] = Role.Any,
         ["DELETE /v1/embeddings/cache"] = Role.Admin,
+        ["GET /status"] = Role.Any,
+        ["POST /allocate"] = Role.Worker,
+        ["POST /release"] = Role.Worker,
+        ["POST /v1/leases"] = Role.Worker,
+        ["GET /v1/leases"] = Role.Worker,
+        ["GET /v1/leases/{id}"] = Role.Worker,
+        ["GET /v1/leases/{id}/observations"] = Role.Worker,
+        ["POST /v1/leases/{id}/renew"] = Role.Worker,
+        ["DELETE /v1/leases/{id}"] = Role.Worker,
+        ["DELETE /v1/leases/{id}/resources/{resource}"] = Role.Worker,
         ["POST /v1/keys"] = Role.Admin,
         ["GET /v1/keys"] = Role.Admin,
         ["DELETE /v1/keys/{id}"] = Role.Admin,
@@ -45,6 +55,11 @@ public sealed class EndpointRolesTests : IAsyncLifetime
         ("/v1/batch", Role.App),
         ("/v1/batches", Role.App),
         ("/v1/catalogs", Role.App),
+        ("/mcp", Role.Worker),
+        // No key: a token of its own, which none of these callers has.
+        ("/doors", Role.None),
+        ("/v1/kinds", Role.Any),
+        ("/v1/resources", Role.Any),
         ("/v1/providers", Role.Any),
         ("/v1/routes", Role.Any),
     ];
@@ -86,7 +101,7 @@ public sealed class EndpointRolesTests : IAsyncLifetime
         foreach (var (prefix, prefixRole) in ByPrefix)
         {
             if (path.StartsWith(prefix, StringComparison.Ordinal))
-                return method == "GET" || prefixRole == Role.App ? prefixRole : Role.Admin;
+                return method == "GET" || prefixRole is Role.App or Role.Worker or Role.None ? prefixRole : Role.Admin;
         }
 
         throw new InvalidOperationException($"{method} {path} has no row in the table of roles.");
@@ -95,13 +110,16 @@ public sealed class EndpointRolesTests : IAsyncLifetime
     private async Task CheckAsync(string method, string path, Role needed, string caller)
     {
         var concrete = path.Replace("{documentName}", "v1", StringComparison.Ordinal).Replace("{**id}", "x", StringComparison.Ordinal)
-            .Replace("{id}", "x", StringComparison.Ordinal).Replace("{name}", "x", StringComparison.Ordinal).Replace("{tool}", "x", StringComparison.Ordinal);
+            .Replace("{id}", "x", StringComparison.Ordinal).Replace("{name}", "x", StringComparison.Ordinal).Replace("{tool}", "x", StringComparison.Ordinal)
+            .Replace("{kind}", "x", StringComparison.Ordinal).Replace("{resource}", "x", StringComparison.Ordinal).Replace("{**path}", "x", StringComparison.Ordinal);
         using var body = method == "POST" ? new StringContent("not json", Encoding.UTF8, "application/json") : null;
         using var answer = await _server.SendAsync(new HttpMethod(method), concrete, _keys[caller], body);
 
         var what = $"{method} {path} by {caller}";
         var held = Roles.Expand(Roles.Parse(caller) ?? Role.None);
-        if (needed == Role.None || (held & needed) != 0)
+        if (path.StartsWith("/doors", StringComparison.Ordinal))
+            answer.StatusCode.ShouldBe(HttpStatusCode.Unauthorized, what);
+        else if (needed == Role.None || (held & needed) != 0)
             ((int)answer.StatusCode).ShouldNotBeOneOf([401, 403], what);
         else
             answer.StatusCode.ShouldBe(held == Role.None ? HttpStatusCode.Unauthorized : HttpStatusCode.Forbidden, what);

@@ -55,6 +55,9 @@ internal sealed class UnreliableStore(IStateStore inner, Random random) : IState
         return page;
     }
 
+    public ValueTask<long> RevisionAsync(string partition, CancellationToken cancellationToken = default) =>
+        Draw() == 0 ? throw new StoreUnavailableException("away") : inner.RevisionAsync(partition, cancellationToken);
+
     /// <summary>Breaks every watch under way.</summary>
     public void Interrupt() =>
         Interlocked.Exchange(ref _interrupted, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously))

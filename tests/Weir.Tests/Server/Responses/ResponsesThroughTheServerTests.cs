@@ -163,6 +163,8 @@ public sealed class ResponsesThroughTheServerTests
             string partition, string prefix, string? after = null, int limit = 100, CancellationToken cancellationToken = default) =>
             inner.ListAsync(partition, prefix, after, limit, cancellationToken);
 
+        public ValueTask<long> RevisionAsync(string partition, CancellationToken cancellationToken = default) => inner.RevisionAsync(partition, cancellationToken);
+
         public IAsyncEnumerable<Feed> WatchAsync(string partition, IReadOnlyList<string> prefixes, CancellationToken cancellationToken = default) =>
             inner.WatchAsync(partition, prefixes, cancellationToken);
 

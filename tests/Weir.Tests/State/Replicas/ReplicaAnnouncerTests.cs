@@ -101,6 +101,30 @@ public sealed class ReplicaAnnouncerTests : IAsyncDisposable
         await UntilAsync(() => replicas[0].View.Current.Count == 1);
     }
 
+    [Fact]
+    public async Task Announce_WithAPlace_IsFoundByItsHomeUntilItIsGone()
+    {
+        var home = new Replica("r0", new SharedStore(_store), _time, new Place("alpha", new Uri("http://10.0.0.1:7800/")));
+        var silent = new Replica("r1", new SharedStore(_store), _time);
+        _replicas.AddRange([home, silent]);
+        await home.StartAsync();
+        await silent.StartAsync();
+        await UntilAsync(() => silent.View.Current.Homes.ContainsKey("alpha"));
+
+        silent.View.Current.Homes["alpha"].ShouldBe(new Uri("http://10.0.0.1:7800/"));
+        home.View.Current.Homes.ShouldBeEmpty();
+
+        // Killed and started again at another address: both announcements stand, and the later one tells.
+        home.Store.IsAway = true;
+        var again = new Replica("r2", new SharedStore(_store), _time, new Place("alpha", new Uri("http://10.0.0.1:7801/")));
+        _replicas.Add(again);
+        await again.StartAsync();
+        await UntilAsync(() => silent.View.Current.Homes.GetValueOrDefault("alpha")?.Port == 7801);
+
+        await again.StopAsync();
+        await UntilAsync(() => silent.View.Current.Homes.Count == 0);
+    }
+
     private async Task<Replica[]> StartAsync(int count)
     {
         for (var i = 0; i < count; i++)
@@ -129,7 +153,9 @@ public sealed class ReplicaAnnouncerTests : IAsyncDisposable
         isSo().ShouldBeTrue();
     }
 
-    private sealed class Replica(string id, SharedStore store, ManualTimeProvider time) : IAsyncDisposable
+    private sealed record Place(string Home, Uri? Url) : IReplicaPlace;
+
+    private sealed class Replica(string id, SharedStore store, ManualTimeProvider time, IReplicaPlace? place = null) : IAsyncDisposable
     {
         private readonly ReplicaView _view = new(id);
         private ReplicaAnnouncer? _announcer;
@@ -140,7 +166,7 @@ public sealed class ReplicaAnnouncerTests : IAsyncDisposable
 
         public Task StartAsync()
         {
-            _announcer = new ReplicaAnnouncer(store, _view, time, NullLogger<ReplicaAnnouncer>.Instance);
+            _announcer = new ReplicaAnnouncer(store, _view, time, NullLogger<ReplicaAnnouncer>.Instance, place);
             return _announcer.StartAsync(CancellationToken.None);
         }
 

@@ -48,6 +48,9 @@ internal sealed class DyingStore(IStateStore inner, int at, bool lands) : IState
         string partition, string prefix, string? after = null, int limit = 100, CancellationToken cancellationToken = default) =>
         CallAsync(() => inner.ListAsync(partition, prefix, after, limit, cancellationToken));
 
+    public ValueTask<long> RevisionAsync(string partition, CancellationToken cancellationToken = default) =>
+        CallAsync(() => inner.RevisionAsync(partition, cancellationToken));
+
     public IAsyncEnumerable<Feed> WatchAsync(string partition, IReadOnlyList<string> prefixes, CancellationToken cancellationToken = default) =>
         inner.WatchAsync(partition, prefixes, cancellationToken);
 

@@ -1,0 +1,48 @@
+using System.Buffers;
+using System.Text;
+using System.Text.Json;
+
+namespace Weir.Cli.Run.Execution;
+
+/// <summary>What a command writes to its standard output, up to a bound; the rest is read and let go, so that the command does not hang on it.</summary>
+internal sealed class CappedOutput(int capacity = CappedOutput.Capacity)
+{
+    public const int Capacity = 16 * 1024 * 1024;
+
+    private readonly ArrayBufferWriter<byte> _held = new();
+
+    public bool IsCut { get; private set; }
+
+    public async Task ReadAsync(Stream source)
+    {
+        var buffer = new byte[16 * 1024];
+        for (int read; (read = await source.ReadAsync(buffer)) > 0;)
+        {
+            var room = Math.Min(read, capacity - _held.WrittenCount);
+            _held.Write(buffer.AsSpan(0, room));
+            IsCut |= room < read;
+        }
+    }
+
+    /// <summary>JSON where it is JSON, else its text without the line end. Null: nothing was written.</summary>
+    public JsonElement? ToJson()
+    {
+        var bytes = _held.WrittenMemory;
+        if (bytes.Span.Trim(" \t\r\n"u8).IsEmpty)
+            return null;
+        if (!IsCut)
+        {
+            try
+            {
+                using var json = JsonDocument.Parse(bytes);
+                return json.RootElement.Clone();
+            }
+            catch (JsonException)
+            {
+                // A text.
+            }
+        }
+
+        return JsonSerializer.SerializeToElement(Encoding.UTF8.GetString(bytes.Span).TrimEnd('\r', '\n'));
+    }
+}

@@ -1,0 +1,207 @@
+using System.Text.Json;
+using Weir.Leases.Documents;
+using Weir.Leases.Fleet;
+using Weir.Leases.Kinds;
+using Weir.State;
+
+namespace Weir.Leases.Broker;
+
+/// <summary>Gives leases out and takes them back, over the parts that do each of it.</summary>
+internal sealed class LeaseBroker(
+    FleetView view, LeaseRequests requests, LeaseArrivals arrivals, LeaseLookup lookup, LeaseRenewals renewals, LeaseEnds ends, LeaseSteps steps, LeaseCommits commits, LeaseMetrics metrics, TimeProvider time) : ILeaseBroker
+{
+    private static readonly TimeSpan FeedBehind = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan KnownWithin = TimeSpan.FromSeconds(10);
+    private static readonly LeaseEnding Released = new(LeaseState.Released, "It was released.");
+    private static readonly LeaseEnding Withdrawn = new(LeaseState.Failed, "It was released before it was ready.", LeaseErrors.ReleasedEarly);
+
+    public Stored<LeaseRecord>? Find(LeaseAsker asker, string id) => lookup.Find(asker, id);
+
+    public int? PositionOf(string id)
+    {
+        lock (view.Sync)
+            return view.Tables.Line.PositionOf(id);
+    }
+
+    public async Task<LeaseAnswer> AllocateAsync(LeaseAsker asker, LeaseRequest request, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        await KnownAsync(cancellationToken);
+        var answer = await AnswerAsync(asker, request, cancellationToken);
+        if (answer.Error is { } error)
+            metrics.Refused(error);
+        return answer;
+    }
+
+    public Task AbandonAsync(string leaseId, long fence) => arrivals.DropAsync(leaseId, fence);
+
+    public Task<LeaseAnswer> RenewAsync(LeaseAsker asker, string id, long? fence, TimeSpan? ttl, CancellationToken cancellationToken) =>
+        renewals.RenewAsync(asker, id, fence, ttl, cancellationToken);
+
+    public Task<LeaseError?> ReleaseAsync(LeaseAsker asker, string id, long? fence, IReadOnlyList<string>? resources, CancellationToken cancellationToken) =>
+        ReleaseAsync(asker, id, fence, resources).WaitAsync(cancellationToken);
+
+    public async Task<LeaseAnswer> ConfigureAsync(LeaseAsker asker, string id, IReadOnlyDictionary<string, JsonElement?> configs, CancellationToken cancellationToken)
+    {
+        var (lease, fault) = await InUseAsync(asker, id, isFresh: false, cancellationToken);
+        if (lease is null)
+            return fault!;
+        var held = lease.Value.Holdings.ToDictionary(holding => holding.Resource, StringComparer.Ordinal);
+        if (configs.Keys.FirstOrDefault(resource => !held.ContainsKey(resource)) is { } unheld)
+            return LeaseErrors.NotHeld(lease.Value, unheld);
+        var done = await Task.WhenAll(configs.Select(async entry =>
+        {
+            var holding = held[entry.Key];
+            return LeasedOf(lease, holding) is { } leased
+                ? await steps.ConfigureAsync(holding, leased, entry.Value, cancellationToken)
+                : holding with { Fault = LeaseErrors.Quarantined(holding.Resource).Message };
+        }));
+        var configured = done.ToDictionary(holding => holding.Resource, StringComparer.Ordinal);
+        for (var isFresh = false; ; isFresh = true)
+        {
+            (lease, fault) = await InUseAsync(asker, id, isFresh, cancellationToken);
+            if (lease is null)
+                return fault!;
+            var record = lease.Value with
+            {
+                Fence = lease.Value.FenceOf(lease.Version),
+                Holdings = [.. lease.Value.Holdings.Select(holding => configured.GetValueOrDefault(holding.Resource, holding))],
+            };
+            if (await commits.CommitAsync([LeaseCommits.Put(record, lease.Version)], notAfter: lease.Value.EndsAt) is not CommitOutcome.Committed(var revision))
+                continue;
+            await view.WhenAsync(revision, FeedBehind, cancellationToken);
+            return new LeaseAnswer(new Stored<LeaseRecord>(record, revision), null);
+        }
+    }
+
+    public async Task<LeaseObservations> ObserveAsync(LeaseAsker asker, string id, CancellationToken cancellationToken)
+    {
+        var (lease, fault) = await InUseAsync(asker, id, isFresh: false, cancellationToken);
+        if (lease is null)
+            return new LeaseObservations(new Dictionary<string, KindResult<Observation?>>(), fault);
+        var seen = await Task.WhenAll(lease.Value.Holdings.Select(async holding => (holding.Resource, Result: LeasedOf(lease, holding) is { } leased
+            ? await steps.ObserveAsync(leased, cancellationToken)
+            : KindResult.Failed<Observation?>(LeaseErrors.Quarantined(holding.Resource)))));
+        return new LeaseObservations(seen.Where(one => one.Result.Error is not null || one.Result.Value is not null).ToDictionary(one => one.Resource, one => one.Result, StringComparer.Ordinal), null);
+    }
+
+    public async Task<KindReply> UseAsync(LeaseAsker asker, string leaseId, string resourceId, KindCall call, CancellationToken cancellationToken)
+    {
+        var (lease, fault) = await InUseAsync(asker, leaseId, isFresh: false, cancellationToken);
+        if (lease is null)
+            return KindReply.Failed(fault!);
+        if (lease.Value.Holdings.FirstOrDefault(held => held.Resource == resourceId) is not { } holding)
+            return KindReply.Failed(LeaseErrors.NotHeld(lease.Value, resourceId));
+        if (LeasedOf(lease, holding) is not { } leased)
+            return KindReply.Failed(LeaseErrors.Quarantined(resourceId));
+        renewals.Used(lease);
+        return await steps.Calls.UseAsync(leased, call, cancellationToken);
+    }
+
+    private async Task<LeaseAnswer> AnswerAsync(LeaseAsker asker, LeaseRequest request, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var (lease, fault) = requests.Read(asker, request);
+            if (lease is null)
+                return fault!;
+            long expected = 0;
+            if (lease.Digest is not null && (view.Lease(lease.Id) ?? await commits.ReadLeaseAsync(lease.Id, cancellationToken)) is { } there)
+            {
+                if (there.Value.Digest != lease.Digest)
+                    return LeaseErrors.Mismatch();
+                if (there.Value.State != LeaseState.Failed)
+                {
+                    if (await FoundAsync(asker, request, there, cancellationToken) is { } found)
+                        return found with { WasThere = true };
+                    continue;
+                }
+
+                // What failed is tried again: whoever repeats a request wants what it asked for.
+                expected = there.Version;
+            }
+
+            if (await arrivals.SubmitAsync(lease, expected, request.OnWaiting, cancellationToken) is { } answer)
+                return answer;
+            // Somebody else made it: the view may not have it yet.
+            if (lease.Digest is not null && await commits.ReadLeaseAsync(lease.Id, cancellationToken) is { } made)
+                await view.WhenAsync(made.Version, FeedBehind, cancellationToken);
+        }
+    }
+
+    /// <returns>Null: it has failed with the client that made it, and is made anew.</returns>
+    private async Task<LeaseAnswer?> FoundAsync(LeaseAsker asker, LeaseRequest request, Stored<LeaseRecord> there, CancellationToken cancellationToken)
+    {
+        if (there.Value.State == LeaseState.Ready && there.Value.EndsAt - commits.Now < there.Value.Ttl * (2.0 / 3))
+        {
+            // Its client may have left without its answer, which brought its end near.
+            var renewed = await renewals.RenewAsync(asker, there.Value.Id, null, null, cancellationToken);
+            return renewed.Lease is null && renewed.Error!.Code == "lease_ended" ? new LeaseAnswer(there, null) : renewed;
+        }
+
+        if (there.Value.State is not (LeaseState.Waiting or LeaseState.Granted) || request.Asynchronous)
+            return new LeaseAnswer(there, null);
+        var answer = await arrivals.JoinAsync(there, cancellationToken);
+        return answer?.Error is not null && view.Lease(there.Value.Id)?.Value.FailureCode is LeaseErrors.ClientLeft or LeaseErrors.Unavailable ? null : answer;
+    }
+
+    private async Task<LeaseError?> ReleaseAsync(LeaseAsker asker, string id, long? fence, IReadOnlyList<string>? resources)
+    {
+        for (var isFresh = false; ; isFresh = true)
+        {
+            var (lease, fault) = await lookup.HeldAsync(asker, id, fence, isFresh, CancellationToken.None);
+            if (lease is null)
+                return fault;
+            if (lease.Value.HasEnded)
+                return null;
+            var given = resources?.ToHashSet(StringComparer.Ordinal);
+            if (given is not null && lease.Value.State != LeaseState.Ready)
+                return LeaseErrors.NotReady(lease.Value);
+            // What it does not hold is given back already.
+            if (given is not null && lease.Value.Holdings.All(holding => !given.Contains(holding.Resource)))
+                return null;
+            var ended = lease.Value.State != LeaseState.Ready ? await ends.EndAsync(lease, Withdrawn)
+                : given is null || lease.Value.Holdings.All(holding => given.Contains(holding.Resource)) ? await ends.EndAsync(lease, Released)
+                : await ends.ShrinkAsync(lease, given);
+            if (ended is null)
+                continue;
+            await view.WhenAsync(ended.Version, FeedBehind, CancellationToken.None);
+            return null;
+        }
+    }
+
+    /// <summary>A lease that its holder may use now, in store time.</summary>
+    private async Task<(Stored<LeaseRecord>? Lease, LeaseError? Fault)> InUseAsync(LeaseAsker asker, string id, bool isFresh, CancellationToken cancellationToken)
+    {
+        var (lease, fault) = await lookup.HeldAsync(asker, id, fence: null, isFresh, cancellationToken);
+        if (lease is null)
+            return (null, fault);
+        if (lease.Value.State is LeaseState.Waiting or LeaseState.Granted)
+            return (null, LeaseErrors.NotReady(lease.Value));
+        return lease.Value.HasEnded || lease.Value.EndsAt <= commits.Now ? (null, LeaseErrors.Ended(lease.Value)) : (lease, null);
+    }
+
+    /// <returns>Null: it was taken from the lease.</returns>
+    private LeasedResource? LeasedOf(Stored<LeaseRecord> lease, LeaseHolding holding)
+    {
+        var fence = lease.Value.FenceOf(lease.Version);
+        if (view.Kind(holding.Kind) is not { } kind || view.Resource(holding.Resource) is not { Value.State: ResourceState.Leased } resource || resource.Version != fence)
+            return null;
+        var record = holding.Instance is { } made ? resource.Value with { Instance = made } : resource.Value;
+        return new LeasedResource(record, kind.Value.Options, LeaseSteps.SessionOf(lease.Value, fence), holding.Config);
+    }
+
+    private async Task KnownAsync(CancellationToken cancellationToken)
+    {
+        if (view.IsKnown)
+            return;
+        try
+        {
+            await view.Known.WaitAsync(KnownWithin, time, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            throw LeaseErrors.StoreAway("the leases have not been read yet.");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+using Weir.Leases.Documents;
+using Weir.Leases.Fleet;
+using Weir.State;
+
+namespace Weir.Leases.Broker;
+
+/// <summary>Reads and commits in the fleet's partition. Whoever commits learns what became of it: an outcome that is unknown is asked for until it is known.</summary>
+internal sealed class LeaseCommits(LeaseFleet fleet, IStateStore store, TimeProvider time)
+{
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
+
+    // A little under what the store remembers of a commit.
+    private static readonly TimeSpan Settling = TimeSpan.FromMinutes(4);
+
+    public DateTimeOffset Now => store.Clock.Now;
+
+    /// <param name="writes">All or nothing.</param>
+    /// <param name="notAfter">In store time. Null: it hurts nobody when it is late, since its versions decide.</param>
+    /// <returns>Committed or lost, never unknown.</returns>
+    /// <exception cref="StoreUnavailableException">Nothing of it happened, or for minutes nobody could say.</exception>
+    public async Task<CommitOutcome> CommitAsync(IReadOnlyList<Write> writes, DateTimeOffset? notAfter = null)
+    {
+        var commit = new Commit(fleet.Partition) { Writes = writes, NotAfter = notAfter };
+        var outcome = await store.CommitAsync(commit);
+        var started = time.GetTimestamp();
+        for (var pause = FirstPause; outcome is CommitOutcome.Unknown; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
+        {
+            try
+            {
+                outcome = await store.SettleAsync(commit);
+            }
+            catch (StoreUnavailableException) when (time.GetElapsedTime(started) < Settling)
+            {
+                // Still not known.
+            }
+
+            if (outcome is not CommitOutcome.Unknown)
+                break;
+            if (time.GetElapsedTime(started) >= Settling)
+                throw LeaseErrors.StoreAway("what became of a change is not known.");
+            await Task.Delay(pause, time);
+        }
+
+        return outcome;
+    }
+
+    public async Task<Stored<LeaseRecord>?> ReadLeaseAsync(string id, CancellationToken cancellationToken = default) =>
+        await store.ReadAsync(fleet.Partition, LeaseDocuments.Leases + id, cancellationToken) is { } document && LeaseDocuments.ReadLease(document.Body.Span) is { } lease
+            ? new Stored<LeaseRecord>(lease, document.Version)
+            : null;
+
+    public async Task<Stored<ResourceRecord>?> ReadResourceAsync(string id, CancellationToken cancellationToken = default) =>
+        await store.ReadAsync(fleet.Partition, LeaseDocuments.Resources + id, cancellationToken) is { } document && LeaseDocuments.ReadResource(document.Body.Span) is { } resource
+            ? new Stored<ResourceRecord>(resource, document.Version)
+            : null;
+
+    public static Write Put(LeaseRecord lease, long expected, DateTimeOffset? expiresAt = null) => new(LeaseDocuments.Leases + lease.Id, expected, LeaseDocuments.Write(lease), expiresAt);
+
+    public static Write Put(ResourceRecord resource, long expected) => new(LeaseDocuments.Resources + resource.Id, expected, LeaseDocuments.Write(resource));
+}

@@ -1,0 +1,65 @@
+using Weir.Leases.Documents;
+using Weir.State;
+
+namespace Weir.Leases.Broker;
+
+/// <summary>The errors of leases, each said in one place.</summary>
+internal static class LeaseErrors
+{
+    public const string WaitOver = "wait_expired";
+    public const string ClientLeft = "client_left";
+    public const string InitialisationFailed = "initialisation_failed";
+    public const string Unavailable = "unavailable";
+    public const string ReleasedEarly = "released";
+
+    public static LeaseError Invalid(string param, string message) => new(422, "invalid_value", message) { Param = param };
+
+    public static LeaseError UnknownKind(string kind, IEnumerable<string> known) =>
+        new(422, "unknown_kind", $"There is no kind '{kind}'. {(string.Join(", ", known) is { Length: > 0 } names ? $"There are: {names}." : "No kinds are configured.")}") { Param = "resources" };
+
+    public static LeaseError KindNotAllowed(string kind) => new(403, "kind_not_allowed", $"This key may not lease '{kind}'.") { Param = "resources" };
+
+    public static LeaseError Impossible(string kind, int asked, int there) =>
+        new(422, "impossible", $"{asked} of '{kind}' were asked for, and there {(there == 1 ? "is" : "are")} {there} in all, free or not.") { Param = "resources" };
+
+    public static LeaseError QuotaExceeded(string kind, int asked, int limit, string of) =>
+        new(422, "quota_exceeded", $"{asked} of '{kind}' were asked for, and one {of} may hold {limit}.") { Param = "resources" };
+
+    public static LeaseError QuotaReached() => new(429, "quota_reached", "This worker or key holds as many resources as it may. Release some, or wait.") { RetryAfter = TimeSpan.FromSeconds(1) };
+
+    public static LeaseError QueueFull(int waiting) => new(429, "queue_full", $"{waiting} leases wait already.") { RetryAfter = TimeSpan.FromSeconds(5) };
+
+    public static LeaseError WaitExpired(TimeSpan wait) =>
+        new(504, WaitOver, wait == TimeSpan.Zero ? "Not all of it is free now, and the request does not wait." : $"Not all of it was free within {wait.TotalSeconds:0.###} s.");
+
+    public static LeaseError NotFound(string id) => new(404, "not_found", $"There is no lease '{Shown(id)}'.");
+
+    public static LeaseError NotHolder(string id) => new(403, "not_holder", $"Lease '{Shown(id)}' was allocated by another key, which alone may use, renew or release it.");
+
+    public static LeaseError FenceStale(string id, long fence) => new(412, "fence_stale", $"The fence of lease '{Shown(id)}' is not {fence}.") { Param = "fence" };
+
+    public static LeaseError Ended(LeaseRecord lease) =>
+        new(410, "lease_ended", $"Lease '{lease.Id}' has ended{(lease.Reason is { } reason ? $": {reason}" : lease.HasEnded ? "." : ": its time is up.")}");
+
+    public static LeaseError NotReady(LeaseRecord lease) => new(409, "not_ready", $"Lease '{lease.Id}' is {(lease.State == LeaseState.Waiting ? "still waiting" : "being initialised")}.");
+
+    public static LeaseError NotHeld(LeaseRecord lease, string resource) => new(404, "not_found", $"Lease '{lease.Id}' holds no resource '{Shown(resource)}'.");
+
+    public static LeaseError Quarantined(string resource) => new(410, "resource_quarantined", $"Resource '{resource}' was taken out of use.");
+
+    public static LeaseError Mismatch() => new(409, "idempotency_mismatch", "The Idempotency-Key was used for another request.") { Param = "Idempotency-Key" };
+
+    /// <summary>What a lease that never became ready is answered with.</summary>
+    public static LeaseError OfFailed(LeaseRecord lease) => lease.FailureCode switch
+    {
+        WaitOver => new LeaseError(504, WaitOver, lease.Reason ?? "Not all of it was free in time."),
+        Unavailable => new LeaseError(503, Unavailable, lease.Reason ?? "The server that worked on it is gone.") { RetryAfter = TimeSpan.FromSeconds(1) },
+        null or ClientLeft or ReleasedEarly => Ended(lease),
+        var code => new LeaseError(422, code, lease.Reason ?? "It could not be initialised."),
+    };
+
+    public static StoreUnavailableException StoreAway(string what) => new($"The state store did not answer in time: {what}");
+
+    // An id that a client made up is not repeated at any length.
+    private static string Shown(string id) => id.Length <= 100 ? id : id[..100] + "…";
+}

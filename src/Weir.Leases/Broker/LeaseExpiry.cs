@@ -1,0 +1,165 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Weir.Leases.Documents;
+using Weir.Leases.Fleet;
+using Weir.State;
+using Weir.State.Replicas;
+
+namespace Weir.Leases.Broker;
+
+/// <summary>
+/// Ends what is over in store time: waits, initialisations that hang, leases; and what was begun by a replica that is gone. The replica that answers for a lease comes first, any
+/// other half a second later. A renewal that landed meanwhile wins, since a lease ends only at the version that was seen; while nothing new can be seen, nothing is ended.
+/// </summary>
+internal sealed partial class LeaseExpiry(
+    FleetView view, LeaseCommits commits, LeaseEnds ends, ReplicaView replicas, IStateStore store, TimeProvider time, ILogger<LeaseExpiry> logger) : BackgroundService
+{
+    private static readonly TimeSpan Longest = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan OthersAfter = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(1);
+    private const int AtOnce = 256;
+
+    // A replica that is not seen for so long, by one that sees, is not merely unknown to it.
+    private static readonly TimeSpan GoneAfter = ReplicaView.TimeToLive + ReplicaView.Period;
+    private static readonly LeaseEnding Expired = new(LeaseState.Expired, "It was not renewed in time.");
+    private static readonly LeaseEnding Hung = new(LeaseState.Failed, "It was not initialised in time.", LeaseErrors.InitialisationFailed);
+    private static readonly LeaseEnding Orphaned = new(LeaseState.Failed, "The server that its client was connected to is gone.", LeaseErrors.Unavailable);
+
+    private readonly ConcurrentDictionary<string, bool> _ending = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, long> _goneSince = new(StringComparer.Ordinal);
+    private long _swept;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await view.Known.WaitAsync(stoppingToken);
+            Sweep();
+            while (!stoppingToken.IsCancellationRequested)
+                await Task.Delay(Step(), time, stoppingToken);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The others, or the next start, end what is over.
+        }
+    }
+
+    /// <returns>How long until there may be something to do.</returns>
+    private TimeSpan Step()
+    {
+        try
+        {
+            if (!view.IsCurrent)
+                return Longest;
+            if (time.GetElapsedTime(_swept) >= SweepEvery)
+                Sweep();
+            var now = commits.Now;
+            var (due, next) = Due(now);
+            foreach (var lease in due)
+                Begin(lease, EndingOf(lease.Value));
+            return next is { } at ? Between(at - now) : Longest;
+        }
+        catch (Exception fault)
+        {
+            LogFailed(fault);
+            return Longest;
+        }
+    }
+
+    private (List<Stored<LeaseRecord>> Due, DateTimeOffset? Next) Due(DateTimeOffset now)
+    {
+        var due = new List<Stored<LeaseRecord>>();
+        DateTimeOffset? next = null;
+        lock (view.Sync)
+        {
+            foreach (var (at, id) in view.Tables.Ends)
+            {
+                if (at > now || due.Count == AtOnce)
+                {
+                    next = next < at ? next : at;
+                    break;
+                }
+
+                var lease = view.Tables.Leases[id];
+                var turn = lease.Value.Replica is { } replica && replica != replicas.Id ? at + OthersAfter : at;
+                if (_ending.ContainsKey(id))
+                    continue;
+                if (turn <= now)
+                    due.Add(lease);
+                else
+                    next = next < turn ? next : turn;
+            }
+        }
+
+        return (due, next);
+    }
+
+    /// <summary>Waiters whose replica is gone, and what it was initialising.</summary>
+    private void Sweep()
+    {
+        _swept = time.GetTimestamp();
+        List<Stored<LeaseRecord>> begun;
+        lock (view.Sync)
+            begun = [.. view.Tables.Line.InOrder.Select(waiter => waiter.Lease).Concat(view.Tables.Granted.Select(id => view.Tables.Leases[id])).Where(lease => lease.Value.Replica is { } replica && replica != replicas.Id)];
+        var alive = replicas.Current.Ids;
+        foreach (var replica in _goneSince.Keys.Where(replica => alive.Contains(replica) || begun.All(lease => lease.Value.Replica != replica)).ToList())
+            _goneSince.Remove(replica);
+        foreach (var lease in begun)
+        {
+            var replica = lease.Value.Replica!;
+            if (alive.Contains(replica))
+                continue;
+            _goneSince.TryAdd(replica, _swept);
+            // Whoever held a store of its own is gone when another does.
+            if (!store.IsShared || time.GetElapsedTime(_goneSince[replica], _swept) >= GoneAfter)
+                Begin(lease, Orphaned);
+        }
+    }
+
+    private void Begin(Stored<LeaseRecord> lease, LeaseEnding ending)
+    {
+        if (_ending.TryAdd(lease.Value.Id, true))
+            _ = EndAsync(lease, ending);
+    }
+
+    private async Task EndAsync(Stored<LeaseRecord> lease, LeaseEnding ending)
+    {
+        try
+        {
+            if (await ends.EndAsync(lease, ending) is { } ended)
+            {
+                LogEnded(lease.Value.Id, lease.Value.WorkerId, lease.Value.State, ending.Reason);
+                await view.WhenAsync(ended.Version, SweepEvery, CancellationToken.None);
+            }
+        }
+        catch (StoreUnavailableException)
+        {
+            // It is over still when the store is back.
+        }
+        catch (Exception fault)
+        {
+            LogFailed(fault);
+        }
+        finally
+        {
+            _ending.TryRemove(lease.Value.Id, out _);
+        }
+    }
+
+    private static LeaseEnding EndingOf(LeaseRecord lease) => lease.State switch
+    {
+        LeaseState.Waiting when LeaseErrors.WaitExpired(lease.EndsAt - lease.AskedAt) is var error => new LeaseEnding(LeaseState.Failed, error.Message, error.Code),
+        LeaseState.Granted => Hung,
+        _ => Expired,
+    };
+
+    private static TimeSpan Between(TimeSpan wait) => wait < Shortest ? Shortest : wait > Longest ? Longest : wait;
+
+    [LoggerMessage(EventName = "LeaseEnded", Level = LogLevel.Information, Message = "Lease {Lease} of worker {Worker} was taken back while {State}: {Reason}")]
+    private partial void LogEnded(string lease, string worker, LeaseState state, string reason);
+
+    [LoggerMessage(EventName = "LeaseExpiryFailed", Level = LogLevel.Error, Message = "Leases that are over could not be ended; it is tried again.")]
+    private partial void LogFailed(Exception fault);
+}

@@ -1,0 +1,112 @@
+using Weir.Leases.Documents;
+using Weir.Leases.Fleet;
+using Weir.State;
+using Weir.State.Replicas;
+
+namespace Weir.Leases.Broker;
+
+/// <summary>
+/// Carries a grant through: committed, initialised, ready; or rolled back, all of it. It goes on to its end whatever becomes of the client, so that nothing is left half way.
+/// </summary>
+internal sealed class LeaseGrants(
+    LeaseCommits commits, LeasePicks picks, LeaseSteps steps, LeaseEnds ends, LeaseClients clients, ReplicaView replicas, LeaseMetrics metrics)
+{
+    // What a grant that is not ready yet may take beyond what its kinds allow, before any replica takes it back.
+    private static readonly TimeSpan Slack = TimeSpan.FromSeconds(10);
+
+    // One that lands later than this has outlived whoever asked for it.
+    private static readonly TimeSpan LandsWithin = TimeSpan.FromSeconds(10);
+
+    private static readonly LeaseEnding Unanswered = new(LeaseState.Failed, "Its client left.", LeaseErrors.ClientLeft);
+
+    /// <exception cref="StoreUnavailableException">The store is away. What was granted and not made ready is taken back when its time is up.</exception>
+    public async Task<GrantResult> RunAsync(Grant grant)
+    {
+        GrantResult? result = null;
+        try
+        {
+            result = await (grant.IsSimple ? InOneCommitAsync(grant) : InTwoCommitsAsync(grant));
+            if (result.End == GrantEnd.Ready)
+                metrics.Ready(result.Lease!.Value);
+            else if (result.End == GrantEnd.ResourceLost)
+                metrics.LostRace();
+            return result;
+        }
+        finally
+        {
+            picks.End(grant, result);
+        }
+    }
+
+    private async Task<GrantResult> InOneCommitAsync(Grant grant)
+    {
+        var lease = grant.Lease with { Holdings = grant.Holdings() };
+        var (holdings, fault) = await steps.InitialiseAsync(lease, fence: 0, grant.Picks, LeftOf(grant));
+        if (fault is not null && !(lease.KeepPartial && fault.Code != LeaseErrors.ClientLeft))
+        {
+            if (grant.IsStored)
+                await ends.EndAsync(new Stored<LeaseRecord>(grant.Lease, grant.Expected), EndingOf(fault));
+            return new GrantResult(GrantEnd.Failed, Error: fault);
+        }
+
+        return await CommitAsync(grant, now => Ready(lease with { Holdings = holdings, GrantedAt = now }, now));
+    }
+
+    private async Task<GrantResult> InTwoCommitsAsync(Grant grant)
+    {
+        var within = grant.InitialiseWithin + Slack;
+        var granted = await CommitAsync(grant, now => grant.Lease with
+        {
+            State = LeaseState.Granted, Replica = replicas.Id, Holdings = grant.Holdings(), GrantedAt = now, EndsAt = now + within,
+        });
+        if (granted.Lease is not { } lease)
+            return granted;
+
+        var (holdings, fault) = await steps.InitialiseAsync(lease.Value, lease.Version, grant.Picks, LeftOf(grant));
+        lease = lease with { Value = lease.Value with { Holdings = holdings } };
+        if (fault is not null && !(grant.Lease.KeepPartial && fault.Code != LeaseErrors.ClientLeft))
+            return await RollBackAsync(lease, fault);
+
+        var ready = Ready(lease.Value with { Fence = lease.Version }, commits.Now);
+        var outcome = await commits.CommitAsync([LeaseCommits.Put(ready, lease.Version)], notAfter: lease.Value.EndsAt);
+        if (outcome is CommitOutcome.Committed(var revision))
+            return new GrantResult(GrantEnd.Ready, new Stored<LeaseRecord>(ready, revision));
+        return await RollBackAsync(lease, LeaseErrors.Ended(lease.Value));
+    }
+
+    /// <summary>Takes the whole lease back, unless somebody else has ended it already. What was made for it is ended with its grant, by the home of each resource.</summary>
+    private async Task<GrantResult> RollBackAsync(Stored<LeaseRecord> lease, LeaseError fault)
+    {
+        await ends.EndAsync(lease, EndingOf(fault));
+        return new GrantResult(GrantEnd.Failed, Error: fault);
+    }
+
+    /// <summary>The commit that makes the resources the lease's own.</summary>
+    private async Task<GrantResult> CommitAsync(Grant grant, Func<DateTimeOffset, LeaseRecord> record)
+    {
+        var now = commits.Now;
+        var lease = record(now);
+        List<Write> writes = [LeaseCommits.Put(lease, grant.Expected)];
+        writes.AddRange(grant.Picks.Select(pick => LeaseCommits.Put(
+            pick.Resource.Value with { State = ResourceState.Leased, Lease = lease.Id, Claim = null, Reason = null }, pick.Resource.Version)));
+        var latest = now + LandsWithin;
+        // After its wait nobody is there to be granted anything.
+        var outcome = await commits.CommitAsync(writes, grant.IsStored && grant.Lease.EndsAt < latest ? grant.Lease.EndsAt : latest);
+        if (outcome is CommitOutcome.Committed)
+            metrics.GaveOut(lease);
+        return outcome switch
+        {
+            CommitOutcome.Committed(var revision) => new GrantResult(GrantEnd.Ready, new Stored<LeaseRecord>(lease, revision)),
+            CommitOutcome.Lost({ Count: 0 }) => new GrantResult(GrantEnd.TooLate),
+            CommitOutcome.Lost(var keys) => new GrantResult(keys.Contains(LeaseDocuments.Leases + lease.Id) ? GrantEnd.LeaseLost : GrantEnd.ResourceLost) { LostKeys = keys },
+            _ => throw new InvalidOperationException("A commit that is settled is committed or lost."),
+        };
+    }
+
+    private LeaseRecord Ready(LeaseRecord lease, DateTimeOffset now) => lease with { State = LeaseState.Ready, Replica = replicas.Id, ReadyAt = now, EndsAt = now + lease.Ttl };
+
+    // What is keyed is found again by its key, and nothing of nobody's has a client.
+    private CancellationToken LeftOf(Grant grant) => grant.Lease.Replica is null || grant.Lease.Digest is not null ? CancellationToken.None : clients.LeftOf(grant.Lease.Id);
+
+    private static LeaseEnding EndingOf(LeaseError fault) => fault.Code == LeaseErrors.ClientLeft ? Unanswered : new LeaseEnding(LeaseState.Failed, fault.Message, fault.Code);
+}

@@ -1,0 +1,42 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Weir.Leases.Documents;
+using Weir.Leases.Doors.Forwarding;
+using Weir.Leases.Fleet;
+using Weir.Leases.Kinds;
+using Weir.State;
+
+namespace Weir.Leases.Doors;
+
+/// <summary>Registers the doors.</summary>
+public static class DoorRegistration
+{
+    /// <summary>
+    /// Adds <see cref="IDoors"/>, <see cref="IHomes"/>, <see cref="IKindCalls"/> and <see cref="DoorServing"/>. Needs <see cref="IFleetView"/>,
+    /// <see cref="IStateStore"/>, <see cref="State.Replicas.ReplicaView"/>, <see cref="State.Replicas.IReplicaPlace"/>, <see cref="ResourceKinds"/> and a <see cref="TimeProvider"/>.
+    /// </summary>
+    /// <param name="services">Where to.</param>
+    /// <param name="fleet">Whose leases.</param>
+    public static IServiceCollection AddDoors(this IServiceCollection services, string fleet)
+    {
+        services.AddSingleton<DoorSigner>();
+        services.AddHostedService<DoorSecret>();
+        services.AddSingleton(provider => new FeedFreshness(
+            provider.GetRequiredService<IStateStore>(), LeaseDocuments.PartitionOf(fleet), provider.GetRequiredService<IFleetView>(),
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<FeedFreshness>>()));
+        services.AddSingleton<ResourceDoors>();
+        services.AddSingleton<IDoors>(provider => provider.GetRequiredService<ResourceDoors>());
+        services.AddSingleton<DoorTraffic>();
+        services.AddSingleton<Upstreams>();
+        services.AddSingleton(new ForwardLimits());
+        services.AddSingleton<Forwarder>();
+        services.AddSingleton<IHomes, Homes>();
+        services.AddSingleton<LocalKinds>();
+        services.AddSingleton<IKindCalls, KindCalls>();
+        services.AddSingleton<PrepareCalls>();
+        services.AddSingleton(provider => new DoorServing(
+            provider.GetRequiredService<ResourceDoors>(), provider.GetRequiredService<DoorTraffic>(), provider.GetRequiredService<ResourceKinds>(),
+            provider.GetRequiredService<IHomes>(), provider.GetRequiredService<Forwarder>(), provider.GetRequiredService<PrepareCalls>()));
+        return services;
+    }
+}

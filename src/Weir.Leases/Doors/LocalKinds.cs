@@ -1,0 +1,56 @@
+using System.Text.Json;
+using Weir.Leases.Kinds;
+
+namespace Weir.Leases.Doors;
+
+/// <summary>The kinds of this replica, asked so that an exception of theirs is a failure that says its message.</summary>
+internal sealed class LocalKinds(ResourceKinds kinds)
+{
+    public async Task<KindResult<JsonElement?>> InitialiseAsync(LeasedResource resource, JsonElement? config, CancellationToken cancellationToken)
+    {
+        if (kinds.Of(resource.Resource.Kind) is not { } kind)
+            return KindResult.Failed<JsonElement?>(Unknown(resource));
+        try
+        {
+            return await kind.InitialiseAsync(resource, config, cancellationToken);
+        }
+        catch (Exception fault) when (!cancellationToken.IsCancellationRequested)
+        {
+            return KindResult.Failed<JsonElement?>(Failed(fault));
+        }
+    }
+
+    public async Task<KindResult<Observation?>> ObserveAsync(LeasedResource resource, CancellationToken cancellationToken)
+    {
+        if (kinds.Of(resource.Resource.Kind) is not { } kind)
+            return KindResult.Failed<Observation?>(Unknown(resource));
+        try
+        {
+            return await kind.ObserveAsync(resource, cancellationToken);
+        }
+        catch (Exception fault) when (!cancellationToken.IsCancellationRequested)
+        {
+            return KindResult.Failed<Observation?>(Failed(fault));
+        }
+    }
+
+    public async Task<KindReply> UseAsync(LeasedResource resource, KindCall call, CancellationToken cancellationToken)
+    {
+        if (kinds.Of(resource.Resource.Kind) is not { } kind)
+            return KindReply.Failed(Unknown(resource));
+        try
+        {
+            return await kind.UseAsync(resource, call, cancellationToken);
+        }
+        catch (Exception fault) when (!cancellationToken.IsCancellationRequested)
+        {
+            return KindReply.Failed(Failed(fault));
+        }
+    }
+
+    private static LeaseError Unknown(LeasedResource resource) => new(503, "unavailable", $"This replica does not know resources of kind '{resource.Resource.Kind}'.");
+
+    private static LeaseError Failed(Exception fault) => fault is State.StoreUnavailableException
+        ? new LeaseError(503, "unavailable", fault.Message) { RetryAfter = TimeSpan.FromSeconds(1) }
+        : new LeaseError(500, "kind_failed", fault.Message);
+}

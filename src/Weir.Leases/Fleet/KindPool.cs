@@ -1,0 +1,56 @@
+namespace Weir.Leases.Fleet;
+
+/// <summary>The resources of one kind. The view's lock guards it.</summary>
+internal sealed class KindPool
+{
+    private readonly Dictionary<string, FreeResources> _free = new(StringComparer.Ordinal);
+
+    /// <summary>Every resource of the kind, by id.</summary>
+    public Dictionary<string, FleetResource> All { get; } = new(StringComparer.Ordinal);
+
+    public void Offer(FleetResource resource)
+    {
+        if (!_free.TryGetValue(resource.Home, out var free))
+            _free.Add(resource.Home, free = new FreeResources());
+        free.Add(resource);
+    }
+
+    public void Withdraw(FleetResource resource)
+    {
+        if (resource.Place >= 0)
+            _free[resource.Home].Remove(resource);
+    }
+
+    /// <summary>How many may be given out by a replica that sees these homes.</summary>
+    public int Free(Func<string, bool> isThere)
+    {
+        var count = 0;
+        foreach (var (home, free) in _free)
+        {
+            if (home.Length == 0 || isThere(home))
+                count += free.Count;
+        }
+
+        return count;
+    }
+
+    /// <summary>Warm before cold, and near before far.</summary>
+    /// <returns>Null: there are not so many.</returns>
+    public List<FleetResource>? Pick(int count, string ownHome, Func<string, bool> isThere, ReplicaShare share)
+    {
+        var picked = new List<FleetResource>(count);
+        foreach (var warm in (ReadOnlySpan<bool>)[true, false])
+        {
+            foreach (var near in (ReadOnlySpan<bool>)[true, false])
+            {
+                foreach (var (home, free) in _free)
+                {
+                    if (picked.Count < count && (home.Length == 0 || home == ownHome) == near && (near || isThere(home)))
+                        free.Pick(picked, count, warm, share);
+                }
+            }
+        }
+
+        return picked.Count == count ? picked : null;
+    }
+}

@@ -1,0 +1,14 @@
+using Microsoft.Extensions.DependencyInjection;
+using Weir.Leases.Kinds;
+
+namespace Weir.Leases.Remote;
+
+/// <summary>Registers the sort <c>remote</c>.</summary>
+public static class RemoteRegistration
+{
+    /// <summary>Adds the kinds <c>remote:…</c>. Needs what <see cref="Doors.DoorRegistration.AddDoors"/> adds.</summary>
+    public static IServiceCollection AddRemoteKind(this IServiceCollection services) => services.AddSingleton<RemoteCalls>().AddResourceKind<RemoteKind>();
+
+    /// <summary>What is wrong with the definition of a remote kind; looks at nothing else.</summary>
+    public static IReadOnlyList<KindFault> FaultsOf(string name, KindOptions options) => RemoteFaults.Of(name, options);
+}

@@ -1,0 +1,71 @@
+using Weir.Leases.Documents;
+using Weir.Leases.Fleet;
+using Weir.State;
+
+namespace Weir.Leases.Upkeep;
+
+/// <summary>Takes a resource from the lease that holds it, in one commit over both: the lease goes on without it, or ends where it held nothing else.</summary>
+internal sealed class LeaseTaking(FleetCommits commits, IFleetView view, KnownKinds kinds)
+{
+    private const int MostTries = 8;
+
+    private static readonly TimeSpan Kept = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan KeptKeyed = TimeSpan.FromHours(1);
+
+    /// <param name="resource">The resource.</param>
+    /// <param name="grant">The version of the resource's document by which it is leased. Null: whatever it is.</param>
+    /// <param name="next">What becomes of the resource.</param>
+    /// <param name="code">The code of the error that a lease which ends by it is answered with.</param>
+    /// <param name="reason">Why, for whoever held it.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>False: it is not leased, or not by that grant, any more.</returns>
+    /// <exception cref="StoreUnavailableException">The store is away, or others changed the lease again and again.</exception>
+    public async Task<bool> TakeAsync(
+        string resource, long? grant, Func<ResourceRecord, ResourceRecord> next, string code, string reason, CancellationToken cancellationToken)
+    {
+        for (var tries = 0; tries < MostTries; tries++)
+        {
+            if (view.Resource(resource) is not { Value: { State: ResourceState.Leased, Lease: { } leaseId } record } held || (grant is not null && held.Version != grant))
+                return false;
+            var taken = next(record with { Instance = InstanceOf(held) });
+            var writes = new List<Write> { FleetCommits.Put(taken, held.Version) };
+            var checks = new List<Check>();
+            if (view.Lease(leaseId) is { Value.HasEnded: false } lease)
+                writes.Add(Shrink(lease, resource, code, reason));
+            else
+                checks.Add(new Check(LeaseDocuments.Leases + leaseId, view.Lease(leaseId)?.Version ?? 0));
+            if (await commits.TryAsync(writes, cancellationToken, checks).ConfigureAwait(false) is not null)
+                return true;
+            // Whoever was first is read before the next try.
+            await view.WhenAsync(held.Version + 1, TimeSpan.FromMilliseconds(100), cancellationToken).ConfigureAwait(false);
+        }
+
+        throw new StoreUnavailableException($"'{resource}' could not be taken from its lease, which others change all the time.");
+    }
+
+    /// <summary>What stands behind a leased resource: its own, or what the lease remembers, or what may just be being made for it.</summary>
+    public ResourceInstance? InstanceOf(Stored<ResourceRecord> leased)
+    {
+        var record = leased.Value;
+        return record.Instance
+            ?? (record.Lease is { } id ? view.Lease(id)?.Value.Holdings.FirstOrDefault(holding => holding.Resource == record.Id)?.Instance : null)
+            ?? (record.Home is not null && kinds.Find(record.Kind) is { HasInstances: true } kind ? new ResourceInstance(ResourceInstance.IdOf(record.Id, leased.Version), null) { Definition = kind.Definition } : null);
+    }
+
+    private Write Shrink(Stored<LeaseRecord> lease, string resource, string code, string reason)
+    {
+        var record = lease.Value;
+        LeaseHolding[] rest = [.. record.Holdings.Where(holding => holding.Resource != resource)];
+        // The grant's own revision is its fence only as long as nothing else was written.
+        var left = record with { Holdings = rest, Fence = record.FenceOf(lease.Version) };
+        DateTimeOffset? expires = null;
+        if (rest.Length == 0)
+        {
+            // What it held last is still told.
+            left = left with { State = LeaseState.Failed, Reason = reason, FailureCode = code, EndsAt = commits.Now, Holdings = record.Holdings };
+            expires = commits.Now + (record.Digest is null ? Kept : KeptKeyed);
+        }
+
+        return new Write(LeaseDocuments.Leases + record.Id, lease.Version, LeaseDocuments.Write(left), expires);
+    }
+}

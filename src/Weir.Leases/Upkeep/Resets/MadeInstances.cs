@@ -1,0 +1,165 @@
+using Microsoft.Extensions.Logging;
+using Weir.Leases.Broker;
+using Weir.Leases.Documents;
+using Weir.Leases.Doors;
+using Weir.Leases.Fleet;
+using Weir.Leases.Kinds;
+
+namespace Weir.Leases.Upkeep.Resets;
+
+/// <summary>Instances that were made for a grant, and so are named by no resource's document while the grant lasts. Whatever outlives its grant is ended.</summary>
+internal sealed partial class MadeInstances(
+    KnownKinds kinds, IHomes homes, InstanceAdoption adoption, IFleetView view, UpkeepLimits limits, UpkeepMetrics metrics, TimeProvider time, ILogger<MadeInstances> logger) : IInstances
+{
+    private static readonly TimeSpan EndAgainAfter = TimeSpan.FromSeconds(10);
+
+    private readonly ILogger _logger = logger;
+    private readonly Lock _sync = new();
+    private readonly Dictionary<string, Made> _made = new(StringComparer.Ordinal);
+
+    public async ValueTask<KindResult<ResourceInstance>> EnsureAsync(Stored<ResourceRecord> resource, string leaseId, CancellationToken cancellationToken)
+    {
+        var record = resource.Value;
+        if (record.Instance is { } has)
+            return KindResult.Of(has);
+        if (kinds.Find(record.Kind) is not { HasInstances: true } kind)
+            return KindResult.Failed<ResourceInstance>(new LeaseError(503, "unavailable", $"The kind '{record.Kind}' has just been changed or ended.") { RetryAfter = TimeSpan.FromSeconds(1) });
+        var instance = new ResourceInstance(ResourceInstance.IdOf(record.Id, resource.Version), null) { Definition = kind.Definition };
+        if (record.Home != homes.Own)
+            return KindResult.Of(instance);
+
+        // Before that, what is made might be taken for what a former run has left.
+        await adoption.WhenDoneAsync(kind.Sort.Sort, cancellationToken).ConfigureAwait(false);
+        Made? made;
+        lock (_sync)
+        {
+            if (!_made.TryGetValue(instance.Id, out made))
+                _made[instance.Id] = made = new Made(resource, kind, instance);
+        }
+
+        return await made.Begin(CreateAsync).WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>One of a former run stands: it is the grant's as before.</summary>
+    public void Adopt(Stored<ResourceRecord> resource, KnownKind kind, ResourceInstance instance)
+    {
+        var made = new Made(resource, kind, instance);
+        _ = made.Begin(_ => Task.FromResult(KindResult.Of(instance)));
+        lock (_sync)
+            _made[instance.Id] = made;
+    }
+
+    /// <summary>Before an instance is ended: nobody is making it any more.</summary>
+    public async Task SettledAsync(string instanceId, CancellationToken cancellationToken)
+    {
+        Made? made;
+        lock (_sync)
+            made = _made.GetValueOrDefault(instanceId);
+        if (made is null)
+            return;
+        await made.StopAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+        lock (_sync)
+            _made.Remove(instanceId);
+    }
+
+    /// <summary>Ends those whose grant is over and that no document names.</summary>
+    public void Sweep(CancellationToken stoppingToken)
+    {
+        Made[] all;
+        lock (_sync)
+            all = [.. _made.Values];
+        foreach (var made in all.Where(made => !made.IsEnding && IsOver(made)))
+        {
+            made.IsEnding = true;
+            _ = EndAsync(made, stoppingToken);
+        }
+    }
+
+    private bool IsOver(Made made)
+    {
+        var granted = made.Resource;
+        if (view.Revision < granted.Version)
+            return false;
+        var now = view.Resource(granted.Value.Id);
+        // Named by the document: a reset ends it.
+        return now?.Version != granted.Version && now?.Value.Instance?.Id != made.Instance.Id;
+    }
+
+    private async Task<KindResult<ResourceInstance>> CreateAsync(Made made)
+    {
+        var (kind, began) = (made.Kind, time.GetTimestamp());
+        var resource = new KindResource(made.Resource.Value with { Instance = made.Instance }, kind.Options);
+        var done = await BoundedEffect.RunAsync(token => kind.Sort.CreateAsync(resource, token), kind.Options.InitialiseWithin, limits.Grace, time, made.Ends.Token).ConfigureAwait(false);
+        metrics.Made(kind.Name, done.Result.Error, time.GetElapsedTime(began));
+        made.Lingering = done.Lingering;
+        return done.Result.Error is { } error ? KindResult.Failed<ResourceInstance>(error) : KindResult.Of(made.Instance with { Data = done.Result.Value });
+    }
+
+    private async Task EndAsync(Made made, CancellationToken stoppingToken)
+    {
+        try
+        {
+            await made.StopAsync().WaitAsync(stoppingToken).ConfigureAwait(false);
+            var resource = new KindResource(made.Resource.Value with { Instance = made.Instance }, made.Kind.Options);
+            var done = await BoundedEffect.RunAsync(
+                async token =>
+                {
+                    await made.Kind.Sort.DestroyAsync(resource, token).ConfigureAwait(false);
+                    return KindResult.Of(true);
+                },
+                made.Kind.Options.ResetWithin, limits.Grace, time, stoppingToken).ConfigureAwait(false);
+            if (done.Result.Error is null)
+            {
+                lock (_sync)
+                    _made.Remove(made.Instance.Id);
+                return;
+            }
+
+            LogStands(made.Resource.Value.Id, made.Instance.Id, done.Result.Error.Message, EndAgainAfter);
+            await Task.Delay(EndAgainAfter, time, stoppingToken).ConfigureAwait(false);
+            made.IsEnding = false;
+        }
+        catch (OperationCanceledException)
+        {
+            // The server stops; the next start ends it.
+        }
+    }
+
+    private sealed class Made(Stored<ResourceRecord> resource, KnownKind kind, ResourceInstance instance)
+    {
+        private readonly Lock _sync = new();
+        private Task<KindResult<ResourceInstance>>? _making;
+
+        public Stored<ResourceRecord> Resource => resource;
+
+        public KnownKind Kind => kind;
+
+        public ResourceInstance Instance => instance;
+
+        public CancellationTokenSource Ends { get; } = new();
+
+        public Task? Lingering { get; set; }
+
+        public bool IsEnding { get; set; }
+
+        public Task<KindResult<ResourceInstance>> Begin(Func<Made, Task<KindResult<ResourceInstance>>> create)
+        {
+            lock (_sync)
+                return _making ??= Task.Run(() => create(this));
+        }
+
+        public async Task StopAsync()
+        {
+            await Ends.CancelAsync().ConfigureAwait(false);
+            Task making;
+            lock (_sync)
+                making = _making ??= Task.FromCanceled<KindResult<ResourceInstance>>(new CancellationToken(true));
+            await making.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (Lingering is { } late)
+                await late.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    [LoggerMessage(EventName = "InstanceStands", Level = LogLevel.Warning, Message = "The instance {Instance} of {Resource}, whose lease has ended, could not be ended and is tried again in {After}: {Reason}")]
+    private partial void LogStands(string resource, string instance, string reason, TimeSpan after);
+}

@@ -1,0 +1,66 @@
+using ModelContextProtocol.Protocol;
+using Weir.Leases;
+using Weir.Leases.Broker;
+using Weir.Leases.Documents;
+using Weir.Leases.Fleet;
+using Weir.Server.Mcp.Tools;
+
+namespace Weir.Server.Mcp.Lifecycle;
+
+/// <summary><c>release_batch_resources</c>: gives resources back; the last one of a lease ends it.</summary>
+internal sealed class ReleaseBatchTool(HoldingChoice holdings, ILeaseBroker broker, IFleetView fleet) : McpTool
+{
+    public override Tool Definition { get; } = Define(
+        "release_batch_resources",
+        "Release resources",
+        "Gives resources back; what was given back before is given back again without error. Answers {status: success | partial_error, details: {id: {success, message}}, failed_ids}.",
+        $$"""
+        { "type": "object", "additionalProperties": false, "required": ["worker_id"], "properties": {
+            "worker_id": {{LifecycleSchemas.WorkerId}},
+            "resource_ids": { "description": "The ids that allocate_batch_resources answered: a list, or a string that holds one as JSON. Default: all that the worker holds.",
+              "anyOf": [ { "type": "array", "minItems": 1, "maxItems": 1000, "items": { "type": "string", "minLength": 1, "maxLength": 300 } }, { "type": "string", "minLength": 2, "maxLength": 1000000 } ] } } }
+        """,
+        ToolHints.Lifecycle | ToolHints.Destructive | ToolHints.Idempotent);
+
+    public override async Task<CallToolResult> CallAsync(McpToolCall call, CancellationToken cancellationToken)
+    {
+        var worker = call.Arguments.Required("worker_id");
+        var (ids, fault) = call.Arguments.Strings("resource_ids");
+        if (fault is not null) return McpResults.Failed(fault);
+        var (held, _) = await holdings.AllAsync(call, cancellationToken);
+        ids ??= [.. held.Select(one => one.Holding.Resource)];
+
+        var details = new Dictionary<string, EntryOutcome>(StringComparer.Ordinal);
+        var wanted = new List<Held>();
+        foreach (var id in ids.Distinct(StringComparer.Ordinal))
+        {
+            if (held.FirstOrDefault(one => one.Holding.Resource == id) is { } own) wanted.Add(own);
+            else details[id] = NotHeld(call, worker, id);
+        }
+
+        var released = await Task.WhenAll(wanted.GroupBy(one => one.Lease.Value.Id, StringComparer.Ordinal).Select(lease => ReleaseAsync(call, lease.Key, [.. lease])));
+        foreach (var (id, outcome) in released.SelectMany(one => one)) details[id] = outcome;
+        return BatchOutcome.ToResult(details, byId: true);
+    }
+
+    private async Task<IEnumerable<(string Id, EntryOutcome Outcome)>> ReleaseAsync(McpToolCall call, string lease, List<Held> held)
+    {
+        var whole = held.Count == held[0].Lease.Value.Holdings.Count;
+        // Given back even if the client leaves now: it has said that it is done.
+        var error = await broker.ReleaseAsync(call.Asker, lease, null, whole ? null : [.. held.Select(one => one.Holding.Resource)], CancellationToken.None);
+        if (error is null && whole) call.Session?.Forget(lease);
+        return held.Select(one => (one.Holding.Resource, OutcomeOf(error)));
+    }
+
+    private static EntryOutcome OutcomeOf(LeaseError? error) => error is null ? new EntryOutcome(true, "Given back.") : new EntryOutcome(false, McpResults.SentenceOf(error));
+
+    // Another tenant's lease is not told of: its resource is just not this worker's.
+    private EntryOutcome NotHeld(McpToolCall call, string worker, string id)
+    {
+        if (fleet.Resource(id) is not { } resource) return new EntryOutcome(false, $"There is no resource '{id}'. (not_found)");
+        if (resource.Value.State != ResourceState.Leased) return new EntryOutcome(true, "It was given back before.");
+        return resource.Value.Lease is { } lease && broker.Find(call.Asker, lease) is { } other
+            ? new EntryOutcome(false, $"Worker '{worker}' is not its holder: worker '{other.Value.WorkerId}' is, and alone gives it back. (not_holder)")
+            : new EntryOutcome(false, $"Worker '{worker}' is not its holder. (not_holder)");
+    }
+}

@@ -1,0 +1,73 @@
+using System.Text.Json.Nodes;
+using Weir.Leases.Desktops;
+using Weir.Leases.Desktops.Sandboxes;
+using Weir.Leases.Kinds;
+
+namespace Weir.Tests.Leases.Desktops.Sandboxes;
+
+public sealed class SandboxCommandTests
+{
+    private static readonly SandboxPlan Plan = new(1280, 800, DesktopProgram.Read("xterm -e 'a b'")!, DesktopNetwork.Nat, DesktopIsolation.Sandbox);
+
+    [Fact]
+    public void Sandboxed_Root_DropsToTheUserBeforeAnythingElse()
+    {
+        var command = SandboxCommand.Sandboxed(1900000001);
+
+        command.Take(6).ShouldBe(["setpriv", "--no-new-privs", "--inh-caps=-all", "--reuid=1900000001", "--regid=1900000001", "--clear-groups"]);
+        SandboxCommand.Sandboxed(null).ShouldNotContain(word => word.StartsWith("--reuid", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Sandboxed_Mounts_ShowNothingOfTheMachineThatCanBeWritten()
+    {
+        var command = SandboxCommand.Sandboxed(null).ToList();
+
+        command.ShouldNotContain("--bind");
+        command.ShouldNotContain("--share-net");
+        command.ShouldContain("--clearenv");
+        command.Select((word, index) => (word, index)).Where(entry => entry.word == "--tmpfs").ShouldAllBe(entry => command[entry.index - 2] == "--size");
+        command.Select((word, index) => (word, index)).Where(entry => entry.word.StartsWith("--ro-bind", StringComparison.Ordinal)).Select(entry => command[entry.index + 1])
+            .ShouldNotContain(path => path == "/etc" || path.StartsWith("/var/lib", StringComparison.Ordinal) || path.StartsWith("/run", StringComparison.Ordinal) || path.StartsWith("/tmp", StringComparison.Ordinal) || path.StartsWith("/home", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Network_Always_RefusesTheMachinesLoopback()
+    {
+        SandboxCommand.Network(12, null).ShouldContain("--disable-host-loopback");
+        SandboxCommand.Network(12, "/proc/1/fd/9").ShouldContain("--userns-path=/proc/1/fd/9");
+    }
+
+    [Fact]
+    public void Settings_Plan_IsOneLineAndTheCookieIsNoArgument()
+    {
+        var line = SandboxCommand.Settings("a", Plan, "00ff", "machine");
+
+        line.ShouldNotContain("\n");
+        var settings = JsonNode.Parse(line)!;
+        settings["program"]!.AsArray().Select(word => (string)word!).ShouldBe(["xterm", "-e", "a b"]);
+        ((string)settings["folder"]!).ShouldBe("/run/user/1000");
+        settings["files"]!.AsObject().Select(file => file.Key).ShouldAllBe(file => file.StartsWith("/etc/", StringComparison.Ordinal));
+        JsonNode.Parse(SandboxCommand.Settings("a", Plan with { Isolation = DesktopIsolation.None }, "00ff", "machine"))!["files"]!.AsObject().ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData(null, "chromium")]
+    [InlineData("xterm", "xterm")]
+    [InlineData("a 'b c' \"d 'e\" f''", "a|b c|d 'e|f")]
+    [InlineData("", null)]
+    [InlineData("   ", null)]
+    [InlineData("'' a", null)]
+    [InlineData("a 'b", null)]
+    public void Read_Program_IsWords(string? text, string? words)
+    {
+        var program = DesktopProgram.Read(text);
+
+        if (words is null)
+            program.ShouldBeNull();
+        else if (words == "chromium")
+            program.ShouldNotBeNull().ShouldSatisfyAllConditions(read => read.Command[0].ShouldBe("chromium"), read => read.Blank.ShouldBe("about:blank"), read => read.Command.ShouldNotContain("--no-sandbox"));
+        else
+            string.Join('|', program.ShouldNotBeNull().Command).ShouldBe(words);
+    }
+}

@@ -1,0 +1,117 @@
+using System.Diagnostics;
+using System.Globalization;
+using Weir.Leases.Desktops.Sandboxes;
+using Weir.Leases.Kinds;
+using Weir.Tests.Support;
+using static Weir.Tests.Leases.Desktops.Sandboxes.RealDesktops;
+
+namespace Weir.Tests.Leases.Desktops.Sandboxes;
+
+/// <summary>What becomes of real desktops when the process that made them is gone.</summary>
+public sealed class SandboxRestartTests : IAsyncDisposable
+{
+    private readonly RealDesktops _desktops = new();
+
+    [Fact]
+    public async Task Killed_NobodyComesBack_TheGuardEndsThemAll()
+    {
+        var facts = await KilledAsync(guardSeconds: 1, "a", "b");
+
+        await Eventually.TrueAsync(() => !facts.Any(fact => fact.First.IsAlive || fact.Network!.Value.IsAlive));
+        await Eventually.TrueAsync(() => !File.Exists(Path.Combine(_desktops.Folder, Guard.FileName)));
+        Directory.EnumerateDirectories(_desktops.Folder).ShouldBeEmpty();
+        ProcessesWith(_desktops.Folder).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Killed_BackInTime_TakesOverWhatIsKnownAndEndsTheRest()
+    {
+        var facts = await KilledAsync(guardSeconds: 2, "a", "b");
+
+        var adopted = await _desktops.Host.AdoptAsync(["a", "never"], TestContext.Current.CancellationToken);
+
+        adopted.ShouldBe(["a"]);
+        facts[1].First.IsAlive.ShouldBeFalse();
+        var sandbox = _desktops.Host.Find("a").ShouldNotBeNull();
+        (await InsideAsync(sandbox, "xdotool search --onlyvisible --class . getwindowname")).ShouldContain("xterm");
+        // Past the former guard's time.
+        await Task.Delay(TimeSpan.FromSeconds(3), TestContext.Current.CancellationToken);
+        sandbox.IsAlive.ShouldBeTrue();
+        ProcessesWith(_desktops.Folder).Count.ShouldBe(1, "one guard, this process's");
+        await _desktops.Host.DestroyAsync("a", TestContext.Current.CancellationToken);
+        facts[0].First.IsAlive.ShouldBeFalse();
+        facts[0].Network!.Value.IsAlive.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Leave_SomeHeld_EndsTheOthersAndAnotherTakesThemOver()
+    {
+        var (held, free) = (await _desktops.MakeAsync("held", Plan("xterm")), await _desktops.MakeAsync("free", Plan("xterm")));
+
+        await _desktops.Host.LeaveAsync(instance => instance == "held");
+        _desktops.Restart();
+
+        free.Facts.First.IsAlive.ShouldBeFalse();
+        (await _desktops.Host.AdoptAsync(["held"], TestContext.Current.CancellationToken)).ShouldBe(["held"]);
+        _desktops.Host.Find("held")!.Facts.ShouldBe(held.Facts);
+    }
+
+    [Fact]
+    public async Task Leave_NoneHeld_EndsTheGuardToo()
+    {
+        await _desktops.MakeAsync("a", Plan("xterm"));
+        ProcessesWith(_desktops.Folder).ShouldNotBeEmpty();
+
+        await _desktops.Host.LeaveAsync(_ => false);
+
+        await Eventually.TrueAsync(() => ProcessesWith(_desktops.Folder).Count == 0);
+    }
+
+    [Fact]
+    public async Task Adopt_FactsOfAnotherProcess_TouchesNothingOfIt()
+    {
+        await RequireAsync(Plan("xterm"));
+        using var stranger = Process.Start(new ProcessStartInfo("sleep", "100"))!;
+        var folder = Directory.CreateDirectory(Path.Combine(_desktops.Folder, "a")).FullName;
+        var facts = new SandboxFacts
+        {
+            Boot = SandboxFacts.CurrentBoot(), First = ProcessIdentity.Of(stranger.Id)!.Value with { Start = 1 }, Isolation = DesktopIsolation.Sandbox, Display = 0, Width = 800, Height = 600, Cookie = new string('0', 32),
+        };
+        await File.WriteAllTextAsync(Path.Combine(folder, SandboxFacts.FileName), facts.Write(), TestContext.Current.CancellationToken);
+
+        (await _desktops.Host.AdoptAsync(["a"], TestContext.Current.CancellationToken)).ShouldBeEmpty();
+
+        Directory.Exists(folder).ShouldBeFalse();
+        stranger.HasExited.ShouldBeFalse();
+        stranger.Kill();
+    }
+
+    public ValueTask DisposeAsync() => _desktops.DisposeAsync();
+
+    /// <summary>Another process made them, and was killed.</summary>
+    private async Task<IReadOnlyList<SandboxFacts>> KilledAsync(int guardSeconds, params string[] names)
+    {
+        await RequireAsync(Plan("xterm", DesktopNetwork.Nat));
+        var child = Path.Combine(AppContext.BaseDirectory, "Weir.DesktopChild.dll");
+        using var process = Process.Start(new ProcessStartInfo("dotnet", [child, _desktops.Folder, guardSeconds.ToString(CultureInfo.InvariantCulture), .. names]) { RedirectStandardOutput = true })!;
+        using var watchdog = new Watchdog(process);
+        try
+        {
+            return await ReadAsync(process, names);
+        }
+        finally
+        {
+            process.Kill();
+            await process.WaitForExitAsync(CancellationToken.None);
+        }
+    }
+
+    private async Task<IReadOnlyList<SandboxFacts>> ReadAsync(Process process, string[] names)
+    {
+        while (await process.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken) is { } line && line != "done")
+            line.ShouldBe("stands");
+        var facts = names.Select(name => SandboxFacts.Read(File.ReadAllText(Path.Combine(_desktops.Folder, name, SandboxFacts.FileName)))!).ToList();
+        facts.ShouldAllBe(fact => fact.IsAlive);
+        return facts;
+    }
+}

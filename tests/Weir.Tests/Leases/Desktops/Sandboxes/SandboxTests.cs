@@ -1,0 +1,174 @@
+using System.Text;
+using Weir.Leases.Desktops.Sandboxes;
+using Weir.Leases.Kinds;
+using Weir.Tests.Support;
+using static Weir.Tests.Leases.Desktops.Sandboxes.RealDesktops;
+
+namespace Weir.Tests.Leases.Desktops.Sandboxes;
+
+/// <summary>Real desktops: made, used, changed and ended.</summary>
+public sealed class SandboxTests : IAsyncDisposable
+{
+    private readonly RealDesktops _desktops = new();
+
+    [Fact]
+    public async Task Create_Xterm_ShowsAWindowAsAUserOfItsOwn()
+    {
+        var sandbox = await _desktops.MakeAsync("a", Plan("xterm"));
+
+        (await InsideAsync(sandbox, "xdotool search --onlyvisible --class . getwindowname")).ShouldContain("xterm");
+        (await InsideAsync(sandbox, "id -u; hostname; echo $HOME; grep -E '^(CapEff|NoNewPrivs)' /proc/self/status")).Split('\n')
+            .ShouldBe(["1000", "desktop", "/home/user", "CapEff:\t0000000000000000", "NoNewPrivs:\t1"]);
+    }
+
+    [Fact]
+    public async Task Create_Chromium_ShowsAPageWithItsOwnSandbox()
+    {
+        var sandbox = await _desktops.MakeAsync("a", Plan("chromium"));
+
+        (await InsideAsync(sandbox, "xdotool search --onlyvisible --class chromium getwindowname")).ShouldContain("Chromium");
+        var (page, fault) = await _desktops.Host.ChangeAsync(sandbox, 800, 600, "data:text/html,<title>opened</title>", TestContext.Current.CancellationToken);
+        fault.ShouldBeNull();
+        (await InsideAsync(page!, "for i in $(seq 100); do xdotool search --onlyvisible --name opened && break; sleep 0.1; done; ps -eo args")).ShouldNotContain("--no-sandbox");
+        (await InsideAsync(page!, "xdotool search --onlyvisible --name opened getwindowname")).ShouldContain("opened");
+    }
+
+    [Fact]
+    public async Task Create_FourAtOnce_AllStandApart()
+    {
+        await RequireAsync(Plan("xterm"));
+
+        var made = await Task.WhenAll(Enumerable.Range(0, 4).Select(i => _desktops.MakeAsync($"d{i}", Plan("xterm"))));
+
+        made.Select(sandbox => Convert.ToHexString(sandbox.Cookie.Span)).Distinct().Count().ShouldBe(4);
+        foreach (var sandbox in made)
+            (await InsideAsync(sandbox, "xdotool search --onlyvisible --class . | wc -l")).ShouldBe("1");
+    }
+
+    [Fact]
+    public async Task Create_ProgramThatEndsAtOnce_StandsAndTriesItAgain()
+    {
+        var sandbox = await _desktops.MakeAsync("a", Plan("sh -c 'echo x >>/tmp/tries'"));
+
+        var tries = int.Parse(await InsideAsync(sandbox, "wc -l </tmp/tries"), System.Globalization.CultureInfo.InvariantCulture);
+
+        // After 0, 0.5, 1.5 and 3.5 s: not as often as it can.
+        tries.ShouldBeInRange(2, 6);
+        sandbox.IsAlive.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task Create_SameNameAgain_IsRefusedAndTheFirstStands()
+    {
+        var sandbox = await _desktops.MakeAsync("a", Plan("xterm"));
+
+        (await _desktops.Host.CreateAsync("a", Plan("xterm"), TestContext.Current.CancellationToken)).Fault.ShouldContain("there already");
+        (await _desktops.Host.CreateAsync("../b", Plan("xterm"), TestContext.Current.CancellationToken)).Fault.ShouldContain("cannot be the name");
+        sandbox.IsAlive.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task Create_Cancelled_LeavesNothing()
+    {
+        await RequireAsync(Plan("xterm", DesktopNetwork.Nat));
+        foreach (var milliseconds in (int[])[0, 30, 100, 200, 400])
+        {
+            using var ends = new CancellationTokenSource();
+            var making = _desktops.Host.CreateAsync("gone", Plan("xterm", DesktopNetwork.Nat), ends.Token);
+            await Task.WhenAny(making, Task.Delay(milliseconds, TestContext.Current.CancellationToken));
+            await ends.CancelAsync();
+            try
+            {
+                await making;
+                await _desktops.Host.DestroyAsync("gone", TestContext.Current.CancellationToken);
+            }
+            catch (OperationCanceledException)
+            {
+                // As it should.
+            }
+
+            Directory.Exists(Path.Combine(_desktops.Folder, "gone")).ShouldBeFalse();
+            await Eventually.TrueAsync(() => ProcessesWith(_desktops.Folder + "/gone").Count == 0);
+        }
+    }
+
+    [Fact]
+    public async Task Change_Size_KeepsFilesAndShowsTheProgramAnew()
+    {
+        var sandbox = await _desktops.MakeAsync("a", Plan("xterm"));
+        await InsideAsync(sandbox, "echo kept > ~/note");
+
+        var (changed, fault) = await _desktops.Host.ChangeAsync(sandbox, 1024, 500, null, TestContext.Current.CancellationToken);
+
+        fault.ShouldBeNull();
+        (changed!.Width, changed.Height).ShouldBe((1024, 500));
+        (await InsideAsync(changed, "xdotool getdisplaygeometry; cat ~/note; xdotool search --onlyvisible --class . | wc -l")).ShouldBe("1024 500\nkept\n1");
+        (await _desktops.Host.ChangeAsync(changed, 1024, 500, null, TestContext.Current.CancellationToken)).Sandbox.ShouldBeSameAs(changed);
+    }
+
+    [Fact]
+    public async Task Destroy_ProcessesThatResist_EndsAllOfThem()
+    {
+        var sandbox = await _desktops.MakeAsync("a", Plan("xterm", DesktopNetwork.Nat));
+        var mark = "mark" + Guid.NewGuid().ToString("N");
+        await InsideAsync(sandbox, $"for i in 1 2 3; do setsid sh -c \"trap '' TERM INT HUP; (setsid sh -c 'trap \\\"\\\" TERM HUP; while :; do sleep 1; done' {mark} &) ; while :; do sleep 1; done\" {mark} >/dev/null 2>&1 & done; sleep 0.3");
+        ProcessesWith(mark).Count.ShouldBeGreaterThanOrEqualTo(6);
+        var network = sandbox.Facts.Network!.Value;
+
+        await _desktops.Host.DestroyAsync("a", TestContext.Current.CancellationToken);
+        await _desktops.Host.DestroyAsync("a", TestContext.Current.CancellationToken);
+
+        ProcessesWith(mark).ShouldBeEmpty();
+        network.IsAlive.ShouldBeFalse();
+        Directory.Exists(Path.Combine(_desktops.Folder, "a")).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Destroy_WithoutIsolation_EndsWhatHasLeftItsSession()
+    {
+        var sandbox = await _desktops.MakeAsync("bare" + Guid.NewGuid().ToString("N"), Plan("xterm", DesktopNetwork.Nat, DesktopIsolation.None));
+        var mark = "mark" + Guid.NewGuid().ToString("N");
+        await InsideAsync(sandbox, $"for i in 1 2; do (setsid sh -c \"trap '' TERM HUP; while :; do sleep 1; done\" {mark} >/dev/null 2>&1 &); done; sleep 0.3");
+        (await InsideAsync(sandbox, "xdotool search --onlyvisible --class . getwindowname")).ShouldContain("xterm");
+        ProcessesWith(mark).Count.ShouldBeGreaterThanOrEqualTo(2);
+
+        await _desktops.Host.DestroyAsync(sandbox.Id, TestContext.Current.CancellationToken);
+
+        ProcessesWith(mark).ShouldBeEmpty();
+        Directory.Exists(SandboxCommand.BareFolder(sandbox.Id)).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Run_Commands_TellExitOutputAndFault()
+    {
+        var sandbox = await _desktops.MakeAsync("a", Plan("xterm"));
+        var token = TestContext.Current.CancellationToken;
+        var much = new byte[3 << 20];
+        Array.Fill(much, (byte)'x');
+
+        (await sandbox.RunAsync(["sh", "-c", "echo no >&2; exit 3"], default, 10, token)).ShouldSatisfyAllConditions(run => run.ExitCode.ShouldBe(3), run => run.Fault.ShouldBe("no\n"));
+        (await sandbox.RunAsync(["sh", "-c", "kill -9 $$"], default, 10, token)).ExitCode.ShouldBe(137);
+        (await sandbox.RunAsync(["wc", "-c"], much, 100, token)).ShouldSatisfyAllConditions(run => Encoding.UTF8.GetString(run.Output.Span).Trim().ShouldBe($"{much.Length}"));
+        (await sandbox.RunAsync(["cat"], much, much.Length, token)).Output.Length.ShouldBe(much.Length);
+        (await sandbox.RunAsync(["yes"], default, 1000, token)).ShouldSatisfyAllConditions(run => run.ExitCode.ShouldBeNull(), run => run.Fault.ShouldContain("more than 1000"), run => run.Output.Length.ShouldBe(1000));
+        (await sandbox.RunAsync(["/nonexistent"], default, 1000, token)).Fault.ShouldContain("cannot be run");
+        (await sandbox.RunAsync(["sh", "-c", "sleep 100 & echo gone"], default, 1000, token)).ExitCode.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Run_Cancelled_EndsTheCommand()
+    {
+        var sandbox = await _desktops.MakeAsync("a", Plan("xterm"));
+        var mark = "mark" + Guid.NewGuid().ToString("N");
+        using var ends = new CancellationTokenSource();
+        var running = sandbox.RunAsync(["sh", "-c", "sleep 100; :", mark], default, 10, ends.Token).AsTask();
+        await Eventually.TrueAsync(() => ProcessesWith(mark).Count > 0);
+
+        await ends.CancelAsync();
+
+        await Should.ThrowAsync<OperationCanceledException>(running);
+        await Eventually.TrueAsync(() => ProcessesWith(mark).Count == 0);
+    }
+
+    public ValueTask DisposeAsync() => _desktops.DisposeAsync();
+}

@@ -1,0 +1,112 @@
+using System.Net;
+using System.Net.NetworkInformation;
+using System.Net.Sockets;
+using Weir.Leases.Desktops.Sandboxes;
+using Weir.Leases.Kinds;
+using static Weir.Tests.Leases.Desktops.Sandboxes.RealDesktops;
+
+namespace Weir.Tests.Leases.Desktops.Sandboxes;
+
+/// <summary>A program inside a real desktop tries to get out.</summary>
+public sealed class SandboxWallTests : IAsyncDisposable
+{
+    private readonly RealDesktops _desktops = new();
+
+    [Fact]
+    public async Task Nat_LoopbackOfTheMachine_IsOutOfReachAndItsOtherAddressesAreNot()
+    {
+        using var loopback = new TcpListener(IPAddress.Loopback, 0);
+        using var open = new TcpListener(IPAddress.Any, 0);
+        loopback.Start();
+        open.Start();
+        var sandbox = await _desktops.MakeAsync("a", Plan("xterm", DesktopNetwork.Nat));
+        var (closed, free) = (((IPEndPoint)loopback.LocalEndpoint).Port, ((IPEndPoint)open.LocalEndpoint).Port);
+
+        foreach (var address in (string[])["127.0.0.1", "localhost", "10.0.2.2", "10.0.2.3", "0.0.0.0"])
+        {
+            (await InsideAsync(sandbox, Connect(address, closed))).ShouldStartWith("refused");
+            (await InsideAsync(sandbox, Connect(address, free))).ShouldStartWith("refused");
+        }
+
+        (await InsideAsync(sandbox, "cat /etc/resolv.conf")).ShouldBe("nameserver 10.0.2.3");
+        if (OwnAddress() is { } own)
+            (await InsideAsync(sandbox, Connect(own, free))).ShouldBe("reached");
+    }
+
+    [Fact]
+    public async Task None_AnyAddress_IsOutOfReach()
+    {
+        using var open = new TcpListener(IPAddress.Any, 0);
+        open.Start();
+        var port = ((IPEndPoint)open.LocalEndpoint).Port;
+        var sandbox = await _desktops.MakeAsync("a", Plan("xterm"));
+
+        foreach (var address in ((string?[])["127.0.0.1", "10.0.2.2", OwnAddress()]).OfType<string>())
+            (await InsideAsync(sandbox, Connect(address, port))).ShouldStartWith("refused");
+        (await InsideAsync(sandbox, "tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' '")).ShouldBe("lo");
+    }
+
+    [Fact]
+    public async Task Inside_FilesOfTheMachine_AreNotThere()
+    {
+        var secret = Path.Combine(_desktops.Data, "secret");
+        await File.WriteAllTextAsync(secret, "secret", TestContext.Current.CancellationToken);
+        var sandbox = await _desktops.MakeAsync("a", Plan("xterm"));
+
+        foreach (var path in (string[])[secret, _desktops.Folder, "/root", "/var/lib", "/boot", "/sys/kernel", "/etc/shadow", "/etc/ssl/private", Environment.CurrentDirectory == "/" ? "/srv" : Environment.CurrentDirectory])
+            (await InsideAsync(sandbox, $"ls -d '{path}'")).ShouldContain("No such file");
+        (await InsideAsync(sandbox, "ls /tmp /home /run")).ShouldNotContain("weir-desktops-");
+        foreach (var command in (string[])["touch /usr/x", "touch /x", "touch /dev/x", "touch /etc/fonts/x", "mknod /tmp/d b 8 0", "mount -t tmpfs none /tmp", "echo 1 >/proc/sys/kernel/hostname"])
+            (await InsideAsync(sandbox, $"{command} && echo done")).ShouldNotContain("done");
+        (await InsideAsync(sandbox, "tr '\\0' '\\n' </proc/1/environ")).Split('\n')
+            .ShouldBeSubsetOf(["LANG=C.UTF-8", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "PWD=/", "PATH=/usr/local/bin:/usr/bin:/bin"]);
+    }
+
+    [Fact]
+    public async Task Inside_OtherDesktopsAndProcesses_AreOutOfReach()
+    {
+        var (first, second) = (await _desktops.MakeAsync("a", Plan("xterm")), await _desktops.MakeAsync("b", Plan("xterm")));
+        var name = "\0weir-" + Guid.NewGuid().ToString("N");
+        using var host = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        host.Bind(new UnixDomainSocketEndPoint(name));
+        host.Listen();
+
+        (await InsideAsync(first, "ls /tmp/.X11-unix")).ShouldBe("X0");
+        (await InsideAsync(first, $"python3 -c \"import socket; s=socket.socket(socket.AF_UNIX); s.connect('\\0{name[1..]}')\"")).ShouldContain("refused");
+        (await InsideAsync(first, "ps -eo args")).ShouldNotContain("Weir");
+        (await InsideAsync(first, $"kill -9 {Environment.ProcessId} {second.Facts.First.Pid}")).ShouldContain("No such process");
+        (await InsideAsync(first, "ipcs -m | grep -c ^0x; :")).ShouldNotBe("");
+        (OuterUser.Of("a") is { } one && OuterUser.Of("b") is { } other && one == other).ShouldBeFalse();
+        second.IsAlive.ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task Open_SocketReplacedByALink_IsNotFollowed()
+    {
+        var sandbox = await _desktops.MakeAsync("a", Plan("xterm"));
+        Sandbox.Open("a", sandbox.Facts).ShouldNotBeNull().Dispose();
+
+        await InsideAsync(sandbox, "mv /tmp/.X11-unix/X0 /tmp/real; ln -s /tmp/real /tmp/.X11-unix/X0");
+
+        Sandbox.Open("a", sandbox.Facts).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Inside_Processes_AreBounded()
+    {
+        var sandbox = await _desktops.MakeAsync("a", Plan("xterm"));
+
+        (await InsideAsync(sandbox, "ulimit -p; ulimit -n; df -P /home/user /tmp /dev/shm /run | tail -n +2 | wc -l")).ShouldBe("4096\n8192\n4");
+        (await InsideAsync(sandbox, "df -P / | tail -1; touch /never")).ShouldContain("Read-only");
+    }
+
+    public ValueTask DisposeAsync() => _desktops.DisposeAsync();
+
+    private static string Connect(string address, int port) =>
+        $"python3 -c \"import socket\ntry:\n  socket.create_connection(('{address}', {port}), 3); print('reached')\nexcept OSError as e: print('refused', e)\"";
+
+    private static string? OwnAddress() => NetworkInterface.GetAllNetworkInterfaces()
+        .Where(nic => nic.OperationalStatus == OperationalStatus.Up && nic.NetworkInterfaceType != NetworkInterfaceType.Loopback)
+        .SelectMany(nic => nic.GetIPProperties().UnicastAddresses).Select(unicast => unicast.Address)
+        .FirstOrDefault(address => address.AddressFamily == AddressFamily.InterNetwork && !address.ToString().StartsWith("169.254", StringComparison.Ordinal))?.ToString();
+}

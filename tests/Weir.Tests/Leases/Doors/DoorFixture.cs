@@ -1,0 +1,125 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Weir.Leases.Doors;
+using Weir.State;
+using Weir.State.Memory;
+using Weir.State.Replicas;
+using Weir.Tests.Support;
+
+namespace Weir.Tests.Leases.Doors;
+
+/// <summary>Doors over a store in memory whose way can be cut, with time that moves by hand.</summary>
+internal sealed class DoorFixture : IAsyncDisposable
+{
+    public DoorFixture()
+    {
+        Inner = new MemoryStateStore(new StateOptions(), Time);
+        Store = new WatchedStore(Inner);
+        Fleet = new StoredFleet(Inner, Time);
+        Signer.Use(new byte[DoorSigner.SecretLength]);
+        Freshness = new FeedFreshness(Store, StoredFleet.Partition, Fleet, Time, NullLogger<FeedFreshness>.Instance);
+        Doors = new ResourceDoors(Fleet, Store, Signer, Freshness, new Place("home", new Uri("http://weir.example:7800/base/")));
+        Traffic = new DoorTraffic(Fleet, Doors, Freshness, Store, Time, NullLogger<DoorTraffic>.Instance);
+    }
+
+    public ManualTimeProvider Time { get; } = new();
+
+    public MemoryStateStore Inner { get; }
+
+    public WatchedStore Store { get; }
+
+    public StoredFleet Fleet { get; }
+
+    public DoorSigner Signer { get; } = new();
+
+    public FeedFreshness Freshness { get; }
+
+    public ResourceDoors Doors { get; }
+
+    public DoorTraffic Traffic { get; }
+
+    public Task<DoorEntry> EnterAsync(string resource, string token) => Doors.EnterAsync(resource, token, CancellationToken.None).AsTask();
+
+    /// <summary>Grants, reads it, and lets one request in.</summary>
+    public async Task<DoorPassage> PassAsync(string resource, string lease, TimeSpan ttl)
+    {
+        var fence = await Fleet.GrantAsync(resource, lease, ttl);
+        var entry = await EnterAsync(resource, Doors.TokenOf(resource, lease, fence));
+        entry.Error.ShouldBeNull();
+        return Traffic.Pass(entry.Resource!).ShouldNotBeNull();
+    }
+
+    /// <summary>Moves time in small steps, so that what waits on it gets its turn between them.</summary>
+    public async Task MoveAsync(TimeSpan by)
+    {
+        for (var end = Time.Elapsed + by; Time.Elapsed < end;)
+        {
+            Time.Advance(TimeSpan.FromMilliseconds(Math.Min(100, (end - Time.Elapsed).TotalMilliseconds)));
+            await Task.Delay(1);
+        }
+    }
+
+    /// <summary>Moves time until it is so.</summary>
+    public async Task UntilAsync(Func<bool> isSo)
+    {
+        for (var i = 0; i < 3000 && !isSo(); i++)
+            await MoveAsync(TimeSpan.FromMilliseconds(100));
+        isSo().ShouldBeTrue();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Traffic.Dispose();
+        await Fleet.DisposeAsync();
+        await Inner.DisposeAsync();
+    }
+}
+
+internal sealed record Place(string Home, Uri? Url) : IReplicaPlace;
+
+/// <summary>A store that counts how often its revision is asked for, and may be away, or silent.</summary>
+internal sealed class WatchedStore(IStateStore inner) : IStateStore
+{
+    private int _asked;
+
+    public bool IsAway { get; set; }
+
+    public bool IsSilent { get; set; }
+
+    public int Asked => Volatile.Read(ref _asked);
+
+    public bool IsShared { get; init; }
+
+    public IStoreClock Clock => inner.Clock;
+
+    public IBlobStore Blobs => inner.Blobs;
+
+    public ILogStore Logs => inner.Logs;
+
+    public ICacheStore Cache => inner.Cache;
+
+    public StoreHealth Health => inner.Health;
+
+    public ValueTask<CommitOutcome> CommitAsync(Commit commit, CancellationToken cancellationToken = default) => inner.CommitAsync(commit, cancellationToken);
+
+    public ValueTask<CommitOutcome> SettleAsync(Commit commit, CancellationToken cancellationToken = default) => inner.SettleAsync(commit, cancellationToken);
+
+    public ValueTask<Document?> ReadAsync(string partition, string key, CancellationToken cancellationToken = default) => inner.ReadAsync(partition, key, cancellationToken);
+
+    public ValueTask<IReadOnlyList<Document>> ListAsync(string partition, string prefix, string? after = null, int limit = 100, CancellationToken cancellationToken = default) =>
+        inner.ListAsync(partition, prefix, after, limit, cancellationToken);
+
+    public async ValueTask<long> RevisionAsync(string partition, CancellationToken cancellationToken = default)
+    {
+        Interlocked.Increment(ref _asked);
+        if (IsSilent)
+            await new TaskCompletionSource().Task;
+        if (IsAway)
+            throw new StoreUnavailableException("away");
+        return await inner.RevisionAsync(partition, cancellationToken);
+    }
+
+    public IAsyncEnumerable<Feed> WatchAsync(string partition, IReadOnlyList<string> prefixes, CancellationToken cancellationToken = default) =>
+        inner.WatchAsync(partition, prefixes, cancellationToken);
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}

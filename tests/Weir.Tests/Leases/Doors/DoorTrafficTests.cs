@@ -1,0 +1,176 @@
+using Weir.Leases.Documents;
+using Weir.Leases.Doors;
+
+namespace Weir.Tests.Leases.Doors;
+
+public sealed class DoorTrafficTests : IAsyncDisposable
+{
+    private readonly DoorFixture _it = new();
+
+    public ValueTask DisposeAsync() => _it.DisposeAsync();
+
+    [Fact]
+    public async Task Pass_UntilTheEnd_IsCutThenAndNotBefore()
+    {
+        using var passage = await _it.PassAsync("rag.0", "l1", TimeSpan.FromSeconds(10));
+
+        await _it.MoveAsync(TimeSpan.FromMilliseconds(9_900));
+        passage.Cut.IsCancellationRequested.ShouldBeFalse();
+        await _it.UntilAsync(() => passage.Cut.IsCancellationRequested);
+
+        passage.Error!.Code.ShouldBe("lease_ended");
+        _it.Time.Elapsed.ShouldBeInRange(TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(11));
+    }
+
+    [Fact]
+    public async Task Renew_BeforeTheEnd_PutsTheCutOff()
+    {
+        using var passage = await _it.PassAsync("rag.0", "l1", TimeSpan.FromSeconds(10));
+        await _it.MoveAsync(TimeSpan.FromSeconds(9));
+        await _it.Fleet.RenewAsync("l1", _it.Inner.Clock.Now + TimeSpan.FromSeconds(10));
+
+        await _it.MoveAsync(TimeSpan.FromSeconds(9));
+        passage.Cut.IsCancellationRequested.ShouldBeFalse();
+        await _it.UntilAsync(() => passage.Cut.IsCancellationRequested);
+        _it.Time.Elapsed.ShouldBeInRange(TimeSpan.FromSeconds(19), TimeSpan.FromSeconds(20));
+    }
+
+    [Theory]
+    [InlineData(ResourceState.Free, "lease_ended")]
+    [InlineData(ResourceState.Quarantined, "resource_quarantined")]
+    public async Task End_WhileRequestsAreUnderWay_CutsThoseOfThatResourceAlone(ResourceState state, string code)
+    {
+        using var first = await _it.PassAsync("rag.0", "l1", TimeSpan.FromHours(1));
+        using var second = await _it.PassAsync("rag.1", "l2", TimeSpan.FromHours(1));
+
+        await _it.Fleet.EndAsync("rag.0", "l1", state);
+        await WhenCutAsync(first);
+
+        first.Error!.Code.ShouldBe(code);
+        second.Cut.IsCancellationRequested.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Pass_OfWhatHasEndedSinceTheCheck_IsCutAtOnce()
+    {
+        var fence = await _it.Fleet.GrantAsync("rag.0", "l1");
+        var entry = await _it.EnterAsync("rag.0", _it.Doors.TokenOf("rag.0", "l1", fence));
+        await _it.Fleet.EndAsync("rag.0", "l1");
+        await _it.Fleet.ReadAllAsync();
+
+        using var passage = _it.Traffic.Pass(entry.Resource!)!;
+
+        await WhenCutAsync(passage);
+    }
+
+    [Fact]
+    public async Task FeedBehind_WhileRequestsAreUnderWay_CutsThemAll()
+    {
+        using var passage = await _it.PassAsync("rag.0", "l1", TimeSpan.FromHours(1));
+        await _it.MoveAsync(TimeSpan.FromSeconds(10));
+        passage.Cut.IsCancellationRequested.ShouldBeFalse();
+
+        _it.Fleet.Hold();
+        await _it.Fleet.EndAsync("rag.0", "l1");
+        var held = _it.Time.Elapsed;
+        await _it.UntilAsync(() => passage.Cut.IsCancellationRequested);
+
+        passage.Error!.Code.ShouldBe("feed_behind");
+        (_it.Time.Elapsed - held).ShouldBeLessThan(TimeSpan.FromSeconds(6));
+        _it.Fleet.Go();
+    }
+
+    [Fact]
+    public async Task StoreAway_WhileRequestsAreUnderWay_CutsNothingBeforeTheEnd()
+    {
+        using var passage = await _it.PassAsync("rag.0", "l1", TimeSpan.FromSeconds(30));
+        _it.Store.IsAway = true;
+
+        await _it.MoveAsync(TimeSpan.FromSeconds(29));
+        passage.Cut.IsCancellationRequested.ShouldBeFalse();
+        await _it.UntilAsync(() => passage.Cut.IsCancellationRequested);
+    }
+
+    [Fact]
+    public async Task Pass_MoreThanTheBound_IsRefusedUntilOneLeaves()
+    {
+        var first = await _it.PassAsync("rag.0", "l1", TimeSpan.FromHours(1));
+        var entry = await _it.EnterAsync("rag.0", _it.Doors.TokenOf("rag.0", "l1", _it.Fleet.Resource("rag.0")!.Version));
+        var others = Enumerable.Range(1, DoorTraffic.MostAtOnce - 1).Select(_ => _it.Traffic.Pass(entry.Resource!)!).ToList();
+
+        _it.Traffic.Pass(entry.Resource!).ShouldBeNull();
+        first.Dispose();
+        first.Dispose();
+        using var again = _it.Traffic.Pass(entry.Resource!).ShouldNotBeNull();
+        _it.Traffic.Pass(entry.Resource!).ShouldBeNull();
+        others.ForEach(passage => passage.Dispose());
+        _it.Traffic.Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Watch_WhenAllHaveLeft_StopsAndBeginsAgain()
+    {
+        (await _it.PassAsync("rag.0", "l1", TimeSpan.FromHours(1))).Dispose();
+        await _it.UntilAsync(() => _it.Time.ArmedTimers == 0);
+        var asked = _it.Store.Asked;
+        await _it.MoveAsync(TimeSpan.FromSeconds(10));
+        _it.Store.Asked.ShouldBe(asked);
+
+        using var passage = await _it.PassAsync("rag.1", "l2", TimeSpan.FromSeconds(5));
+        await _it.UntilAsync(() => passage.Cut.IsCancellationRequested);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(20261121)]
+    [InlineData(77)]
+    public async Task Schedule_OfGrantsReleasesAndRequests_NeverLeavesOneBehindOpen(int seed)
+    {
+        var random = new Random(seed);
+        var open = new List<(string Resource, string Lease, DoorPassage Passage)>();
+        var held = new Dictionary<string, (string Lease, long Fence)>();
+        for (var step = 0; step < 300; step++)
+        {
+            var resource = $"rag.{random.Next(4)}";
+            switch (random.Next(4))
+            {
+                case 0 when !held.ContainsKey(resource):
+                    held[resource] = ($"l{step}", await _it.Fleet.GrantAsync(resource, $"l{step}", TimeSpan.FromHours(1)));
+                    break;
+                case 1 when held.Remove(resource, out var given):
+                    await _it.Fleet.EndAsync(resource, given.Lease);
+                    break;
+                case 2 when open.Count > 0:
+                    var leaving = open[random.Next(open.Count)];
+                    open.Remove(leaving);
+                    leaving.Passage.Dispose();
+                    break;
+                case 3 when held.TryGetValue(resource, out var mine):
+                    var entry = await _it.EnterAsync(resource, _it.Doors.TokenOf(resource, mine.Lease, mine.Fence));
+                    entry.Error.ShouldBeNull($"seed {seed}, step {step}");
+                    open.Add((resource, mine.Lease, _it.Traffic.Pass(entry.Resource!)!));
+                    break;
+            }
+        }
+
+        await _it.Fleet.ReadAllAsync();
+        foreach (var (resource, lease, passage) in open)
+        {
+            if (held.TryGetValue(resource, out var now) && now.Lease == lease)
+                passage.Cut.IsCancellationRequested.ShouldBeFalse($"seed {seed}");
+            else
+                await WhenCutAsync(passage);
+        }
+
+        foreach (var (_, _, passage) in open)
+            passage.Dispose();
+        _it.Traffic.Count.ShouldBe(0);
+    }
+
+    private static async Task WhenCutAsync(DoorPassage passage)
+    {
+        var cut = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registration = passage.Cut.Register(() => cut.TrySetResult());
+        await cut.Task.WaitAsync(TimeSpan.FromSeconds(30));
+    }
+}
