@@ -22,8 +22,9 @@ internal sealed class HeldInput
         {
             foreach (var input in inputs)
             {
-                if (input.Type is XInputType.KeyPress or XInputType.ButtonPress && !_held.Contains(input))
-                    _held.Add(input);
+                var press = new XInput(input.Type, input.Detail);
+                if (press.Type is XInputType.KeyPress or XInputType.ButtonPress && !_held.Contains(press))
+                    _held.Add(press);
             }
         }
     }
@@ -37,8 +38,8 @@ internal sealed class HeldInput
             {
                 if (input.Type is XInputType.KeyRelease or XInputType.ButtonRelease)
                     _held.Remove(new XInput(input.Type == XInputType.KeyRelease ? XInputType.KeyPress : XInputType.ButtonPress, input.Detail));
-                else if (input.Type is XInputType.KeyPress or XInputType.ButtonPress && !_held.Contains(input))
-                    _held.Add(input);
+                else if (input.Type is XInputType.KeyPress or XInputType.ButtonPress && !_held.Contains(new XInput(input.Type, input.Detail)))
+                    _held.Add(new XInput(input.Type, input.Detail));
             }
         }
     }

@@ -11,6 +11,9 @@ internal sealed class InputRunner(XDisplay display, HeldInput held, LentKeys len
     /// <summary>A window manager gives the keyboard to what was clicked a little after the click; a key must not come before.</summary>
     private static readonly TimeSpan BeforeKeys = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>In milliseconds.</summary>
+    private const byte BetweenClicks = 30;
+
     /// <summary>As many characters as are sent in one piece.</summary>
     private const int MostAtOnce = 64;
 
@@ -97,8 +100,9 @@ internal sealed class InputRunner(XDisplay display, HeldInput held, LentKeys len
         XInput[] once = [XInput.Button(button, true), XInput.Button(button, false)];
         if (interval == TimeSpan.Zero)
         {
-            // In one piece, so that two clicks are a double click however busy the machine is.
-            await FakeAsync([.. Enumerable.Repeat(once, times).SelectMany(inputs => inputs)]).ConfigureAwait(false);
+            // In one piece, so that two clicks are a double click however busy the machine is; and not at one moment, which Chromium takes for the same click.
+            XInput[] again = button <= (byte)PointerButton.Right ? [once[0] with { After = BetweenClicks }, once[1]] : once;
+            await FakeAsync([.. Enumerable.Range(0, times).SelectMany(click => click == 0 ? once : again)]).ConfigureAwait(false);
         }
         else
         {

@@ -71,7 +71,7 @@ internal readonly record struct XRequest(byte[] Bytes, int? MostReply = null)
         request.Byte((byte)input.Type);
         request.Byte(input.Detail);
         request.Word(0);
-        request.Long(0);
+        request.Long(input.After);
         request.Long(root);
         request.Skip(8);
         request.Word((ushort)input.X);
@@ -122,7 +122,8 @@ internal enum XInputType : byte
 /// <param name="Detail">The keycode or the button; 0 of a motion to a point.</param>
 /// <param name="X">Of a motion, in pixels from the left.</param>
 /// <param name="Y">Of a motion, in pixels from the top.</param>
-internal readonly record struct XInput(XInputType Type, byte Detail, short X = 0, short Y = 0)
+/// <param name="After">How many milliseconds the server waits before it.</param>
+internal readonly record struct XInput(XInputType Type, byte Detail, short X = 0, short Y = 0, byte After = 0)
 {
     public static XInput Key(byte code, bool down) => new(down ? XInputType.KeyPress : XInputType.KeyRelease, code);
 
