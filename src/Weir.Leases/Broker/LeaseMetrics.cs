@@ -40,9 +40,6 @@ internal sealed class LeaseMetrics : IDisposable
         _meter.CreateObservableUpDownCounter("weir.leases.leased", () => Leased(view), "{resource}", "Resources that are leased, in the whole fleet, by kind.");
     }
 
-    /// <summary>Resources of a kind that this replica has given out and taken back since its start.</summary>
-    public (long Allocations, long Releases) Of(string kind) => _tally.Read(kind);
-
     public void GaveOut(LeaseRecord lease)
     {
         foreach (var holding in lease.Holdings)

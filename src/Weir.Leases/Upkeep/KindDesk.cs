@@ -9,7 +9,7 @@ namespace Weir.Leases.Upkeep;
 
 /// <inheritdoc cref="IKindDesk"/>
 internal sealed partial class KindDesk(
-    IStateStore store, IFleetView view, FleetCommits commits, ResourceKinds sorts, KnownKinds kinds, AbleKinds able, LeaseTaking taking, KindTally tally, LeaseFleet fleet, ILogger<KindDesk> logger) : IKindDesk
+    IStateStore store, IFleetView view, FleetCommits commits, ResourceKinds sorts, KnownKinds kinds, AbleKinds able, LeaseTaking taking, LeaseMetrics metrics, LeaseFleet fleet, ILogger<KindDesk> logger) : IKindDesk
 {
     private const int MostTries = 5;
     private const int LongestReason = 500;
@@ -90,7 +90,7 @@ internal sealed partial class KindDesk(
 
     private KindStatus StatusOf(string name, ResourceState[] states, int waiting)
     {
-        var (allocations, releases) = tally.Read(name);
+        var (allocations, releases) = metrics.Of(name);
         return new KindStatus(name, states.Length, Count(ResourceState.Free), Count(ResourceState.Leased), Count(ResourceState.Resetting), Count(ResourceState.Quarantined), waiting, allocations, releases);
 
         int Count(ResourceState state) => states.Count(each => each == state);

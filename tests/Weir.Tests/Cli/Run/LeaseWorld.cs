@@ -12,6 +12,7 @@ internal sealed class LeaseWorld(int capacity) : HttpMessageHandler
     private readonly Dictionary<string, JsonObject> _byId = [];
     private readonly Dictionary<string, string> _byKey = [];
     private readonly Queue<TaskCompletionSource> _waiting = new();
+    private readonly int _total = capacity;
     private int _free = capacity;
     private long _fence;
 
@@ -52,7 +53,7 @@ internal sealed class LeaseWorld(int capacity) : HttpMessageHandler
             return instead;
         var path = request.RequestUri!.AbsolutePath.Trim('/').Split('/');
         if (path is ["v1", "kinds"])
-            return Answer(HttpStatusCode.OK, new JsonObject { ["data"] = new JsonArray(new JsonObject { ["name"] = "rag", ["total"] = capacity }) });
+            return Answer(HttpStatusCode.OK, new JsonObject { ["data"] = new JsonArray(new JsonObject { ["name"] = "rag", ["total"] = _total }) });
         if (path is ["v1", "leases"] && request.Method == HttpMethod.Post)
             return await AllocateAsync(request, cancellationToken);
         if (path is ["v1", "leases"])

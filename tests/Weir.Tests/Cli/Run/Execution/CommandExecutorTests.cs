@@ -11,6 +11,8 @@ namespace Weir.Tests.Cli.Run.Execution;
 
 public sealed class CommandExecutorTests : IDisposable
 {
+    private static readonly JsonSerializerOptions Plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     private static readonly Lease Lease = new()
     {
         Id = "l1", Fence = 42, State = "ready",
@@ -40,7 +42,7 @@ public sealed class CommandExecutorTests : IDisposable
         var outcome = await RunAsync(command);
 
         (outcome.Status, outcome.ExitCode, outcome.Error).ShouldBe((TaskState.Ok, 0, null));
-        JsonSerializer.Serialize(outcome.Output, new JsonSerializerOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }).ShouldBe(output);
+        JsonSerializer.Serialize(outcome.Output, Plain).ShouldBe(output);
     }
 
     [Fact]

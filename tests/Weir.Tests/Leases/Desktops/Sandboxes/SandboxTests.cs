@@ -63,8 +63,8 @@ public sealed class SandboxTests : IAsyncDisposable
     {
         var sandbox = await _desktops.MakeAsync("a", Plan("xterm"));
 
-        (await _desktops.Host.CreateAsync("a", Plan("xterm"), TestContext.Current.CancellationToken)).Fault.ShouldContain("there already");
-        (await _desktops.Host.CreateAsync("../b", Plan("xterm"), TestContext.Current.CancellationToken)).Fault.ShouldContain("cannot be the name");
+        (await _desktops.Host.CreateAsync("a", Plan("xterm"), TestContext.Current.CancellationToken)).Fault.ShouldNotBeNull().ShouldContain("there already");
+        (await _desktops.Host.CreateAsync("../b", Plan("xterm"), TestContext.Current.CancellationToken)).Fault.ShouldNotBeNull().ShouldContain("cannot be the name");
         sandbox.IsAlive.ShouldBeTrue();
     }
 
@@ -151,8 +151,8 @@ public sealed class SandboxTests : IAsyncDisposable
         (await sandbox.RunAsync(["sh", "-c", "kill -9 $$"], default, 10, token)).ExitCode.ShouldBe(137);
         (await sandbox.RunAsync(["wc", "-c"], much, 100, token)).ShouldSatisfyAllConditions(run => Encoding.UTF8.GetString(run.Output.Span).Trim().ShouldBe($"{much.Length}"));
         (await sandbox.RunAsync(["cat"], much, much.Length, token)).Output.Length.ShouldBe(much.Length);
-        (await sandbox.RunAsync(["yes"], default, 1000, token)).ShouldSatisfyAllConditions(run => run.ExitCode.ShouldBeNull(), run => run.Fault.ShouldContain("more than 1000"), run => run.Output.Length.ShouldBe(1000));
-        (await sandbox.RunAsync(["/nonexistent"], default, 1000, token)).Fault.ShouldContain("cannot be run");
+        (await sandbox.RunAsync(["yes"], default, 1000, token)).ShouldSatisfyAllConditions(run => run.ExitCode.ShouldBeNull(), run => run.Fault.ShouldNotBeNull().ShouldContain("more than 1000"), run => run.Output.Length.ShouldBe(1000));
+        (await sandbox.RunAsync(["/nonexistent"], default, 1000, token)).Fault.ShouldNotBeNull().ShouldContain("cannot be run");
         (await sandbox.RunAsync(["sh", "-c", "sleep 100 & echo gone"], default, 1000, token)).ExitCode.ShouldBe(0);
     }
 
