@@ -72,6 +72,7 @@ internal sealed class FleetTables
         Resources.Add(stored.Value.Id, resource);
         var pool = Pool(stored.Value.Kind);
         pool.All.Add(stored.Value.Id, resource);
+        pool.Count(resource, IsUsable(resource));
         OfferIfFree(resource, pool);
     }
 
@@ -147,6 +148,7 @@ internal sealed class FleetTables
             return;
         var pool = Pool(resource.Record.Kind);
         pool.Withdraw(resource);
+        pool.Count(resource, isUsable: false);
         pool.All.Remove(id);
         if (pool.All.Count == 0)
             _pools.Remove(resource.Record.Kind);
@@ -175,14 +177,16 @@ internal sealed class FleetTables
         foreach (var resource in pool.All.Values)
         {
             pool.Withdraw(resource);
+            pool.Count(resource, IsUsable(resource));
             OfferIfFree(resource, pool);
         }
     }
 
+    private bool IsUsable(FleetResource resource) => !resource.Record.Held && Kinds.TryGetValue(resource.Record.Kind, out var kind) && kind.Sort is not null && kind.AsksFor(resource.Record);
+
     private void OfferIfFree(FleetResource resource, KindPool pool)
     {
-        if (resource.Place < 0 && resource.Record.State == ResourceState.Free && !_spent.ContainsKey(resource.Record.Id)
-            && Kinds.TryGetValue(resource.Record.Kind, out var kind) && kind.Sort is not null && kind.AsksFor(resource.Record))
+        if (resource.Place < 0 && resource.Record.State == ResourceState.Free && !_spent.ContainsKey(resource.Record.Id) && resource.IsUsable)
             pool.Offer(resource);
     }
 
