@@ -28,7 +28,7 @@ public sealed class RealScreenTests(RealScreenTests.Desktop desktop) : IClassFix
             Server.Start("openbox", []);
             Page.Launch(Server);
             Ready = await Page.NextAsync("ready");
-            Screen = new DesktopScreen(Server, TimeProvider.System);
+            Screen = Server.Open();
         }
 
         public async ValueTask DisposeAsync()
