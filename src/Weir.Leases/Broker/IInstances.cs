@@ -7,6 +7,9 @@ namespace Weir.Leases.Broker;
 /// <summary>Makes what stands behind a resource that was granted while nothing did.</summary>
 public interface IInstances
 {
+    /// <summary>Whether it is known which instances of a kind a former run of this replica has left, and which of them still stand. Before that none of them is given out here.</summary>
+    bool AreKnown(string kind);
+
     /// <summary>
     /// The instance of a leased resource: the one it has, or one under <see cref="ResourceInstance.IdOf"/>, which its home makes: it has been made when this returns, and
     /// elsewhere the home is asked for it. Asked again for the same grant, it gives the same. The resource's document is not written: the lease remembers the instance until it

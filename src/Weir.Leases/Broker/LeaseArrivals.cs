@@ -25,6 +25,8 @@ internal sealed partial class LeaseArrivals(
     private static readonly LeaseEnding ClientLeft = new(LeaseState.Failed, "Its client left.", LeaseErrors.ClientLeft);
     private static readonly LeaseEnding AnswerLost = new(LeaseState.Released, "Its client left before it had the answer.");
 
+    private int _comingIn;
+
     /// <summary>Makes a lease of a request.</summary>
     /// <param name="lease">The request.</param>
     /// <param name="expected">The version of a failed lease of the same id, in whose place it comes; 0: there is none.</param>
@@ -44,7 +46,6 @@ internal sealed partial class LeaseArrivals(
                 switch (result.End)
                 {
                     case GrantEnd.Ready:
-                        await view.WhenAsync(result.Lease!.Version, FeedBehind, cancellationToken);
                         return new LeaseAnswer(result.Lease, null);
                     case GrantEnd.Failed:
                         return result.Error!;
@@ -57,14 +58,13 @@ internal sealed partial class LeaseArrivals(
 
             if (wait == TimeSpan.Zero)
                 return picks.IsOverQuota(lease) ? LeaseErrors.QuotaReached() : LeaseErrors.WaitExpired(wait);
-            if (Waiting() is >= LargestQueue and var waiting)
-                return LeaseErrors.QueueFull(waiting);
-            var writing = commits.CommitAsync([LeaseCommits.Put(lease, expected)], notAfter: lease.EndsAt);
+            var writing = ComeInAsync(lease, expected);
             work.Running = writing;
             switch (await writing.WaitAsync(cancellationToken))
             {
+                case null:
+                    return LeaseErrors.QueueFull(LargestQueue);
                 case CommitOutcome.Committed(var revision) when lease.Replica is null:
-                    await view.WhenAsync(revision, FeedBehind, cancellationToken);
                     return new LeaseAnswer(new Stored<LeaseRecord>(lease, revision), null);
                 case CommitOutcome.Committed(var revision):
                     onWaiting?.Invoke(lease.Id);
@@ -126,6 +126,12 @@ internal sealed partial class LeaseArrivals(
         var isKeyed = lease.Value.Digest is not null;
         switch (lease.Value.State)
         {
+            case LeaseState.Waiting when isKeyed && lease.Value.Replica is { } other && other != replicas.Id && replicas.Current.Ids.Contains(other):
+                // Whoever waits for it there has not left.
+                return true;
+            case LeaseState.Ready when isKeyed && LeaseRenewals.IsRenewed(lease.Value):
+                // Another client has it by its key.
+                return true;
             case LeaseState.Granted when isKeyed:
                 // It becomes ready, or fails, in its own time.
                 return false;
@@ -185,6 +191,24 @@ internal sealed partial class LeaseArrivals(
             { Value.HasEnded: true } => LeaseErrors.Ended(lease.Value),
             _ => new LeaseAnswer(lease, null),
         };
+    }
+
+    // Counted from before the store is asked until the view shows it, so that a rush cannot come in unseen.
+    private async Task<CommitOutcome?> ComeInAsync(LeaseRecord lease, long expected)
+    {
+        try
+        {
+            if (Interlocked.Increment(ref _comingIn) + Waiting() > LargestQueue)
+                return null;
+            var outcome = await commits.CommitAsync([LeaseCommits.Put(lease, expected)], notAfter: lease.EndsAt);
+            if (outcome is CommitOutcome.Committed(var revision))
+                await view.WhenAsync(revision, FeedBehind, CancellationToken.None);
+            return outcome;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _comingIn);
+        }
     }
 
     private int Waiting()

@@ -49,6 +49,8 @@ internal sealed class LeaseBroker(
         var held = lease.Value.Holdings.ToDictionary(holding => holding.Resource, StringComparer.Ordinal);
         if (configs.Keys.FirstOrDefault(resource => !held.ContainsKey(resource)) is { } unheld)
             return LeaseErrors.NotHeld(lease.Value, unheld);
+        if (LeaseRequests.FaultOf([.. configs.Values, .. held.Values.Where(holding => holding.Demand is null && !configs.ContainsKey(holding.Resource)).Select(holding => holding.Config)]) is { } large)
+            return large;
         var done = await Task.WhenAll(configs.Select(async entry =>
         {
             var holding = held[entry.Key];
@@ -112,7 +114,7 @@ internal sealed class LeaseBroker(
                     return LeaseErrors.Mismatch();
                 if (there.Value.State != LeaseState.Failed)
                 {
-                    if (await FoundAsync(asker, request, there, cancellationToken) is { } found)
+                    if (await FoundAsync(request, there, cancellationToken) is { } found)
                         return found with { WasThere = true };
                     continue;
                 }
@@ -130,18 +132,15 @@ internal sealed class LeaseBroker(
     }
 
     /// <returns>Null: it has failed with the client that made it, and is made anew.</returns>
-    private async Task<LeaseAnswer?> FoundAsync(LeaseAsker asker, LeaseRequest request, Stored<LeaseRecord> there, CancellationToken cancellationToken)
+    private async Task<LeaseAnswer?> FoundAsync(LeaseRequest request, Stored<LeaseRecord> there, CancellationToken cancellationToken)
     {
-        if (there.Value.State == LeaseState.Ready && there.Value.EndsAt - commits.Now < there.Value.Ttl * (2.0 / 3))
-        {
-            // Its client may have left without its answer, which brought its end near.
-            var renewed = await renewals.RenewAsync(asker, there.Value.Id, null, null, cancellationToken);
-            return renewed.Lease is null && renewed.Error!.Code == "lease_ended" ? new LeaseAnswer(there, null) : renewed;
-        }
-
+        if (there.Value.State == LeaseState.Ready)
+            return await renewals.TakeUpAsync(there, cancellationToken);
         if (there.Value.State is not (LeaseState.Waiting or LeaseState.Granted) || request.Asynchronous)
             return new LeaseAnswer(there, null);
         var answer = await arrivals.JoinAsync(there, cancellationToken);
+        if (answer?.Lease is { Value.State: LeaseState.Ready } ready)
+            return await renewals.TakeUpAsync(ready, cancellationToken);
         return answer?.Error is not null && view.Lease(there.Value.Id)?.Value.FailureCode is LeaseErrors.ClientLeft or LeaseErrors.Unavailable ? null : answer;
     }
 

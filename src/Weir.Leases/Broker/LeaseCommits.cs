@@ -21,28 +21,18 @@ internal sealed class LeaseCommits(LeaseFleet fleet, IStateStore store, TimeProv
     /// <exception cref="StoreUnavailableException">Nothing of it happened, or for minutes nobody could say.</exception>
     public async Task<CommitOutcome> CommitAsync(IReadOnlyList<Write> writes, DateTimeOffset? notAfter = null)
     {
-        var commit = new Commit(fleet.Partition) { Writes = writes, NotAfter = notAfter };
-        var outcome = await store.CommitAsync(commit);
         var started = time.GetTimestamp();
-        for (var pause = FirstPause; outcome is CommitOutcome.Unknown; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
+        while (true)
         {
-            try
-            {
-                outcome = await store.SettleAsync(commit);
-            }
-            catch (StoreUnavailableException) when (time.GetElapsedTime(started) < Settling)
-            {
-                // Still not known.
-            }
-
+            var commit = new Commit(fleet.Partition) { Writes = writes, NotAfter = notAfter };
+            var outcome = await store.CommitAsync(commit);
             if (outcome is not CommitOutcome.Unknown)
-                break;
-            if (time.GetElapsedTime(started) >= Settling)
-                throw LeaseErrors.StoreAway("what became of a change is not known.");
-            await Task.Delay(pause, time);
+                return outcome;
+            outcome = await SettleAsync(commit, started);
+            // The store has not taken it, and will not: nobody was before us, so it is sent again, unless it is too late for it.
+            if (outcome is not CommitOutcome.Lost { Keys.Count: 0 } || notAfter < Now)
+                return outcome;
         }
-
-        return outcome;
     }
 
     public async Task<Stored<LeaseRecord>?> ReadLeaseAsync(string id, CancellationToken cancellationToken = default) =>
@@ -58,4 +48,24 @@ internal sealed class LeaseCommits(LeaseFleet fleet, IStateStore store, TimeProv
     public static Write Put(LeaseRecord lease, long expected, DateTimeOffset? expiresAt = null) => new(LeaseDocuments.Leases + lease.Id, expected, LeaseDocuments.Write(lease), expiresAt);
 
     public static Write Put(ResourceRecord resource, long expected) => new(LeaseDocuments.Resources + resource.Id, expected, LeaseDocuments.Write(resource));
+
+    private async Task<CommitOutcome> SettleAsync(Commit commit, long started)
+    {
+        for (var pause = FirstPause; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
+        {
+            try
+            {
+                if (await store.SettleAsync(commit) is var outcome and not CommitOutcome.Unknown)
+                    return outcome;
+            }
+            catch (StoreUnavailableException) when (time.GetElapsedTime(started) < Settling)
+            {
+                // Still not known.
+            }
+
+            if (time.GetElapsedTime(started) >= Settling)
+                throw LeaseErrors.StoreAway("what became of a change is not known.");
+            await Task.Delay(pause, time);
+        }
+    }
 }

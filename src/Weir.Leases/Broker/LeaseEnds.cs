@@ -64,6 +64,18 @@ internal sealed partial class LeaseEnds(LeaseCommits commits, FleetView view, IH
         return new Stored<LeaseRecord>(record, revision);
     }
 
+    /// <summary>One resource was taken from a lease by upkeep, in a commit of its own: it is counted and forgotten like any that comes back.</summary>
+    public void Took(Stored<LeaseRecord> lease, LeaseRecord left, Stored<ResourceRecord> resource)
+    {
+        if (lease.Value.Holdings.FirstOrDefault(held => held.Resource == resource.Value.Id) is not { } holding)
+            return;
+        if (left.HasEnded)
+            metrics.Ended(left, new LeaseEnding(left.State, left.Reason ?? "", left.FailureCode));
+        else
+            metrics.GaveBack([holding.Kind]);
+        Forget(lease, [(holding, resource)]);
+    }
+
     private static long? FenceOf(Stored<LeaseRecord> lease) => lease.Value.FenceOf(lease.Version) is > 0 and var fence ? fence : null;
 
     private TimeSpan KeptFor(LeaseRecord lease)

@@ -21,8 +21,8 @@ internal sealed partial class LeaseExpiry(
     private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(1);
     private const int AtOnce = 256;
 
-    // A replica that is not seen for so long, by one that sees, is not merely unknown to it.
-    private static readonly TimeSpan GoneAfter = ReplicaView.TimeToLive + ReplicaView.Period;
+    // Its announcement is over, and for one more period none came: it is not merely late. To end what it still works on would be harmless: only its grant would be lost.
+    private static readonly TimeSpan GoneAfter = ReplicaView.Period;
     private static readonly LeaseEnding Expired = new(LeaseState.Expired, "It was not renewed in time.");
     private static readonly LeaseEnding Hung = new(LeaseState.Failed, "It was not initialised in time.", LeaseErrors.InitialisationFailed);
     private static readonly LeaseEnding Orphaned = new(LeaseState.Failed, "The server that its client was connected to is gone.", LeaseErrors.Unavailable);

@@ -10,7 +10,7 @@ namespace Weir.Leases.Broker;
 /// Carries a grant through: committed, initialised, ready; or rolled back, all of it. It goes on to its end whatever becomes of the client, so that nothing is left half way.
 /// </summary>
 internal sealed partial class LeaseGrants(
-    LeaseCommits commits, LeasePicks picks, LeaseSteps steps, LeaseEnds ends, LeaseClients clients, ReplicaView replicas, LeaseMetrics metrics, TimeProvider time, ILogger<LeaseGrants> logger)
+    FleetView view, LeaseCommits commits, LeasePicks picks, LeaseSteps steps, LeaseEnds ends, LeaseClients clients, ReplicaView replicas, LeaseMetrics metrics, TimeProvider time, ILogger<LeaseGrants> logger)
 {
     // What a grant that is not ready yet may take beyond what its kinds allow, before any replica takes it back.
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(10);
@@ -18,6 +18,7 @@ internal sealed partial class LeaseGrants(
     // One that lands later than this has outlived whoever asked for it.
     private static readonly TimeSpan LandsWithin = TimeSpan.FromSeconds(10);
 
+    private static readonly TimeSpan FeedBehind = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan TakeBackAgain = TimeSpan.FromMilliseconds(500);
     private static readonly LeaseEnding AwayMeanwhile = new(LeaseState.Failed, "The state store was away while it was initialised.", LeaseErrors.Unavailable);
     private static readonly LeaseEnding Unanswered = new(LeaseState.Failed, "Its client left.", LeaseErrors.ClientLeft);
@@ -29,8 +30,12 @@ internal sealed partial class LeaseGrants(
         try
         {
             result = await (grant.IsSimple ? InOneCommitAsync(grant) : InTwoCommitsAsync(grant));
-            if (result.End == GrantEnd.Ready)
-                metrics.Ready(result.Lease!.Value);
+            if (result.Lease is { } lease)
+            {
+                metrics.Ready(lease.Value);
+                // Until the view counts it as held, the grant does: otherwise its worker's next one would not be over the quota.
+                await view.WhenAsync(lease.Version, FeedBehind, CancellationToken.None);
+            }
             else if (result.End == GrantEnd.ResourceLost)
                 metrics.LostRace();
             return result;
@@ -52,13 +57,15 @@ internal sealed partial class LeaseGrants(
             return new GrantResult(GrantEnd.Failed, Error: fault);
         }
 
-        return await CommitAsync(grant, now => Ready(lease with { Holdings = holdings, GrantedAt = now }, now));
+        // Its ttl runs from when it is sent: one that took longer would be over when it comes.
+        var lands = lease.Ttl < LandsWithin ? lease.Ttl : LandsWithin;
+        return await CommitAsync(grant, lands, now => Ready(lease with { Holdings = holdings, GrantedAt = now }, now));
     }
 
     private async Task<GrantResult> InTwoCommitsAsync(Grant grant)
     {
         var within = grant.InitialiseWithin + Slack;
-        var granted = await CommitAsync(grant, now => grant.Lease with
+        var granted = await CommitAsync(grant, LandsWithin, now => grant.Lease with
         {
             State = LeaseState.Granted, Replica = replicas.Id, Holdings = grant.Holdings(), GrantedAt = now, EndsAt = now + within,
         });
@@ -69,9 +76,9 @@ internal sealed partial class LeaseGrants(
         {
             return await MakeReadyAsync(lease, grant);
         }
-        catch (StoreUnavailableException)
+        catch (Exception)
         {
-            // Nobody works on it any more, so it need not stand until its time is up.
+            // The store is away, or would not take what the kinds told. Nobody works on it any more, so it need not stand until its time is up.
             _ = TakeBackAsync(lease);
             throw;
         }
@@ -123,14 +130,14 @@ internal sealed partial class LeaseGrants(
     }
 
     /// <summary>The commit that makes the resources the lease's own.</summary>
-    private async Task<GrantResult> CommitAsync(Grant grant, Func<DateTimeOffset, LeaseRecord> record)
+    private async Task<GrantResult> CommitAsync(Grant grant, TimeSpan within, Func<DateTimeOffset, LeaseRecord> record)
     {
         var now = commits.Now;
         var lease = record(now);
         List<Write> writes = [LeaseCommits.Put(lease, grant.Expected)];
         writes.AddRange(grant.Picks.Select(pick => LeaseCommits.Put(
             pick.Resource.Value with { State = ResourceState.Leased, Lease = lease.Id, Claim = null, Reason = null }, pick.Resource.Version)));
-        var latest = now + LandsWithin;
+        var latest = now + within;
         // After its wait nobody is there to be granted anything.
         var outcome = await commits.CommitAsync(writes, grant.IsStored && grant.Lease.EndsAt < latest ? grant.Lease.EndsAt : latest);
         if (outcome is CommitOutcome.Committed)

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using Weir.Leases.Documents;
 using Weir.Leases.Doors;
 using Weir.Leases.Fleet;
@@ -6,10 +7,16 @@ using Weir.State.Replicas;
 namespace Weir.Leases.Broker;
 
 /// <summary>Decides on the view who may be granted what by this replica. All of it under the view's lock, and in memory.</summary>
-internal sealed class LeasePicks(FleetView view, IHomes homes, ReplicaView replicas, LeaseClients clients)
+internal sealed class LeasePicks(FleetView view, IHomes homes, ReplicaView replicas, LeaseClients clients, IServiceProvider services)
 {
     // A waiter of nobody's is granted by one replica at a time, and by the next if that one does not come to it.
     private static readonly TimeSpan Turn = TimeSpan.FromSeconds(5);
+
+    // Instances stand on the view, and are asked for when they are first needed.
+    private readonly Lazy<IInstances?> _instances = new(services.GetService<IInstances>);
+    private readonly Func<string, bool> _isThere = homes.IsThere;
+    private readonly Func<string, bool> _answers = homes.Answers;
+    private readonly Func<string, bool> _anotherAnswers = home => home != homes.Own && homes.Answers(home);
 
     private FleetTables Tables => view.Tables;
 
@@ -59,7 +66,10 @@ internal sealed class LeasePicks(FleetView view, IHomes homes, ReplicaView repli
             Tables.End(grant.Lease.Id, unspent);
     }
 
-    private int Free(string kind) => Tables.Pool(kind).Free(homes.Answers);
+    private int Free(string kind) => Tables.Pool(kind).Free(HomesFor(kind));
+
+    /// <summary>Where resources of a kind may be picked. What a former run has left here is nobody's before it is known what of it still stands.</summary>
+    private Func<string, bool> HomesFor(string kind) => _instances.Value?.AreKnown(kind) is false ? _anotherAnswers : _answers;
 
     private Grant? Pick(Waiter waiter, long expected, bool isStored)
     {
@@ -67,7 +77,7 @@ internal sealed class LeasePicks(FleetView view, IHomes homes, ReplicaView repli
         var byKind = new Dictionary<string, Queue<FleetResource>>(waiter.Needs.Length, StringComparer.Ordinal);
         foreach (var need in waiter.Needs)
         {
-            if (Tables.Pool(need.Kind).Pick(need.Count, homes.Own, homes.Answers, share) is not { } picked)
+            if (Tables.Pool(need.Kind).Pick(need.Count, homes.Own, HomesFor(need.Kind), share) is not { } picked)
                 return null;
             byKind.Add(need.Kind, new Queue<FleetResource>(picked));
         }
@@ -90,6 +100,13 @@ internal sealed class LeasePicks(FleetView view, IHomes homes, ReplicaView repli
         var lease = waiter.Record;
         if (Tables.IsUnderway(lease.Id) || IsOverQuota(lease, waiter))
             return false;
+        // More than there is by now, and maybe for ever: nobody else is to wait behind that.
+        foreach (var need in waiter.Needs)
+        {
+            if (Tables.Pool(need.Kind).Usable(_isThere) < need.Count)
+                return false;
+        }
+
         return lease.Replica is not { } replica || (replica == replicas.Id ? clients.IsHere(lease.Id) : IsAlive(replica));
     }
 

@@ -36,6 +36,34 @@ internal sealed partial class LeaseRenewals(LeaseCommits commits, FleetView view
         }
     }
 
+    /// <summary>Whether a ready lease has been renewed since it was granted: then somebody has it.</summary>
+    public static bool IsRenewed(LeaseRecord lease) => lease.EndsAt > lease.ReadyAt + lease.Ttl;
+
+    /// <summary>
+    /// Gives a lease to one who asked for it again by its key: renewed, so that a client which asked before and has left, maybe at another replica, does not bring its end near any more.
+    /// </summary>
+    public async Task<LeaseAnswer> TakeUpAsync(Stored<LeaseRecord> lease, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var (record, now) = (lease.Value, commits.Now);
+            if (record.State != LeaseState.Ready || record.EndsAt <= now)
+                return LeaseErrors.Ended(record);
+            if (IsRenewed(record) && record.EndsAt - now > record.Ttl * (2.0 / 3))
+                return new LeaseAnswer(lease, null);
+            var from = record.ReadyAt is { } ready && ready >= now ? ready + TimeSpan.FromTicks(1) : now;
+            if (await EndAtAsync(lease, from + record.Ttl) is { } renewed)
+            {
+                await view.WhenAsync(renewed.Version, FeedBehind, cancellationToken);
+                return new LeaseAnswer(renewed, null);
+            }
+
+            if (await commits.ReadLeaseAsync(record.Id, cancellationToken) is not { } read)
+                return LeaseErrors.Ended(record);
+            lease = read;
+        }
+    }
+
     /// <summary>Renews in the background a lease that is being used, once a third of its time has passed.</summary>
     public void Used(Stored<LeaseRecord> lease)
     {

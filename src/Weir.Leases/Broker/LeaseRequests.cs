@@ -85,16 +85,22 @@ internal sealed class LeaseRequests(FleetView view, LeaseCapacity capacity, Leas
             return LeaseErrors.Invalid("labels", $"There are at most {Labels} labels, with names of 1 to 64 and values of at most 256 characters.");
         if (request.IdempotencyKey is { Length: 0 or > 255 })
             return LeaseErrors.Invalid("Idempotency-Key", "An Idempotency-Key has 1 to 255 characters.");
-        long configs = 0;
-        foreach (var demand in request.Demands)
+        return FaultOf([.. request.Demands.Select(demand => demand.Config)]);
+    }
+
+    /// <summary>What is wrong with the size of the configs that a lease remembers, each of which is written once.</summary>
+    public static LeaseError? FaultOf(IReadOnlyList<JsonElement?> configs)
+    {
+        long all = 0;
+        foreach (var config in configs)
         {
-            var bytes = demand.Config is { } config ? Encoding.UTF8.GetByteCount(config.GetRawText()) : 0;
-            configs += bytes;
+            var bytes = config is { } given ? Encoding.UTF8.GetByteCount(given.GetRawText()) : 0;
+            all += bytes;
             if (bytes > LargestConfig)
                 return LeaseErrors.Invalid("resources", $"The config of one entry has at most {LargestConfig >> 10} KiB.");
         }
 
-        return configs > LargestConfigs ? LeaseErrors.Invalid("resources", $"The configs of a lease have at most {LargestConfigs >> 10} KiB in all.") : null;
+        return all > LargestConfigs ? LeaseErrors.Invalid("resources", $"The configs of a lease have at most {LargestConfigs >> 10} KiB in all.") : null;
     }
 
     /// <summary>The same for the same key, of the same API key of the same tenant: the second to be committed loses against the first.</summary>

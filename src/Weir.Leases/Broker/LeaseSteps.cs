@@ -13,6 +13,11 @@ internal sealed class LeaseSteps(IServiceProvider services, TimeProvider time)
     /// <summary>The largest that a kind may tell of one resource, in characters of JSON.</summary>
     private const int LargestDetails = 16 << 10;
 
+    /// <summary>The same of all resources of a lease, which is one document.</summary>
+    private const int LargestDetailsOfAll = 128 << 10;
+
+    private const int LongestFault = 1000;
+
     private static readonly TimeSpan ObserveWithin = TimeSpan.FromSeconds(30);
 
     // Doors and instances stand on the view, and are asked for when they are first needed.
@@ -37,7 +42,14 @@ internal sealed class LeaseSteps(IServiceProvider services, TimeProvider time)
         }
 
         var done = await Task.WhenAll(picks.Select((pick, i) => InitialiseAsync(lease.Holdings[i], pick, session, left)));
-        return ([.. done.Select(one => one.Holding)], done.Select(one => one.Fault).FirstOrDefault(fault => fault is not null));
+        var first = done.Select(one => one.Fault).FirstOrDefault(fault => fault is not null);
+        if (done.Sum(one => one.Holding.Details?.GetRawText().Length ?? 0) > LargestDetailsOfAll)
+        {
+            var large = new LeaseError(422, LeaseErrors.InitialisationFailed, $"The kinds told more than {LargestDetailsOfAll >> 10} KiB of the lease's resources in all.");
+            return ([.. done.Select(one => one.Holding with { Details = null, Fault = large.Message })], large);
+        }
+
+        return ([.. done.Select(one => one.Holding)], first);
     }
 
     /// <summary>Initialises a resource that is held already with another config.</summary>
@@ -136,7 +148,7 @@ internal sealed class LeaseSteps(IServiceProvider services, TimeProvider time)
         ? await instances.EnsureAsync(resource, leaseId, cancellationToken)
         : KindResult.Failed<ResourceInstance>(Failed(resource.Value, "nothing here makes instances."));
 
-    private static LeaseError Failed(ResourceRecord resource, string why) => new(422, LeaseErrors.InitialisationFailed, $"'{resource.Id}' could not be initialised: {why}");
+    private static LeaseError Failed(ResourceRecord resource, string why) => new(422, LeaseErrors.InitialisationFailed, $"'{resource.Id}' could not be initialised: {(why.Length <= LongestFault ? why : why[..LongestFault] + "…")}");
 
     private static LeaseError Left() => new(499, LeaseErrors.ClientLeft, "Its client left before it was ready.");
 }

@@ -75,6 +75,7 @@ internal sealed class FleetTables
         Resources.Add(stored.Value.Id, resource);
         var pool = Pool(stored.Value.Kind);
         pool.Add(resource);
+        pool.Count(resource, IsUsable(resource));
         OfferIfFree(resource, pool);
     }
 
@@ -149,6 +150,7 @@ internal sealed class FleetTables
         if (!Resources.Remove(id, out var resource))
             return;
         var pool = Pool(resource.Record.Kind);
+        pool.Count(resource, isUsable: false);
         pool.Remove(resource);
         if (pool.All.Count == 0)
             _pools.Remove(resource.Record.Kind);
@@ -177,14 +179,16 @@ internal sealed class FleetTables
         foreach (var resource in pool.All)
         {
             pool.Withdraw(resource);
+            pool.Count(resource, IsUsable(resource));
             OfferIfFree(resource, pool);
         }
     }
 
+    private bool IsUsable(FleetResource resource) => !resource.Record.Held && Kinds.TryGetValue(resource.Record.Kind, out var kind) && kind.Sort is not null && kind.AsksFor(resource.Record);
+
     private void OfferIfFree(FleetResource resource, KindPool pool)
     {
-        if (resource.Place < 0 && resource.Record.State == ResourceState.Free && !_spent.ContainsKey(resource.Record.Id)
-            && Kinds.TryGetValue(resource.Record.Kind, out var kind) && kind.Sort is not null && kind.AsksFor(resource.Record))
+        if (resource.Place < 0 && resource.Record.State == ResourceState.Free && !_spent.ContainsKey(resource.Record.Id) && resource.IsUsable)
             pool.Offer(resource);
     }
 

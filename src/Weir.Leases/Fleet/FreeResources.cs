@@ -16,6 +16,9 @@ internal sealed class FleetResource(Stored<ResourceRecord> stored)
     /// <summary>The same on every replica.</summary>
     public uint Hash { get; } = StableHash.Of(stored.Value.Id);
 
+    /// <summary>It is asked for and no operator holds it back, so it is free now or some time.</summary>
+    public bool IsUsable { get; set; }
+
     /// <summary>Its index in its list of free ones; -1: it is in none.</summary>
     public int Place { get; set; } = -1;
 }

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Weir.Leases.Fleet;
 
 /// <summary>The resources of one kind. The view's lock guards it.</summary>
@@ -5,6 +7,7 @@ internal sealed class KindPool
 {
     private readonly Dictionary<string, FreeResources> _free = new(StringComparer.Ordinal);
 
+    private readonly Dictionary<string, int> _usable = new(StringComparer.Ordinal);
     private readonly Dictionary<string, FleetResource> _all = new(StringComparer.Ordinal);
     private readonly HashSet<FleetResource> _held = [];
 
@@ -41,6 +44,27 @@ internal sealed class KindPool
             _free[resource.Home].Remove(resource);
     }
 
+    public void Count(FleetResource resource, bool isUsable)
+    {
+        if (resource.IsUsable == isUsable)
+            return;
+        resource.IsUsable = isUsable;
+        CollectionsMarshal.GetValueRefOrAddDefault(_usable, resource.Home, out _) += isUsable ? 1 : -1;
+    }
+
+    /// <summary>How many there are in all, free now or some time, for a replica that sees these homes.</summary>
+    public int Usable(Func<string, bool> isThere)
+    {
+        var count = 0;
+        foreach (var (home, usable) in _usable)
+        {
+            if (home.Length == 0 || isThere(home))
+                count += usable;
+        }
+
+        return count;
+    }
+
     /// <summary>How many may be given out by a replica that sees these homes.</summary>
     public int Free(Func<string, bool> isThere)
     {
@@ -65,7 +89,7 @@ internal sealed class KindPool
             {
                 foreach (var (home, free) in _free)
                 {
-                    if (picked.Count < count && (home.Length == 0 || home == ownHome) == near && (near || isThere(home)))
+                    if (picked.Count < count && (home.Length == 0 || home == ownHome) == near && (home.Length == 0 || isThere(home)))
                         free.Pick(picked, count, warm, share);
                 }
             }

@@ -54,7 +54,10 @@ public sealed record KindOptions
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 }
 
-/// <summary>How much of a kind one worker or one key may hold at once; what waits does not count.</summary>
+/// <summary>
+/// How much of a kind one worker or one key may hold at once; what waits does not count. One replica never grants more; several, asked by the same worker in the same moment, count what
+/// the others have granted as soon as the feed shows it, milliseconds later.
+/// </summary>
 public sealed record KindLimitOptions
 {
     /// <summary>Resources of one worker, which is a worker id of one tenant. Null: no bound.</summary>

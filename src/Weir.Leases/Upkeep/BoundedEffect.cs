@@ -9,6 +9,8 @@ internal readonly record struct BoundedEffect<T>(KindResult<T> Result, Task? Lin
 
 internal static class BoundedEffect
 {
+    public const string TimedOut = "kind_timeout";
+
     /// <param name="effect">What is done.</param>
     /// <param name="within">How long it may take before it is cancelled.</param>
     /// <param name="grace">How long it may take from then on to end.</param>
@@ -71,5 +73,7 @@ internal static class BoundedEffect
         }
     }
 
-    private static KindResult<T> TooLong<T>(TimeSpan within) => KindResult.Failed<T>(new LeaseError(504, "kind_timeout", $"It did not end within {within.TotalSeconds:0.###} s."));
+    public static string TooLong(TimeSpan within) => $"It did not end within {within.TotalSeconds:0.###} s.";
+
+    private static KindResult<T> TooLong<T>(TimeSpan within) => KindResult.Failed<T>(new LeaseError(504, TimedOut, TooLong(within)));
 }

@@ -111,8 +111,9 @@ public sealed partial class ConfiguredKinds : BackgroundService
                 return;
             }
 
-            // Lost: another replica was first.
-            await _commits.TryAsync([new Write(LeaseDocuments.Kinds + name, 0, LeaseDocuments.Write(new KindRecord(name, options)))], cancellationToken).ConfigureAwait(false);
+            // Lost: another replica was first. Made: an operator may have ended it by now, which is not looked at.
+            if (await _commits.TryAsync([new Write(LeaseDocuments.Kinds + name, 0, LeaseDocuments.Write(new KindRecord(name, options)))], cancellationToken).ConfigureAwait(false) is not null)
+                return;
         }
     }
 

@@ -21,8 +21,9 @@ internal sealed partial class FleetUpkeep(
     private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(5);
     private static readonly TimeSpan AfterFault = TimeSpan.FromSeconds(1);
 
-    // Looking takes at most a twentieth of one core, however much changes.
+    // Looking takes at most a twentieth of one core, however much changes; but a slow store, which a look may have waited for, is no reason to rest.
     private const int Rest = 20;
+    private static readonly TimeSpan LongestRest = TimeSpan.FromMilliseconds(250);
 
     private readonly ILogger _logger = logger;
     private readonly HomesGone _gone = new(homes, limits.HomeGoneAfter, time);
@@ -69,7 +70,7 @@ internal sealed partial class FleetUpkeep(
             var next = view.IsKnown ? await LookAsync(stoppingToken).ConfigureAwait(false) : Longest;
             var took = time.GetElapsedTime(began);
             await pulse.WaitAsync(next, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            return took * Rest > Shortest ? took * Rest : Shortest;
+            return took * Rest is var rest && rest < Shortest ? Shortest : rest < LongestRest ? rest : LongestRest;
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {

@@ -1,3 +1,4 @@
+using Weir.Leases.Broker;
 using Weir.Leases.Documents;
 using Weir.Leases.Fleet;
 using Weir.State;
@@ -5,7 +6,7 @@ using Weir.State;
 namespace Weir.Leases.Upkeep;
 
 /// <summary>Takes a resource from the lease that holds it, in one commit over both: the lease goes on without it, or ends where it held nothing else.</summary>
-internal sealed class LeaseTaking(FleetCommits commits, IFleetView view, KnownKinds kinds)
+internal sealed class LeaseTaking(FleetCommits commits, IFleetView view, KnownKinds kinds, LeaseEnds ends)
 {
     private const int MostTries = 8;
 
@@ -30,12 +31,19 @@ internal sealed class LeaseTaking(FleetCommits commits, IFleetView view, KnownKi
             var taken = next(record with { Instance = InstanceOf(held) });
             var writes = new List<Write> { FleetCommits.Put(taken, held.Version) };
             var checks = new List<Check>();
-            if (view.Lease(leaseId) is { Value.HasEnded: false } lease)
-                writes.Add(Shrink(lease, resource, code, reason));
+            var lease = view.Lease(leaseId);
+            var left = lease is { Value.HasEnded: false } ? Shrink(lease, resource, code, reason) : null;
+            if (left is not null)
+                writes.Add(new Write(LeaseDocuments.Leases + leaseId, lease!.Version, LeaseDocuments.Write(left), left.HasEnded ? commits.Now + (left.Digest is null ? Kept : KeptKeyed) : null));
             else
-                checks.Add(new Check(LeaseDocuments.Leases + leaseId, view.Lease(leaseId)?.Version ?? 0));
+                checks.Add(new Check(LeaseDocuments.Leases + leaseId, lease?.Version ?? 0));
             if (await commits.TryAsync(writes, cancellationToken, checks).ConfigureAwait(false) is not null)
+            {
+                if (left is not null)
+                    ends.Took(lease!, left, held);
                 return true;
+            }
+
             // Whoever was first is read before the next try.
             await view.WhenAsync(held.Version + 1, TimeSpan.FromMilliseconds(100), cancellationToken).ConfigureAwait(false);
         }
@@ -52,20 +60,13 @@ internal sealed class LeaseTaking(FleetCommits commits, IFleetView view, KnownKi
             ?? (record.Home is not null && kinds.Find(record.Kind) is { HasInstances: true } kind ? new ResourceInstance(ResourceInstance.IdOf(record.Id, leased.Version), null) { Definition = kind.Definition } : null);
     }
 
-    private Write Shrink(Stored<LeaseRecord> lease, string resource, string code, string reason)
+    private LeaseRecord Shrink(Stored<LeaseRecord> lease, string resource, string code, string reason)
     {
         var record = lease.Value;
         LeaseHolding[] rest = [.. record.Holdings.Where(holding => holding.Resource != resource)];
         // The grant's own revision is its fence only as long as nothing else was written.
         var left = record with { Holdings = rest, Reason = reason, Fence = record.FenceOf(lease.Version) };
-        DateTimeOffset? expires = null;
-        if (rest.Length == 0)
-        {
-            // What it held last is still told.
-            left = left with { State = LeaseState.Failed, FailureCode = code, EndsAt = commits.Now, Holdings = record.Holdings };
-            expires = commits.Now + (record.Digest is null ? Kept : KeptKeyed);
-        }
-
-        return new Write(LeaseDocuments.Leases + record.Id, lease.Version, LeaseDocuments.Write(left), expires);
+        // What it held last is still told.
+        return rest.Length > 0 ? left : left with { State = LeaseState.Failed, FailureCode = code, EndsAt = commits.Now, Holdings = record.Holdings };
     }
 }

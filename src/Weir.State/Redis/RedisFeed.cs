@@ -58,10 +58,12 @@ internal sealed class RedisFeed(RedisConnection connection, RedisPartitions part
         RedisKey[] keys = [RedisKeys.Meta(partition), RedisKeys.Index(partition), RedisKeys.Bodies(partition)];
         while (true)
         {
+            // What is seen while it answers may be newer than the answer.
+            var seen = partitions.Seen(partition);
             var answer = (RedisResult[])(await connection.RepeatAsync(
                 RedisScripts.Snapshot, keys, [.. watched.Items.Select(p => (RedisValue)p)], cancellationToken))!;
             var revision = (long)answer[1];
-            if (revision < partitions.Seen(partition))
+            if (revision < seen)
             {
                 await AdvanceAsync(partition, cancellationToken);
                 continue;
@@ -79,10 +81,11 @@ internal sealed class RedisFeed(RedisConnection connection, RedisPartitions part
     /// <returns>The entries after the position, none where it is the last one; null where they do not follow on it.</returns>
     private async ValueTask<IReadOnlyList<Entry>?> NextAsync(string partition, string position, CancellationToken cancellationToken)
     {
+        var seen = partitions.Seen(partition);
         var answer = (RedisResult[])(await connection.RepeatAsync(
             RedisScripts.Follow, [RedisKeys.Meta(partition), RedisKeys.Stream(partition)], [position, AtOnce], cancellationToken))!;
         var (last, revision) = ((string?)answer[0] ?? "", (long)answer[1]);
-        if (revision < partitions.Seen(partition))
+        if (revision < seen)
         {
             await AdvanceAsync(partition, cancellationToken);
             return null;

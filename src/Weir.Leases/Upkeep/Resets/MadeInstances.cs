@@ -17,11 +17,13 @@ internal sealed partial class MadeInstances(
     private readonly Lock _sync = new();
     private readonly Dictionary<string, Made> _made = new(StringComparer.Ordinal);
 
+    public bool AreKnown(string kind) => adoption.IsDone(ResourceKinds.SortOf(kind));
+
     public async ValueTask<KindResult<ResourceInstance>> EnsureAsync(Stored<ResourceRecord> resource, string leaseId, CancellationToken cancellationToken)
     {
         var record = resource.Value;
         if (record.Instance is { } has)
-            return KindResult.Of(has);
+            return await StandsAsync(resource, cancellationToken).ConfigureAwait(false) ? KindResult.Of(has) : KindResult.Failed<ResourceInstance>(new LeaseError(503, "resource_lost", ResourceLost.Reason(record)));
         if (kinds.Find(record.Kind) is not { HasInstances: true } kind)
             return KindResult.Failed<ResourceInstance>(new LeaseError(503, "unavailable", $"The kind '{record.Kind}' has just been changed or ended.") { RetryAfter = TimeSpan.FromSeconds(1) });
         var instance = new ResourceInstance(ResourceInstance.IdOf(record.Id, resource.Version), null) { Definition = kind.Definition };
@@ -38,6 +40,15 @@ internal sealed partial class MadeInstances(
         }
 
         return await made.Begin(CreateAsync).WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Another replica may have granted what a former run has left here before anybody has looked at it: what has ended is taken from the lease by then.</summary>
+    private async ValueTask<bool> StandsAsync(Stored<ResourceRecord> resource, CancellationToken cancellationToken)
+    {
+        if (resource.Value.Home != homes.Own || AreKnown(resource.Value.Kind))
+            return true;
+        await adoption.WhenDoneAsync(ResourceKinds.SortOf(resource.Value.Kind), cancellationToken).ConfigureAwait(false);
+        return view.Resource(resource.Value.Id)?.Version == resource.Version;
     }
 
     /// <summary>One of a former run stands: it is the grant's as before.</summary>
@@ -119,9 +130,15 @@ internal sealed partial class MadeInstances(
             await Task.Delay(EndAgainAfter, time, stoppingToken).ConfigureAwait(false);
             made.IsEnding = false;
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // The server stops; the next start ends it.
+            // The next start ends it.
+        }
+        catch (Exception fault)
+        {
+            LogStands(made.Resource.Value.Id, made.Instance.Id, fault.Message, EndAgainAfter);
+            await Task.Delay(EndAgainAfter, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            made.IsEnding = false;
         }
     }
 

@@ -109,6 +109,9 @@ internal sealed partial class ResourceReset(
         var left = steps.Work.Kind.Options.ResetWithin - time.GetElapsedTime(steps.Began);
         var done = await BoundedEffect.RunAsync(effect, left > TimeSpan.Zero ? left : TimeSpan.Zero, limits.Grace, time, stoppingToken).ConfigureAwait(false);
         (steps.Error, steps.Lingering) = (done.Result.Error, done.Lingering);
+        // It is all of the reset that has so long, not what was left for the last of its steps.
+        if (steps.Error is { Code: BoundedEffect.TimedOut } late)
+            steps.Error = late with { Message = BoundedEffect.TooLong(steps.Work.Kind.Options.ResetWithin) };
         if (steps.Error is not null)
             stoppingToken.ThrowIfCancellationRequested();
         return steps.Error is null;

@@ -17,6 +17,13 @@ internal sealed class FleetState
 
     public IEnumerable<Stored<LeaseRecord>> Live => Leases.Values.Where(lease => !lease.Value.HasEnded);
 
+    /// <summary>A snapshot begins: what happened before it is not known, only that fences grow.</summary>
+    public void Clear()
+    {
+        Leases.Clear();
+        Resources.Clear();
+    }
+
     public void Put(string key, Document? document)
     {
         if (key.StartsWith(LeaseDocuments.Leases, StringComparison.Ordinal))
@@ -36,7 +43,9 @@ internal sealed class FleetState
                 return;
             // A resource goes from free to leased, and under a higher fence each time: never from one lease to another.
             before?.Value.State.ShouldBe(ResourceState.Free, $"{record.Id} was given to {record.Lease} while {before?.Value.Lease} had it");
-            document.Version.ShouldBeGreaterThan(_fences.GetValueOrDefault(record.Id));
+            if (before is not null)
+                document.Version.ShouldBeGreaterThan(_fences.GetValueOrDefault(record.Id));
+            document.Version.ShouldBeGreaterThanOrEqualTo(_fences.GetValueOrDefault(record.Id));
             _fences[record.Id] = document.Version;
             Grants++;
         }

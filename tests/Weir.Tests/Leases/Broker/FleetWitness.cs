@@ -47,6 +47,8 @@ internal sealed class FleetWitness : IAsyncDisposable
             {
                 lock (State)
                 {
+                    if (step is Feed.Snapshot)
+                        State.Clear();
                     foreach (var (key, document) in step switch
                     {
                         Feed.Snapshot snapshot => snapshot.Documents.Select(document => new Change(document.Key, document)),

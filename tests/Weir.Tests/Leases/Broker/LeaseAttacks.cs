@@ -22,8 +22,8 @@ public sealed class LeaseAttacks
     {
         var time = new ManualTimeProvider();
         await using var store = new MemoryStateStore(new StateOptions(), time);
-        await LeaseReplica.DefineAsync(store, "slot", new KindOptions { Capacity = 6, InitialiseWithin = TimeSpan.FromSeconds(5), Limits = new KindLimitOptions { PerWorker = PerWorker } });
-        await LeaseReplica.DefineAsync(store, "desk", new KindOptions { Capacity = 4, InitialiseWithin = TimeSpan.FromSeconds(5) });
+        await LeaseReplica.DefineAsync(store, "slot", new KindOptions { Capacity = 6, Limits = new KindLimitOptions { PerWorker = PerWorker } });
+        await LeaseReplica.DefineAsync(store, "desk", new KindOptions { Capacity = 4 });
         await using var witness = new FleetWitness(store, brokers == 1 ? PerWorker : null);
         await witness.Began;
         await using var fleet = new AttackedFleet(store, time, random);

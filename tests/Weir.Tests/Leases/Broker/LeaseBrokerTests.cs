@@ -198,7 +198,7 @@ public sealed class LeaseBrokerTests : IAsyncLifetime
         await begun.Task;
         await leaves.CancelAsync();
         await Should.ThrowAsync<OperationCanceledException>(waiting);
-        await UntilAsync(() => _replica.View.Leases.All(lease => lease.Value.HasEnded));
+        await UntilAsync(() => _replica.View.Leases is [{ Value.HasEnded: true }]);
         (await StateAsync()).Resources.Values.ShouldNotContain(resource => resource.Value.State == ResourceState.Leased);
     }
 

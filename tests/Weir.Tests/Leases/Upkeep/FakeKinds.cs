@@ -25,6 +25,11 @@ internal sealed class BoxKind : ResourceKind
 
     public LeaseError? Missing { get; set; }
 
+    /// <summary>What a look at what a former run has left waits for.</summary>
+    public Task Looking { get; set; } = Task.CompletedTask;
+
+    public ConcurrentQueue<string> Forgotten { get; } = new();
+
     public KindTraits Traits { get; set; } = KindTraits.Instances | KindTraits.Checks;
 
     public override KindTraits TraitsOf(KindOptions options) => Traits;
@@ -47,12 +52,19 @@ internal sealed class BoxKind : ResourceKind
         Destroyed.Enqueue(resource.Resource.Instance!.Id);
     }
 
-    public override ValueTask<IReadOnlySet<string>> AdoptAsync(IReadOnlyList<KindResource> known, CancellationToken cancellationToken)
+    public override ValueTask ForgetAsync(LeasedResource resource, CancellationToken cancellationToken)
     {
+        Forgotten.Enqueue(resource.Resource.Id);
+        return ValueTask.CompletedTask;
+    }
+
+    public override async ValueTask<IReadOnlySet<string>> AdoptAsync(IReadOnlyList<KindResource> known, CancellationToken cancellationToken)
+    {
+        await Looking;
         var named = known.Select(resource => resource.Resource.Instance!.Id).ToHashSet();
         foreach (var id in Standing.Keys.Where(id => !named.Contains(id)))
             Standing.TryRemove(id, out _);
-        return ValueTask.FromResult<IReadOnlySet<string>>(Standing.Keys.ToHashSet());
+        return Standing.Keys.ToHashSet();
     }
 
     public override async ValueTask<LeaseError?> CheckAsync(KindResource resource, CancellationToken cancellationToken) => await Health(resource, cancellationToken);

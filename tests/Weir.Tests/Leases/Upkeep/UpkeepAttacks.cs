@@ -21,6 +21,8 @@ public sealed class UpkeepAttacks
         var replicas = new Dictionary<string, UpkeepReplica>();
         var gates = new ConcurrentQueue<TaskCompletionSource>();
         var isWild = true;
+        // Kinds work on threads of their own.
+        var wild = new Random(random.Next());
         var dirty = new ConcurrentDictionary<string, bool>();
         foreach (var home in world.Keys)
         {
@@ -156,8 +158,8 @@ public sealed class UpkeepAttacks
         async Task<LeaseError?> WildAsync(CancellationToken token)
         {
             int chance;
-            lock (random)
-                chance = random.Next(isWild ? 12 : 1);
+            lock (wild)
+                chance = wild.Next(isWild ? 12 : 1);
             switch (chance)
             {
                 case 1 or 2:
