@@ -1,4 +1,4 @@
-"""Tests of weir.py against a server of their own; with WEIR_LIVE_URL also against a running Weir. Run: python3 -m unittest discover -s clients/python"""
+"""Tests of weir.py against a server of their own; with WEIR_LIVE_URL also against a running Weir, with WEIR_LEASES_URL against one that has three rag. Run: python3 -m unittest discover -s clients/python"""
 
 from __future__ import annotations
 
@@ -496,7 +496,7 @@ class LeaseServer(Server):
             self.leases[name] = 0
             resources = []
             for wanted in body["resources"]:
-                for _ in range(wanted["count"]):
+                for _ in range(wanted.get("count", 1)):
                     place = f"{wanted['kind']}.{len(resources)}"
                     resources.append({"id": place, "kind": wanted["kind"], "base_url": f"{self.url}/doors/{place}", "token": f"weirdoor_{place}", "observation": {"text": "first"}})
             return 201, {"id": name, "worker_id": body["worker_id"], "fence": 42, "state": "ready", "expires_at": "2030-01-01T00:00:00Z", "resources": resources}, {}
@@ -949,6 +949,75 @@ class Live(unittest.TestCase):
         with self.assertRaises(WeirError) as caught:
             self.weir.get_embedding("a", model="no-such-model")
         self.assertEqual(caught.exception.status, 404)
+
+
+@unittest.skipUnless(os.environ.get("WEIR_LEASES_URL"), "WEIR_LEASES_URL names no running Weir that leases")
+class Leased(unittest.TestCase):
+    """A running Weir with a kind rag of capacity 3 that names no collection."""
+
+    def setUp(self) -> None:
+        self.weir = Weir(os.environ.get("WEIR_LEASES_URL"))
+        self.addCleanup(self.weir.close)
+        self.weir.create_collection("leased")
+        self.weir.upsert("leased", [{"id": "a", "text": "A weir is a low dam."}, {"id": "b", "text": "A pump lifts water."}])
+        self.demand = {"rag": {"collection": "leased"}}
+
+    def free(self) -> int:
+        return next(kind["free"] for kind in self.weir.kinds() if kind["name"] == "rag")
+
+    def code(self, ask: Callable[[], Any]) -> str:
+        with self.assertRaises(WeirError) as caught:
+            ask()
+        return caught.exception.code
+
+    def test_a_lease_is_used_renewed_and_given_back(self) -> None:
+        with self.weir.lease(self.demand, "w", ttl=1) as lease:
+            self.assertEqual(lease.rag.query("what lifts water?", top_k=1)[0]["document_id"], "b")
+            self.assertEqual([answer["query"] for answer in lease.rag.query_many(["dam", "pump"])], ["dam", "pump"])
+            self.assertIn("leased", lease.rag.observation["text"])
+            self.assertIn("leased", lease.observations()["rag"]["text"])
+            self.assertEqual(lease.rag.health()["status"], "ok")
+            self.assertEqual([item["id"] for item in self.weir.leases("w", "ready")], [lease.id])
+            self.assertFalse(lease.lost.wait(2.5))
+            self.assertEqual(lease.call("query_knowledge_base_sparse", {"query": "dam"})[0]["document_id"], "a")
+        self.assertEqual(self.code(lambda: lease.rag.query("dam")), "lease_ended")
+        self.assertEqual(self.free(), 3)
+
+    def test_what_cannot_be_is_refused(self) -> None:
+        self.assertEqual(self.code(lambda: self.weir.lease({"rag": 4})), "impossible")
+        self.assertEqual(self.code(lambda: self.weir.lease("nothing_such")), "unknown_kind")
+        self.assertEqual(self.code(lambda: self.weir.lease({"rag": {"collection": "no-such"}})), "initialisation_failed")
+        with self.weir.lease({"rag": [self.demand["rag"]] * 3}):
+            self.assertEqual(self.code(lambda: self.weir.lease(self.demand, wait=0)), "wait_expired")
+        self.assertEqual(self.free(), 3)
+
+    def test_one_that_is_not_renewed_is_lost_and_free(self) -> None:
+        lease = self.weir.lease(self.demand, ttl=1)
+        lease._stop.set()  # As if this process had stopped.
+        lease._thread.join()
+        with self.weir.lease({"rag": [self.demand["rag"]] * 3}, wait=30):
+            self.assertEqual(self.code(lambda: lease.rag.query("dam")) in ("lease_ended", "token_unknown"), True)
+        lease.release()
+
+    def test_25_workers_share_three(self) -> None:
+        wrong: List[Any] = []
+        with RagEnvironment(kinds=self.demand, client=self.weir, wait=60) as environment:
+            def work(number: int) -> None:
+                try:
+                    lease = environment.allocate_resource(f"w{number}")
+                    if lease.rag.query("what lifts water?", top_k=1)[0]["document_id"] != "b":
+                        wrong.append(number)
+                    environment.release_resource(f"w{number}")
+                except Exception as exception:
+                    wrong.append(exception)
+
+            threads = [threading.Thread(target=work, args=(number,)) for number in range(25)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(wrong, [])
+        self.assertEqual(self.free(), 3)
 
 
 if __name__ == "__main__":

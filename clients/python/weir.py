@@ -104,6 +104,7 @@ class Weir:
         self._given: Dict[str, str] = {}  # the revision of vectors made here, by model
         self._warned: set = set()
         self._away: Optional[Tuple[float, WeirError]] = None  # until when, and why
+        self._most_idle = _IDLE_CONNECTIONS
         self._after_fork()
         _clients.add(self)
 
@@ -500,7 +501,7 @@ class Weir:
     def _give_back(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> None:
         if not response.will_close:
             with self._lock:
-                if len(self._idle) < _IDLE_CONNECTIONS:
+                if len(self._idle) < self._most_idle:
                     self._idle.append(connection)
                     return
         connection.close()
@@ -834,6 +835,7 @@ class Lease:
     def _release(self, deadline: Optional[float]) -> None:
         """deadline: monotonic; then it is asked once."""
         if self._pid != os.getpid():
+            self._close_doors()
             return
         # The lock is held while Weir is asked: a second caller has to wait for the answer of the first.
         if not self._releasing.acquire(timeout=-1 if deadline is None else max(0.0, deadline - time.monotonic())):
@@ -853,7 +855,11 @@ class Lease:
             _held.pop(id(self), None)
         finally:
             self._releasing.release()
+        self._close_doors()
+
+    def _close_doors(self) -> None:
         for resource in self.resources:
+            resource._door._most_idle = 0  # Whoever asks once more keeps nothing open.
             resource._door.close()
 
     def _renew(self, asked: float) -> None:

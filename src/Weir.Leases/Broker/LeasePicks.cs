@@ -15,7 +15,8 @@ internal sealed class LeasePicks(FleetView view, IHomes homes, ReplicaView repli
     // Instances stand on the view, and are asked for when they are first needed.
     private readonly Lazy<IInstances?> _instances = new(services.GetService<IInstances>);
     private readonly Func<string, bool> _isThere = homes.IsThere;
-    private readonly Func<string, bool> _isAnotherThere = home => home != homes.Own && homes.IsThere(home);
+    private readonly Func<string, bool> _answers = homes.Answers;
+    private readonly Func<string, bool> _anotherAnswers = home => home != homes.Own && homes.Answers(home);
 
     private FleetTables Tables => view.Tables;
 
@@ -68,7 +69,7 @@ internal sealed class LeasePicks(FleetView view, IHomes homes, ReplicaView repli
     private int Free(string kind) => Tables.Pool(kind).Free(HomesFor(kind));
 
     /// <summary>Where resources of a kind may be picked. What a former run has left here is nobody's before it is known what of it still stands.</summary>
-    private Func<string, bool> HomesFor(string kind) => _instances.Value?.AreKnown(kind) is false ? _isAnotherThere : _isThere;
+    private Func<string, bool> HomesFor(string kind) => _instances.Value?.AreKnown(kind) is false ? _anotherAnswers : _answers;
 
     private Grant? Pick(Waiter waiter, long expected, bool isStored)
     {

@@ -20,6 +20,8 @@ internal sealed class ResourceDoors(IFleetView view, IStateStore store, DoorSign
     public static LeaseError FeedBehind { get; } =
         new(503, "feed_behind", "This replica has not heard of the fleet for more than 2 s, and cannot tell whether the lease still holds. Try again.") { RetryAfter = Soon };
 
+    public bool AreShut => freshness.WasBehind;
+
     public string AddressOf(string resourceId) => (place.Url?.AbsoluteUri.TrimEnd('/') ?? "") + Root + resourceId;
 
     public string TokenOf(string resourceId, string leaseId, long fence) => signer.Sign(DoorPurpose.Use, resourceId, leaseId, fence);
@@ -53,7 +55,7 @@ internal sealed class ResourceDoors(IFleetView view, IStateStore store, DoorSign
 
         // While it is leased its document is not written: the version is the grant's revision.
         if (resource.Value.State != ResourceState.Leased || resource.Value.Lease != claim.LeaseId || resource.Version != claim.Fence)
-            return Refused(Ended(null));
+            return Refused(Gone(view.Lease(claim.LeaseId)?.Value));
         if (view.Lease(claim.LeaseId)?.Value is not { HasEnded: false } lease || lease.EndsAt <= store.Clock.Now)
             return Refused(Ended(view.Lease(claim.LeaseId)?.Value));
 
@@ -70,6 +72,11 @@ internal sealed class ResourceDoors(IFleetView view, IStateStore store, DoorSign
     public DateTimeOffset? EndOf(string leaseId) => view.Lease(leaseId)?.Value.EndsAt;
 
     private static DoorEntry Refused(LeaseError error) => new(null, error);
+
+    // Whoever has a token of the lease may know what became of it.
+    private static LeaseError Gone(LeaseRecord? lease) => lease is { HasEnded: false }
+        ? new(410, "lease_ended", $"The lease does not hold the resource any more{(lease.Reason is { } reason ? $": {reason}" : "")}.")
+        : Ended(lease);
 
     private static LeaseError Ended(LeaseRecord? lease) => new(410, "lease_ended", lease switch
     {

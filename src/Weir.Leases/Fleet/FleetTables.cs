@@ -43,7 +43,10 @@ internal sealed class FleetTables
     }
 
     /// <param name="kind">Null: of every kind.</param>
-    public IEnumerable<FleetResource> ResourcesOf(string? kind) => kind is null ? Resources.Values : _pools.TryGetValue(kind, out var pool) ? pool.All.Values : [];
+    public IEnumerable<FleetResource> ResourcesOf(string? kind) => kind is null ? Resources.Values : _pools.TryGetValue(kind, out var pool) ? pool.All : [];
+
+    /// <summary>Those of a kind that an operator holds back.</summary>
+    public IReadOnlyCollection<FleetResource> HeldOf(string kind) => _pools.TryGetValue(kind, out var pool) ? pool.Held : [];
 
     public IEnumerable<string> LeasesOf(string tenant, string worker) => _byWorker.TryGetValue((tenant, worker), out var ids) ? ids : [];
 
@@ -71,7 +74,7 @@ internal sealed class FleetTables
             _spent.Remove(stored.Value.Id);
         Resources.Add(stored.Value.Id, resource);
         var pool = Pool(stored.Value.Kind);
-        pool.All.Add(stored.Value.Id, resource);
+        pool.Add(resource);
         pool.Count(resource, IsUsable(resource));
         OfferIfFree(resource, pool);
     }
@@ -147,9 +150,7 @@ internal sealed class FleetTables
         if (!Resources.Remove(id, out var resource))
             return;
         var pool = Pool(resource.Record.Kind);
-        pool.Withdraw(resource);
-        pool.Count(resource, isUsable: false);
-        pool.All.Remove(id);
+        pool.Remove(resource);
         if (pool.All.Count == 0)
             _pools.Remove(resource.Record.Kind);
     }
@@ -174,7 +175,7 @@ internal sealed class FleetTables
     {
         if (!_pools.TryGetValue(kind, out var pool))
             return;
-        foreach (var resource in pool.All.Values)
+        foreach (var resource in pool.All)
         {
             pool.Withdraw(resource);
             pool.Count(resource, IsUsable(resource));
@@ -182,11 +183,13 @@ internal sealed class FleetTables
         }
     }
 
-    private bool IsUsable(FleetResource resource) => !resource.Record.Held && Kinds.TryGetValue(resource.Record.Kind, out var kind) && kind.Sort is not null && kind.AsksFor(resource.Record);
+    private bool IsUsable(FleetResource resource) => !resource.Record.Held && IsAskedFor(resource);
+
+    private bool IsAskedFor(FleetResource resource) => Kinds.TryGetValue(resource.Record.Kind, out var kind) && kind.Sort is not null && kind.AsksFor(resource.Record);
 
     private void OfferIfFree(FleetResource resource, KindPool pool)
     {
-        if (resource.Place < 0 && resource.Record.State == ResourceState.Free && !_spent.ContainsKey(resource.Record.Id) && resource.IsUsable)
+        if (resource.Place < 0 && resource.Record.State == ResourceState.Free && !_spent.ContainsKey(resource.Record.Id) && IsAskedFor(resource))
             pool.Offer(resource);
     }
 

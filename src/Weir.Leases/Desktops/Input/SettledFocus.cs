@@ -9,7 +9,7 @@ namespace Weir.Leases.Desktops.Input;
 internal sealed class SettledFocus(XDisplay display, HeldInput held, TimeProvider time)
 {
     /// <summary>Who has not taken a click by then does not take it.</summary>
-    private static readonly TimeSpan TakenWithin = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan TakenWithin = TimeSpan.FromSeconds(2);
 
     /// <summary>What was clicked may give the keyboard on, as a button does that opens a window.</summary>
     private static readonly TimeSpan SettledFor = TimeSpan.FromMilliseconds(30);

@@ -24,15 +24,15 @@ public sealed class XScreenTests(XScreenTests.Desktop desktop) : IClassFixture<X
     private static JsonElement Json(string json) => JsonDocument.Parse(json).RootElement;
 
     [Fact]
-    public async Task Capture_AThousandTimes_LeaksNothing()
+    public async Task Capture_ManyTimes_LeaksNothing()
     {
         await using var screen = desktop.Server.Open();
         await screen.CaptureAsync(true, Token);
         var (files, memory) = (Files(), 0L);
-        for (var i = 0; i < 1_000; i++)
+        for (var i = 0; i < 400; i++)
         {
             (await screen.CaptureAsync(i % 10 == 0, Token)).Error.ShouldBeNull();
-            if (i == 200)
+            if (i == 100)
                 memory = GC.GetTotalMemory(forceFullCollection: true);
         }
 
