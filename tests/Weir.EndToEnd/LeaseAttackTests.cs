@@ -14,7 +14,7 @@ public sealed class LeaseAttackTests(ITestOutputHelper output) : IAsyncLifetime
     private const int Rags = 3;
     private const int Workers = 20;
 
-    private static readonly TimeSpan Lasts = TimeSpan.FromSeconds(17);
+    private static readonly TimeSpan Lasts = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan LongestTtl = TimeSpan.FromSeconds(3);
 
     private readonly Scratch[] _scratches = [new(), new()];
@@ -89,7 +89,7 @@ public sealed class LeaseAttackTests(ITestOutputHelper output) : IAsyncLifetime
         _servers[index] = await Server.UpAsync(_scratches[index], "--config", config);
     }
 
-    /// <summary>A server is killed and started again, the other stands still, and so does the store, which is killed in the end.</summary>
+    /// <summary>A server is killed and started again, the other stands still, and so does the store.</summary>
     private async Task DisturbAsync(Random random)
     {
         var victim = random.Next(2);
@@ -107,9 +107,6 @@ public sealed class LeaseAttackTests(ITestOutputHelper output) : IAsyncLifetime
         _redis.Pause();
         await Task.Delay(3000);
         _redis.Continue();
-        await Task.Delay(random.Next(500, 1000));
-        await _redis.KillAsync();
-        await _redis.StartAsync();
     }
 
     private async Task WorkAsync(string name, Random random)

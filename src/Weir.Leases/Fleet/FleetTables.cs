@@ -150,7 +150,6 @@ internal sealed class FleetTables
         if (!Resources.Remove(id, out var resource))
             return;
         var pool = Pool(resource.Record.Kind);
-        pool.Count(resource, isUsable: false);
         pool.Remove(resource);
         if (pool.All.Count == 0)
             _pools.Remove(resource.Record.Kind);
@@ -184,11 +183,13 @@ internal sealed class FleetTables
         }
     }
 
-    private bool IsUsable(FleetResource resource) => !resource.Record.Held && Kinds.TryGetValue(resource.Record.Kind, out var kind) && kind.Sort is not null && kind.AsksFor(resource.Record);
+    private bool IsUsable(FleetResource resource) => !resource.Record.Held && IsAskedFor(resource);
+
+    private bool IsAskedFor(FleetResource resource) => Kinds.TryGetValue(resource.Record.Kind, out var kind) && kind.Sort is not null && kind.AsksFor(resource.Record);
 
     private void OfferIfFree(FleetResource resource, KindPool pool)
     {
-        if (resource.Place < 0 && resource.Record.State == ResourceState.Free && !_spent.ContainsKey(resource.Record.Id) && resource.IsUsable)
+        if (resource.Place < 0 && resource.Record.State == ResourceState.Free && !_spent.ContainsKey(resource.Record.Id) && IsAskedFor(resource))
             pool.Offer(resource);
     }
 

@@ -6,10 +6,9 @@ namespace Weir.Leases.Fleet;
 internal sealed class KindPool
 {
     private readonly Dictionary<string, FreeResources> _free = new(StringComparer.Ordinal);
-
-    private readonly Dictionary<string, int> _usable = new(StringComparer.Ordinal);
     private readonly Dictionary<string, FleetResource> _all = new(StringComparer.Ordinal);
     private readonly HashSet<FleetResource> _held = [];
+    private readonly Dictionary<string, int> _usable = new(StringComparer.Ordinal);
 
     /// <summary>Every resource of the kind.</summary>
     public IReadOnlyCollection<FleetResource> All => _all.Values;
@@ -27,6 +26,7 @@ internal sealed class KindPool
     public void Remove(FleetResource resource)
     {
         Withdraw(resource);
+        Count(resource, isUsable: false);
         _all.Remove(resource.Record.Id);
         _held.Remove(resource);
     }
