@@ -25,9 +25,9 @@ public sealed record AgentEnvironmentOptions
     public Func<string, bool>? Offers { get; init; }
 
     /// <summary>
-    /// Whether leases are given back when the process exits or is told to by SIGINT, SIGTERM, SIGHUP or SIGQUIT, within 2 s. Signals are not swallowed: what they would
-    /// do without this they do after it; and one that an earlier handler has cancelled gives nothing back. Handlers run from the last that was registered to the first:
-    /// make the environment before the host is started, or set this to false and dispose the leases. Default: true.
+    /// Whether leases are given back, within 2 s, when the process exits, fails by an exception that nobody catches, or is told to end by SIGINT, SIGTERM, SIGHUP or SIGQUIT.
+    /// Signals are not swallowed: what they would do without this they do after it; and one that an earlier handler has cancelled gives nothing back. Handlers run from the last
+    /// that was registered to the first: make the environment before the host is started, or set this to false and dispose the leases. Default: true.
     /// </summary>
     public bool ReleaseAtExit { get; init; } = true;
 }

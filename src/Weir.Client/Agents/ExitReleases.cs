@@ -33,6 +33,8 @@ internal static class ExitReleases
     private static PosixSignalRegistration[] Register()
     {
         AppDomain.CurrentDomain.ProcessExit += (_, _) => ReleaseAll();
+        // A crash has no exit.
+        AppDomain.CurrentDomain.UnhandledException += (_, _) => ReleaseAll();
         // A browser has no signals, and neither have phones.
         if (!OperatingSystem.IsLinux() && !OperatingSystem.IsMacOS() && !OperatingSystem.IsWindows())
             return [];

@@ -8,9 +8,9 @@ namespace Weir.Leases.Broker;
 public interface IInstances
 {
     /// <summary>
-    /// The instance of a leased resource: the one it has, or one under <see cref="ResourceInstance.IdOf"/>, which its home makes. On the home it has been made when this returns;
-    /// elsewhere its name is told at once, and whoever asks the home to initialise the resource waits there. Asked again for the same grant, it gives the same. The resource's
-    /// document is not written: the lease remembers the instance until it ends.
+    /// The instance of a leased resource: the one it has, or one under <see cref="ResourceInstance.IdOf"/>, which its home makes: it has been made when this returns, and
+    /// elsewhere the home is asked for it. Asked again for the same grant, it gives the same. The resource's document is not written: the lease remembers the instance until it
+    /// ends.
     /// </summary>
     /// <param name="resource">Leased: its version is the fence.</param>
     /// <param name="leaseId">The lease that holds it.</param>

@@ -59,7 +59,7 @@ internal sealed class LeasePicks(FleetView view, IHomes homes, ReplicaView repli
             Tables.End(grant.Lease.Id, unspent);
     }
 
-    private int Free(string kind) => Tables.Pool(kind).Free(homes.IsThere);
+    private int Free(string kind) => Tables.Pool(kind).Free(homes.Answers);
 
     private Grant? Pick(Waiter waiter, long expected, bool isStored)
     {
@@ -67,7 +67,7 @@ internal sealed class LeasePicks(FleetView view, IHomes homes, ReplicaView repli
         var byKind = new Dictionary<string, Queue<FleetResource>>(waiter.Needs.Length, StringComparer.Ordinal);
         foreach (var need in waiter.Needs)
         {
-            if (Tables.Pool(need.Kind).Pick(need.Count, homes.Own, homes.IsThere, share) is not { } picked)
+            if (Tables.Pool(need.Kind).Pick(need.Count, homes.Own, homes.Answers, share) is not { } picked)
                 return null;
             byKind.Add(need.Kind, new Queue<FleetResource>(picked));
         }

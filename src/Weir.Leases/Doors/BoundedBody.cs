@@ -7,7 +7,10 @@ internal static class BoundedBody
     public static async ValueTask<ReadOnlyMemory<byte>?> ReadAsync(Stream from, int most, CancellationToken cancellationToken)
     {
         var (held, length) = await ReadStartAsync(from, most + 1, cancellationToken);
-        return length > most ? null : held.AsMemory(0, length);
+        // Written out: null beside a Memory<byte> in one expression would be an empty one.
+        if (length > most)
+            return null;
+        return held.AsMemory(0, length);
     }
 
     /// <summary>The first bytes of it, at most <paramref name="most"/>.</summary>

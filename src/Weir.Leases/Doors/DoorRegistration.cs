@@ -13,12 +13,14 @@ public static class DoorRegistration
 {
     /// <summary>
     /// Adds <see cref="IDoors"/>, <see cref="IHomes"/>, <see cref="IKindCalls"/> and <see cref="DoorServing"/>. Needs <see cref="IFleetView"/>,
-    /// <see cref="IStateStore"/>, <see cref="State.Replicas.ReplicaView"/>, <see cref="State.Replicas.IReplicaPlace"/>, <see cref="ResourceKinds"/> and a <see cref="TimeProvider"/>.
+    /// <see cref="IStateStore"/>, <see cref="State.Replicas.ReplicaView"/>, <see cref="State.Replicas.IReplicaPlace"/>, <see cref="ResourceKinds"/>, <see cref="Broker.IInstances"/> and a <see cref="TimeProvider"/>.
     /// </summary>
     /// <param name="services">Where to.</param>
     /// <param name="fleet">Whose leases.</param>
     public static IServiceCollection AddDoors(this IServiceCollection services, string fleet)
     {
+        services.AddMetrics();
+        services.AddSingleton<DoorMetrics>();
         services.AddSingleton<DoorSigner>();
         services.AddHostedService<DoorSecret>();
         services.AddSingleton(provider => new FeedFreshness(
@@ -30,13 +32,17 @@ public static class DoorRegistration
         services.AddSingleton<Upstreams>();
         services.AddSingleton(new ForwardLimits());
         services.AddSingleton<Forwarder>();
-        services.AddSingleton<IHomes, Homes>();
+        services.AddSingleton<Homes>();
+        services.AddSingleton<IHomes>(provider => provider.GetRequiredService<Homes>());
+        services.AddSingleton<HomeCalls>();
+        services.AddSingleton<IHomeInstances>(provider => provider.GetRequiredService<HomeCalls>());
         services.AddSingleton<LocalKinds>();
         services.AddSingleton<IKindCalls, KindCalls>();
         services.AddSingleton<PrepareCalls>();
         services.AddSingleton(provider => new DoorServing(
             provider.GetRequiredService<ResourceDoors>(), provider.GetRequiredService<DoorTraffic>(), provider.GetRequiredService<ResourceKinds>(),
-            provider.GetRequiredService<IHomes>(), provider.GetRequiredService<Forwarder>(), provider.GetRequiredService<PrepareCalls>()));
+            provider.GetRequiredService<IHomes>(), provider.GetRequiredService<Forwarder>(), provider.GetRequiredService<PrepareCalls>(),
+            provider.GetRequiredService<LocalKinds>(), provider.GetRequiredService<DoorMetrics>()));
         return services;
     }
 }

@@ -19,9 +19,11 @@ public sealed class DoorServing
     private readonly IHomes _homes;
     private readonly Forwarder _forwarder;
     private readonly PrepareCalls _prepare;
+    private readonly LocalKinds _local;
+    private readonly DoorMetrics _metrics;
 
-    internal DoorServing(ResourceDoors doors, DoorTraffic traffic, ResourceKinds kinds, IHomes homes, Forwarder forwarder, PrepareCalls prepare) =>
-        (_doors, _traffic, _kinds, _homes, _forwarder, _prepare) = (doors, traffic, kinds, homes, forwarder, prepare);
+    internal DoorServing(ResourceDoors doors, DoorTraffic traffic, ResourceKinds kinds, IHomes homes, Forwarder forwarder, PrepareCalls prepare, LocalKinds local, DoorMetrics metrics) =>
+        (_doors, _traffic, _kinds, _homes, _forwarder, _prepare, _local, _metrics) = (doors, traffic, kinds, homes, forwarder, prepare, local, metrics);
 
     /// <param name="context">The request; its path begins with the door's.</param>
     /// <param name="resourceId">Whose door.</param>
@@ -39,11 +41,14 @@ public sealed class DoorServing
         using var passage = resource is null ? null : _traffic.Pass(resource);
         if (passage is null)
         {
-            await context.WriteErrorAsync(error ?? Busy);
+            error ??= Busy;
+            _metrics.Refused(error);
+            await context.WriteErrorAsync(error);
             return;
         }
 
-        await UntilCutAsync(context, passage, () => HandOnAsync(context, door, resource!, token!));
+        _metrics.Entered(resource!.Resource.Kind);
+        await UntilCutAsync(context, passage, () => HandOnAsync(context, door, resource, token!));
     }
 
     private async Task HandOnAsync(HttpContext context, DoorRequest door, LeasedResource resource, string token)
@@ -61,9 +66,16 @@ public sealed class DoorServing
             return;
         }
 
+        var (standing, error) = await _local.WithInstanceAsync(resource, context.RequestAborted);
+        if (error is not null)
+        {
+            await context.WriteErrorAsync(error);
+            return;
+        }
+
         if (PrepareCalls.IsOne(door))
         {
-            await _prepare.ServeAsync(context, door, resource);
+            await _prepare.ServeAsync(context, door, standing);
             return;
         }
 
@@ -71,14 +83,14 @@ public sealed class DoorServing
         request.PathBase = door.Prefix;
         request.Path = request.Path.StartsWithSegments(door.Prefix, out var rest) ? rest : Uri.UnescapeDataString(door.Path);
         context.Features.Set(door);
-        await kind.ServeAsync(context, resource);
+        await kind.ServeAsync(context, standing);
     }
 
     private async Task SendOnAsync(HttpContext context, DoorRequest door, LeasedResource resource, string home, string token)
     {
         if (_homes.AddressOf(home) is not { } address || context.Request.Headers.ContainsKey(SentOnBy))
         {
-            await context.WriteErrorAsync(KindCalls.Away(resource.Resource));
+            await context.WriteErrorAsync(HomeCalls.Away(resource.Resource));
             return;
         }
 
@@ -88,7 +100,7 @@ public sealed class DoorServing
     }
 
     /// <summary>Runs with a token that is also cancelled when the right to be here ends.</summary>
-    private static async Task UntilCutAsync(HttpContext context, DoorPassage passage, Func<Task> serve)
+    private async Task UntilCutAsync(HttpContext context, DoorPassage passage, Func<Task> serve)
     {
         var gone = context.RequestAborted;
         using var either = CancellationTokenSource.CreateLinkedTokenSource(gone, passage.Cut);
@@ -108,6 +120,7 @@ public sealed class DoorServing
 
         if (!passage.Cut.IsCancellationRequested || gone.IsCancellationRequested)
             return;
+        _metrics.WasCut(passage.Error!);
         if (context.Response.HasStarted)
         {
             context.Abort();

@@ -23,6 +23,18 @@ internal sealed partial class FeedFreshness(IStateStore store, string partition,
     private Task<Look>? _looking;
     private bool _wasBehind;
 
+    /// <summary>What the last look found. It waits for nothing; a look that is old is followed by another.</summary>
+    public bool WasBehind
+    {
+        get
+        {
+            var last = Volatile.Read(ref _last);
+            if (last is null || time.GetElapsedTime(last.At) >= Period)
+                _ = LookAsync();
+            return last is { IsBehind: true };
+        }
+    }
+
     /// <returns>False: the store can be reached, and the feed is behind it.</returns>
     public ValueTask<bool> IsFreshAsync(CancellationToken cancellationToken)
     {

@@ -15,6 +15,9 @@ public interface IDoors
     /// <exception cref="State.StoreUnavailableException">The secret has not been read yet.</exception>
     string TokenOf(string resourceId, string leaseId, long fence);
 
+    /// <summary>Doors are shut here, since what this replica has read of the fleet is older than 2 s although the store answers. As of the last look, which may be some seconds old.</summary>
+    bool AreShut { get; }
+
     /// <summary>Whether a token gives the right to use a resource now, in store time.</summary>
     ValueTask<DoorEntry> EnterAsync(string resourceId, string? token, CancellationToken cancellationToken);
 }
@@ -40,6 +43,9 @@ public interface IHomes
 
     /// <summary>Whether a home is there now, this one always.</summary>
     bool IsThere(string home);
+
+    /// <summary>Whether resources of a home may be given out now: it is there, and did not fail to answer a moment ago.</summary>
+    bool Answers(string home) => IsThere(home);
 
     /// <summary>Where a home is reached. Null: it is not there.</summary>
     Uri? AddressOf(string home);

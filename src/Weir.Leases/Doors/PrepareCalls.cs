@@ -1,16 +1,18 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
+using Weir.Leases.Documents;
 using Weir.Leases.Kinds;
 
 namespace Weir.Leases.Doors;
 
 /// <summary>
-/// What one replica asks another to do for a resource that lives there: <c>/-/initialise</c> and <c>/-/observe</c> below its door, with a token that only
-/// replicas make.
+/// What one replica asks another to do for a resource that lives there: <c>/-/make</c>, <c>/-/initialise</c> and <c>/-/observe</c> below its door, with a token
+/// that only replicas make.
 /// </summary>
 internal sealed class PrepareCalls(LocalKinds local)
 {
+    public const string Make = "/-/make";
     public const string Initialise = "/-/initialise";
     public const string Observe = "/-/observe";
 
@@ -23,6 +25,13 @@ internal sealed class PrepareCalls(LocalKinds local)
     {
         switch (HttpMethods.IsPost(context.Request.Method) ? door.Path : null)
         {
+            // It stands already: that is done for every request of a door.
+            case Make when resource.Resource.Instance is { } instance:
+                await AnswerAsync(context, instance, PrepareJson.Default.ResourceInstance, null);
+                break;
+            case Make:
+                await context.WriteErrorAsync(new LeaseError(503, "unavailable", $"Nothing is made for resources of kind '{resource.Resource.Kind}'."));
+                break;
             case Initialise when await ReadAsync(context.Request, context.RequestAborted) is { } asked:
                 var (details, unready) = await local.InitialiseAsync(resource, asked.Config, context.RequestAborted);
                 await AnswerAsync(context, new InitialiseAnswer(details), PrepareJson.Default.InitialiseAnswer, unready);
@@ -35,7 +44,7 @@ internal sealed class PrepareCalls(LocalKinds local)
                 await AnswerAsync(context, ObserveAnswer.Of(seen), PrepareJson.Default.ObserveAnswer, unseen);
                 break;
             default:
-                await context.WriteErrorAsync(new LeaseError(404, "not_found", $"Replicas ask each other for POST {Initialise} and POST {Observe}."));
+                await context.WriteErrorAsync(new LeaseError(404, "not_found", $"Replicas ask each other for POST {Make}, {Initialise} and {Observe}."));
                 break;
         }
     }
@@ -85,6 +94,7 @@ internal sealed record ObserveAnswer(bool IsSomething, byte[]? Screenshot, JsonE
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(ResourceInstance))]
 [JsonSerializable(typeof(InitialiseRequest))]
 [JsonSerializable(typeof(InitialiseAnswer))]
 [JsonSerializable(typeof(ObserveAnswer))]

@@ -20,6 +20,8 @@ internal sealed class ResourceDoors(IFleetView view, IStateStore store, DoorSign
     public static LeaseError FeedBehind { get; } =
         new(503, "feed_behind", "This replica has not heard of the fleet for more than 2 s, and cannot tell whether the lease still holds. Try again.") { RetryAfter = Soon };
 
+    public bool AreShut => freshness.WasBehind;
+
     public string AddressOf(string resourceId) => (place.Url?.AbsoluteUri.TrimEnd('/') ?? "") + Root + resourceId;
 
     public string TokenOf(string resourceId, string leaseId, long fence) => signer.Sign(DoorPurpose.Use, resourceId, leaseId, fence);

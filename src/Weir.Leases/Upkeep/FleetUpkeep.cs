@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Weir.Leases.Documents;
 using Weir.Leases.Doors;
 using Weir.Leases.Fleet;
 using Weir.Leases.Upkeep.Resets;
@@ -13,7 +14,7 @@ namespace Weir.Leases.Upkeep;
 /// made or ended. It decides, and begins; what has effects runs beside it.
 /// </summary>
 internal sealed partial class FleetUpkeep(
-    IFleetView view, KnownKinds kinds, AbleKinds able, FleetCommits commits, InstanceAdoption adoption, MadeInstances made, ResetDesk desk, IHomes homes, ReplicaName replica,
+    IFleetView view, KnownKinds kinds, AbleKinds able, FleetCommits commits, InstanceAdoption adoption, MadeInstances made, ResetDesk desk, LeaseTaking taking, IHomes homes, ReplicaName replica,
     UpkeepLimits limits, TimeProvider time, ILogger<FleetUpkeep> logger) : BackgroundService
 {
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(10);
@@ -89,13 +90,25 @@ internal sealed partial class FleetUpkeep(
     private async Task<TimeSpan> LookAsync(CancellationToken stoppingToken)
     {
         made.Sweep(stoppingToken);
-        foreach (var batch in SlotPlan.Of(Scene(), able.IsAble, _gone.IsGone).Chunk(FleetCommits.MostWrites))
+        var scene = Scene();
+        await TakeFromGoneAsync(scene.Resources, stoppingToken).ConfigureAwait(false);
+        foreach (var batch in SlotPlan.Of(scene, able.IsAble, _gone.IsGone).Chunk(FleetCommits.MostWrites))
             await WriteAsync(batch, stoppingToken).ConfigureAwait(false);
         var plan = ResetPlan.Of(Scene(), able.IsAble, adoption.IsDone, kinds.Gone, limits.AtOnce);
         foreach (var work in plan.Work)
             desk.Begin(work, stoppingToken);
         var wait = plan.NextAt - commits.Now;
         return wait is null || wait > Longest ? Longest : wait > Shortest ? wait.Value : Shortest;
+    }
+
+    // Whoever renews a lease for ever would hold for ever what nobody waits for any more.
+    private async Task TakeFromGoneAsync(IReadOnlyList<Stored<ResourceRecord>> resources, CancellationToken stoppingToken)
+    {
+        foreach (var (record, version) in resources.Where(resource => resource.Value is { State: ResourceState.Leased, Home: { } home } && _gone.IsGone(home)))
+        {
+            if (await taking.TakeAsync(record.Id, version, held => held.Resetting(null), "resource_lost", $"the replica where {record.Id} lived is gone", stoppingToken).ConfigureAwait(false))
+                LogHomeGone(record.Id, record.Home!, limits.HomeGoneAfter);
+        }
     }
 
     // Where one of many was changed meanwhile, the others are not to wait for another look: each half is tried by itself.
@@ -108,6 +121,9 @@ internal sealed partial class FleetUpkeep(
     }
 
     private ResourceScene Scene() => new(kinds.Look(), view.Resources(), homes.Own, replica.Id, commits.Now) { Busy = desk.Busy };
+
+    [LoggerMessage(EventName = "HomeGone", Level = LogLevel.Warning, Message = "{Resource} was taken from its lease: its home {Home} has been away for {After}.")]
+    private partial void LogHomeGone(string resource, string home, TimeSpan after);
 
     [LoggerMessage(EventName = "UpkeepAway", Level = LogLevel.Warning, Message = "The upkeep of resources waits for the store: {Reason}")]
     private partial void LogAway(string reason);

@@ -1,4 +1,5 @@
 using Weir.Leases.Documents;
+using Weir.Leases.Doors;
 using Weir.Leases.Fleet;
 using Weir.Leases.Upkeep;
 using Weir.Server.Observability.Health;
@@ -6,7 +7,7 @@ using Weir.Server.Observability.Health;
 namespace Weir.Server.Leases;
 
 /// <summary>Kinds and resources among what this replica depends on.</summary>
-internal sealed class LeaseCheck(IFleetView view, IKindDesk desk, ConfiguredKinds configured) : IReadinessCheck
+internal sealed class LeaseCheck(IFleetView view, IDoors doors, IKindDesk desk, ConfiguredKinds configured) : IReadinessCheck
 {
     private const int MostTold = 50;
 
@@ -17,6 +18,8 @@ internal sealed class LeaseCheck(IFleetView view, IKindDesk desk, ConfiguredKind
         if (!view.IsKnown)
             return DependencyHealth.Degraded("The leases of the fleet have not been read yet: nothing is granted here until they are.");
         var (details, causes) = (new List<string>(), new List<string>());
+        if (doors.AreShut)
+            details.Add("The feed of leases is more than 2 s behind the store: doors are shut until it has come so far.");
         foreach (var (name, fault) in configured.Faults)
         {
             details.Add($"{name}: it could not be made from the configuration.");

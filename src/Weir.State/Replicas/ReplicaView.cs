@@ -71,7 +71,7 @@ public sealed class ReplicaView
             _readSince = null;
     }
 
-    /// <summary>Takes in what the feed shows. A removal says nothing that the announcement's end does not say.</summary>
+    /// <summary>Takes in what the feed shows. A removal says nothing that the announcement's end does not say, but that nobody answers there any more.</summary>
     internal void Read(Feed step, DateTimeOffset now)
     {
         lock (_sync)
@@ -87,6 +87,8 @@ public sealed class ReplicaView
                     {
                         if (change.Document is { } document)
                             Put(document, now);
+                        else
+                            _said.Remove(change.Key[KeyPrefix.Length..]);
                     }
 
                     break;

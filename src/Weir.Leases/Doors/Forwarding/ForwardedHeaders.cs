@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Frozen;
 using System.Net.Http.Headers;
 using Microsoft.AspNetCore.Http;
@@ -20,6 +21,9 @@ internal static class ForwardedHeaders
         [.. OfConnection, "Host", "Expect", "Trailer", "Authorization", "x-api-key", "Cookie", "Forwarded", "X-Real-IP", "Sec-WebSocket-Protocol"]);
 
     private static readonly FrozenSet<string> NotAnswered = FrozenSet.Create(StringComparer.OrdinalIgnoreCase, [.. OfConnection, "Alt-Svc", "Trailer", "Location", "Set-Cookie", "x-request-id"]);
+
+    private static readonly SearchValues<char> Unspeakable = SearchValues.Create(
+        [.. Enumerable.Range(0, 0x20).Where(c => c != '\t').Select(c => (char)c), '\u007f', '\ufffd']);
 
     private static readonly FrozenSet<string> OfContent = FrozenSet.Create(
         StringComparer.OrdinalIgnoreCase,
@@ -71,10 +75,10 @@ internal static class ForwardedHeaders
             }
         }
 
-        // The server writes ASCII, and refuses what would forge a line.
+        // What is no UTF-8 cannot be said again as it was, and what would forge a line is refused by the server.
         void Set(string name, StringValues values)
         {
-            var fit = values.Where(value => value is not null && !value.AsSpan().ContainsAnyExceptInRange(' ', '~')).ToArray();
+            var fit = values.Where(value => value is not null && !value.AsSpan().ContainsAny(Unspeakable)).ToArray();
             if (fit.Length > 0)
                 response.Headers[name] = fit;
         }

@@ -11,6 +11,8 @@ namespace Weir.Leases.Doors.Forwarding;
 /// </summary>
 internal sealed partial class Forwarder(Upstreams upstreams, ForwardLimits limits, TimeProvider time, ILogger<Forwarder> log)
 {
+    private const long AskedFirst = 1 << 20;
+
     public async Task ForwardAsync(HttpContext context, DoorRequest door, ForwardTarget target)
     {
         var gone = context.RequestAborted;
@@ -26,6 +28,8 @@ internal sealed partial class Forwarder(Upstreams upstreams, ForwardLimits limit
             Content = body is not null ? body : context.Request.ContentLength is 0 ? new ByteArrayContent([]) : null,
         };
         ForwardedHeaders.Send(context, door, target, message);
+        // One that will not have the body says so before it is sent; afterwards its answer would be lost with the connection.
+        message.Headers.ExpectContinue = body is not null && context.Request.ContentLength is null or > AskedFirst ? true : null;
         if (upgrade is not null)
             UpgradeRelay.Offer(context.Request, message);
 

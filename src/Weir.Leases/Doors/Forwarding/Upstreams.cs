@@ -15,6 +15,8 @@ internal sealed class Upstreams : IDisposable
         AllowAutoRedirect = false,
         AutomaticDecompression = DecompressionMethods.None,
         ConnectTimeout = TimeSpan.FromSeconds(5),
+        // For those who do not know that they are asked whether they want the body.
+        Expect100ContinueTimeout = TimeSpan.FromMilliseconds(500),
         MaxResponseHeadersLength = 64,
         // Common servers close after 5 s of silence: a connection that is about to be closed is not tried.
         PooledConnectionIdleTimeout = TimeSpan.FromSeconds(4),

@@ -9,7 +9,7 @@ namespace Weir.Leases.Upkeep.Resets;
 
 /// <summary>Instances that were made for a grant, and so are named by no resource's document while the grant lasts. Whatever outlives its grant is ended.</summary>
 internal sealed partial class MadeInstances(
-    KnownKinds kinds, IHomes homes, InstanceAdoption adoption, IFleetView view, UpkeepLimits limits, UpkeepMetrics metrics, TimeProvider time, ILogger<MadeInstances> logger) : IInstances
+    KnownKinds kinds, IHomes homes, InstanceAdoption adoption, IFleetView view, UpkeepLimits limits, UpkeepMetrics metrics, TimeProvider time, ILogger<MadeInstances> logger, IHomeInstances? elsewhere = null) : IInstances
 {
     private static readonly TimeSpan EndAgainAfter = TimeSpan.FromSeconds(10);
 
@@ -26,7 +26,7 @@ internal sealed partial class MadeInstances(
             return KindResult.Failed<ResourceInstance>(new LeaseError(503, "unavailable", $"The kind '{record.Kind}' has just been changed or ended.") { RetryAfter = TimeSpan.FromSeconds(1) });
         var instance = new ResourceInstance(ResourceInstance.IdOf(record.Id, resource.Version), null) { Definition = kind.Definition };
         if (record.Home != homes.Own)
-            return KindResult.Of(instance);
+            return elsewhere is null ? KindResult.Of(instance) : await elsewhere.MakeAsync(resource, leaseId, cancellationToken).ConfigureAwait(false);
 
         // Before that, what is made might be taken for what a former run has left.
         await adoption.WhenDoneAsync(kind.Sort.Sort, cancellationToken).ConfigureAwait(false);

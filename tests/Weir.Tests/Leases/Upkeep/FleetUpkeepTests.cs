@@ -311,20 +311,24 @@ public sealed class FleetUpkeepTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Home_GoneForTenMinutes_IsForgottenButForWhatIsLeased()
+    public async Task Home_GoneForTenMinutes_IsForgottenAndTakenFromItsLeases()
     {
         var gone = await _fleet.StartAsync("b");
         await _fleet.PutKindAsync("box", Plain with { Capacity = 2 });
         await _fleet.UntilAsync(() => Ids("box").Count == 2);
         await _fleet.StartAsync("a");
         await _fleet.UntilAsync(() => Ids("box").Count == 4);
-        await _fleet.LeaseAsync("box.b.1");
+        var lost = await _fleet.LeaseAsync("box.b.1");
+        var shrunk = await _fleet.LeaseAsync("box.b.0", "box.a.0");
         await _fleet.StopAsync(gone);
         for (var i = 0; i < 9 * 60; i++)
             await _fleet.PassAsync(TimeSpan.FromSeconds(1));
         Ids("box").Count.ShouldBe(4);
-        await _fleet.UntilAsync(() => Ids("box").SequenceEqual(["box.a.0", "box.a.1", "box.b.1"]));
+        await _fleet.UntilAsync(() => Ids("box").SequenceEqual(["box.a.0", "box.a.1"]));
         _fleet.Time.Elapsed.ShouldBeGreaterThan(TimeSpan.FromMinutes(10));
+        var ended = _fleet.View.Lease(lost!.Value.Id)!.Value;
+        (ended.State, ended.FailureCode, ended.Reason).ShouldBe((LeaseState.Failed, "resource_lost", "the replica where box.b.1 lived is gone"));
+        _fleet.View.Lease(shrunk!.Value.Id)!.Value.Holdings.ShouldHaveSingleItem().Resource.ShouldBe("box.a.0");
     }
 
     [Fact]
