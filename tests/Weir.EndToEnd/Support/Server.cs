@@ -37,7 +37,10 @@ internal sealed class Server : IAsyncDisposable
     public static Task<Server> SimAsync(Scratch scratch, params string[] flags) => StartAsync(scratch, "sim", "/sim/stats", flags);
 
     public static Task<Server> UpAsync(Scratch scratch, params string[] flags) =>
-        StartAsync(scratch, "up", "/health/ready", ["--data", Path.Combine(scratch.Path, "data"), .. flags]);
+        UpAsync(scratch, new Dictionary<string, string?>(), flags);
+
+    public static Task<Server> UpAsync(Scratch scratch, IReadOnlyDictionary<string, string?> environment, params string[] flags) =>
+        StartAsync(scratch, "up", "/health/ready", ["--data", Path.Combine(scratch.Path, "data"), .. flags], environment);
 
     public Task<HttpResponseMessage> ChatAsync(string model, string text, bool stream = false, string? key = null, CancellationToken cancellationToken = default)
     {
@@ -89,10 +92,10 @@ internal sealed class Server : IAsyncDisposable
         await Process.DisposeAsync();
     }
 
-    private static async Task<Server> StartAsync(Scratch scratch, string command, string ready, string[] flags)
+    private static async Task<Server> StartAsync(Scratch scratch, string command, string ready, string[] flags, IReadOnlyDictionary<string, string?>? environment = null)
     {
         var port = FreePort.Next();
-        var server = new Server(new ChildProcess("dotnet", [Artifacts.WeirDll, command, "--url", $"http://127.0.0.1:{port}", .. flags], scratch.Path), port);
+        var server = new Server(new ChildProcess("dotnet", [Artifacts.WeirDll, command, "--url", $"http://127.0.0.1:{port}", .. flags], scratch.Path, environment), port);
         var started = TimeProvider.System.GetTimestamp();
         while (TimeProvider.System.GetElapsedTime(started) < StartWithin && !server.Process.HasExited)
         {
