@@ -9,6 +9,7 @@ var benchmarks = new Dictionary<string, Func<string[], Task<int>>>(StringCompare
     ["embeddings"] = EmbeddingsBenchmark.RunAsync,
     ["embeddings-shared"] = EmbeddingsSharedBenchmark.RunAsync,
     ["gateway"] = GatewayBenchmark.RunAsync,
+    ["leases"] = LeasesBenchmark.RunAsync,
     ["streams"] = GatewayStreams.RunAsync,
     ["retrieval"] = RetrievalBenchmark.RunAsync,
     ["state"] = StateBenchmark.RunAsync,
@@ -24,6 +25,8 @@ if (args is [GatewayBare.Command, .. var bare])
     return await GatewayBare.RunAsync(bare);
 if (args is [EmbeddingsBare.Command, .. var fixedAnswer])
     return await EmbeddingsBare.RunAsync(fixedAnswer);
+if (args is [LeasesNaive.Command, .. var naive])
+    return await LeasesNaive.RunAsync(naive);
 if (args is [var name, .. var rest] && benchmarks.TryGetValue(name, out var benchmark))
     return await benchmark(rest);
 Console.Error.WriteLine($"weir bench NAME, where NAME is one of {string.Join(", ", benchmarks.Keys.Order())}.");

@@ -28,8 +28,8 @@ public sealed class WeirClient : IDisposable
     public WeirClient(HttpClient http, WeirClientOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(http);
-        _http = http;
-        var connection = new WeirConnection(http, Root(http.BaseAddress ?? throw new ArgumentException("It has no base address.", nameof(http))), options ?? new());
+        (_http, _options) = (http, options ?? new());
+        var connection = new WeirConnection(http, Root(http.BaseAddress ?? throw new ArgumentException("It has no base address.", nameof(http))), _options);
         Embeddings = new(connection);
         Collections = new(connection);
         Catalogs = new(connection);
@@ -37,6 +37,7 @@ public sealed class WeirClient : IDisposable
     }
 
     private readonly HttpClient _http;
+    private readonly WeirClientOptions _options;
 
     /// <summary>Vectors of texts.</summary>
     public EmbeddingsClient Embeddings { get; }
@@ -49,6 +50,15 @@ public sealed class WeirClient : IDisposable
 
     /// <summary>Resources for workers.</summary>
     public LeasesClient Leases { get; }
+
+    internal TimeProvider Time => _options.Time;
+
+    /// <summary>To one resource: its token is the right, and no key of this client goes there.</summary>
+    /// <param name="root">Ends with a slash.</param>
+    /// <param name="token">Null: it is not known.</param>
+    /// <param name="isRepeatable">A request may be sent twice without harm.</param>
+    internal WeirConnection Door(Uri root, string? token, bool isRepeatable) =>
+        new(_http, root, _options with { ApiKey = token, MaxRetries = isRepeatable ? _options.MaxRetries : 0 });
 
     public void Dispose() => _own?.Dispose();
 

@@ -1,4 +1,3 @@
-using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using ModelContextProtocol.Client;
@@ -24,6 +23,7 @@ public sealed class McpRoundTests : IAsyncLifetime
             ["kinds"] = new Dictionary<string, object>
             {
                 ["rag"] = new { collection = "handbook", capacity = 2 },
+                ["vm"] = new { capacity = 1, program = "xterm", size = "640x480", network = "none" },
                 ["remote:box"] = new { endpoints = new[] { new { id = "a", base_url = _remote.Url } } },
             },
         }));
@@ -41,6 +41,9 @@ public sealed class McpRoundTests : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        // Not killed: a desktop that nobody holds ends with it.
+        _weir.Process.Signal();
+        await _weir.Process.ExitAsync(TimeSpan.FromSeconds(60));
         await _weir.DisposeAsync();
         await _remote.DisposeAsync();
         _scratch.Dispose();
@@ -49,8 +52,10 @@ public sealed class McpRoundTests : IAsyncLifetime
     [Fact]
     public async Task Round_ByTheOfficialNpmClient_Works()
     {
-        await NodeSdks.RunAsync("mcp.mjs", _weir.Url, "rag,remote:box");
-        await AllFreeAsync();
+        // Where no desktop can be made the kind says why, and the rest of the round is the same.
+        var desktops = (await _weir.KindAsync("vm")).TryGetProperty("unable", out _) ? "" : ",vm";
+        await NodeSdks.RunAsync("mcp.mjs", _weir.Url, "rag,remote:box" + desktops);
+        await _weir.AllFreeAsync();
     }
 
     [Fact]
@@ -68,15 +73,8 @@ public sealed class McpRoundTests : IAsyncLifetime
         TextOf(found).ShouldContain("ten days");
         var released = await client.CallToolAsync("release_batch_resources", new Dictionary<string, object?> { ["worker_id"] = "net" });
         (released.IsError is true).ShouldBeFalse(TextOf(released));
-        await AllFreeAsync();
+        await _weir.AllFreeAsync();
     }
 
     private static string TextOf(CallToolResult result) => ((TextContentBlock)result.Content[0]).Text;
-
-    private async Task AllFreeAsync()
-    {
-        var resources = (await _weir.Client.GetFromJsonAsync<JsonElement>("/v1/resources")).GetProperty("data");
-        resources.EnumerateArray().ShouldNotBeEmpty();
-        resources.EnumerateArray().ShouldAllBe(one => one.GetProperty("state").GetString() == "free");
-    }
 }

@@ -21,6 +21,14 @@ public sealed class PythonClientTests : IDisposable
     }
 
     [Fact]
+    public async Task Unittest_AgainstAWeirThatLeases_Passes()
+    {
+        await using var weir = await Server.UpAsync(_scratch, "--config", _scratch.Write("weir.json", """{ "kinds": { "rag": { "capacity": 3 } } }"""));
+
+        (await UnittestAsync(["-k", "Leased"], weir.Url, "WEIR_LEASES_URL")).ShouldEndWith("OK\n");
+    }
+
+    [Fact]
     public async Task CommandLine_WithoutArguments_SaysHowItIsUsed()
     {
         var (code, output) = await ChildProcess.RunAsync("python3", ["-B", Script("weir.py"), "--help"], _scratch.Path, TimeSpan.FromSeconds(30));
@@ -31,11 +39,11 @@ public sealed class PythonClientTests : IDisposable
 
     private static string Script(string name) => Path.Combine(Artifacts.Root, "clients", "python", name);
 
-    private async Task<string> UnittestAsync(string[] arguments, string? url = null)
+    private async Task<string> UnittestAsync(string[] arguments, string? url = null, string name = "WEIR_LIVE_URL")
     {
         await using var python = new ChildProcess(
             "python3", ["-B", "-W", "error::ResourceWarning", "-m", "unittest", "discover", "-s", Path.GetDirectoryName(Script("weir.py"))!, .. arguments], _scratch.Path,
-            new Dictionary<string, string?> { ["WEIR_LIVE_URL"] = url });
+            new Dictionary<string, string?> { [name] = url });
         (await python.ExitAsync(TimeSpan.FromMinutes(2))).ShouldBe(0, python.Output);
         return python.Output;
     }

@@ -1,4 +1,3 @@
-using System.Net.Http.Json;
 using System.Text.Json;
 using Weir.EndToEnd.Support;
 using Weir.Tests.Support;
@@ -42,7 +41,7 @@ public sealed class RunTests : IDisposable
         var results = Results();
         results.Select(result => result.GetProperty("id").GetString()).Order().ShouldBe(Enumerable.Range(0, 200).Select(i => $"t{i:000}"));
         results.ShouldAllBe(result => result.GetProperty("status").GetString() == "ok" && result.GetProperty("output").GetProperty("seen").GetInt32() > 0);
-        await FreeAsync(weir);
+        await weir.AllFreeAsync();
     }
 
     [Fact]
@@ -52,7 +51,8 @@ public sealed class RunTests : IDisposable
         var tasks = Tasks(30, "x");
         string[] command = [tasks, "--workers", "15", "--kinds", "rag", "--url", weir.Url, "--exec"];
 
-        await using (var first = Run([.. command, $"case $WEIR_TASK_ID in t00[0-4]) echo quick;; *) sleep {_mark};; esac"]))
+        // Five are quick, whichever come first; ten hold all sessions, and five wait for one.
+        await using (var first = Run([.. command, $"for i in 1 2 3 4 5; do mkdir {_scratch.Path}/quick$i 2>/dev/null && exec echo quick; done; sleep {_mark}"]))
         {
             await Eventually.TrueAsync(() => Lines() == 5 && Left() >= Capacity);
             first.Signal(2);
@@ -62,10 +62,81 @@ public sealed class RunTests : IDisposable
 
         Left().ShouldBe(0);
         Lines().ShouldBe(5);
-        await FreeAsync(weir);
+        await weir.AllFreeAsync();
         await using var second = Run([.. command, "echo slow"]);
         (await second.ExitAsync(Soon)).ShouldBe(0, second.Output);
         Results().Count.ShouldBe(30);
+    }
+
+    [Fact]
+    public async Task CtrlC_InATerminal_StopsTheRunAndNotItsServer()
+    {
+        await using var weir = await UpAsync();
+        var tasks = Tasks(8, "x");
+        // A terminal of its own, in which the key is pressed as soon as two tasks are done. The run is to hear of it, and not what it started.
+        const string Terminal = """
+            import os, pty, sys
+            child, terminal = pty.fork()
+            if child == 0:
+                os.execvp(sys.argv[1], sys.argv[1:])
+            said, pressed = b"", False
+            while True:
+                try:
+                    part = os.read(terminal, 65536)
+                except OSError:
+                    break
+                if not part:
+                    break
+                said += part
+                if not pressed and b"2/8 25%" in said:
+                    pressed = True
+                    os.write(terminal, b"\x03")
+            code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            print(said.decode(), "exit", code)
+            """;
+        string[] command =
+        [
+            "dotnet", Artifacts.WeirDll, "run", tasks, "--workers", "6", "--kinds", "rag", "--url", weir.Url, "--exec",
+            $"for i in 1 2; do mkdir {_scratch.Path}/quick$i 2>/dev/null && exec echo quick; done; trap 'echo heard > {_scratch.Path}/heard' INT; sleep {_mark}",
+        ];
+
+        var (code, output) = await ChildProcess.RunAsync("python3", ["-c", Terminal, .. command], _scratch.Path, Soon);
+
+        code.ShouldBe(0, output);
+        output.ShouldContain("stopping; what is under way is ended");
+        output.ShouldContain("exit 130");
+        File.Exists(Path.Combine(_scratch.Path, "heard")).ShouldBeFalse();
+        (Left(), Lines()).ShouldBe((0, 2));
+        await weir.AllFreeAsync();
+    }
+
+    [Fact]
+    public async Task Example_AsItsDocumentSays_Works()
+    {
+        await using var weir = await Server.UpAsync(_scratch, "--config", _scratch.Write(
+            "weir.json", File.ReadAllText(Artifacts.Example("run", "weir.json")).Replace("./examples", Artifacts.Root + "/examples", StringComparison.Ordinal)));
+        var tasks = _scratch.Write("tasks.jsonl", File.ReadAllText(Artifacts.Example("run", "tasks.jsonl")));
+
+        await using var run = Run([tasks, "--kinds", "rag", "--url", weir.Url, "--exec", $"python3 {Artifacts.Example("run", "agent.py")}"]);
+
+        (await run.ExitAsync(Soon)).ShouldBe(0, run.Output);
+        Results().Select(result => result.GetProperty("id").GetString()).Order().ShouldBe(File.ReadLines(tasks).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("id").GetString()).Order());
+        Results().ShouldAllBe(result => result.GetProperty("output").GetProperty("best").GetProperty("text").GetString() != "");
+        await weir.AllFreeAsync();
+    }
+
+    [Fact]
+    public async Task Tasks_OnStandardInput_AreDoneOnceToo()
+    {
+        var command = $"seq 1 5 | dotnet {Artifacts.WeirDll} run - --out {_scratch.Path}/out.jsonl --rate 20/s --exec 'echo $WEIR_TASK_ID'";
+
+        for (var round = 0; round < 2; round++)
+        {
+            var (code, output) = await ChildProcess.RunAsync("bash", ["-euo", "pipefail", "-c", command], _scratch.Path, Soon);
+            code.ShouldBe(0, output);
+        }
+
+        File.ReadLines(Path.Combine(_scratch.Path, "out.jsonl")).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("output").GetInt32()).Order().ShouldBe([1, 2, 3, 4, 5]);
     }
 
     [Fact]
@@ -84,7 +155,7 @@ public sealed class RunTests : IDisposable
         (results["a"].GetProperty("steps").GetInt32(), results["2"].GetProperty("steps").GetInt32()).ShouldBe((2, 1));
         results["a"].GetProperty("usage").GetProperty("total_tokens").GetInt32().ShouldBeGreaterThan(0);
         File.ReadAllText(Path.Combine(_scratch.Path, "tasks.logs", "a.log")).ShouldContain("disk");
-        await FreeAsync(weir);
+        await weir.AllFreeAsync();
     }
 
     [Fact]
@@ -203,17 +274,4 @@ public sealed class RunTests : IDisposable
             return false;
         }
     });
-
-    private static async Task FreeAsync(Server weir)
-    {
-        for (var attempt = 0; ; attempt++)
-        {
-            var kinds = await weir.Client.GetFromJsonAsync<JsonElement>("/v1/kinds");
-            var rag = kinds.GetProperty("data").EnumerateArray().Single(kind => kind.GetProperty("name").GetString() == "rag");
-            if (rag.GetProperty("free").GetInt32() == Capacity)
-                return;
-            attempt.ShouldBeLessThan(300, kinds.GetRawText());
-            await Task.Delay(100);
-        }
-    }
 }

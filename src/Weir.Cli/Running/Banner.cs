@@ -28,6 +28,7 @@ internal static class Banner
         output.WriteLine($"  embeddings     {Names(options.Embeddings.ModelsWithDefault().Keys, "none")}");
         if (options.Collections.Count > 0) output.WriteLine($"  collections    {Names(options.Collections.Keys, "none")}");
         if (options.Catalogs.Count > 0) output.WriteLine($"  catalogs       {Names(options.Catalogs.Keys, "none")}");
+        if (options.Kinds.Count > 0) output.WriteLine($"  kinds          {Names(options.Kinds.Keys, "none")}");
         output.WriteLine($"  state          {Describe(state, options)}");
         foreach (var warning in state.Warnings) output.WriteLine($"  warning        {warning}");
 
@@ -43,6 +44,8 @@ internal static class Banner
         output.WriteLine($"  curl {url}/v1/models{bearer}");
         if (options.Collections.Keys.Order(StringComparer.Ordinal).FirstOrDefault() is { } collection)
             output.WriteLine($$"""  curl {{url}}/v1/collections/{{collection}}/search{{bearer}} -H 'content-type: application/json' -d '{"query":"what is it about?","top_k":3}'""");
+        if (options.Kinds.Keys.Order(StringComparer.Ordinal).FirstOrDefault() is { } kind)
+            output.WriteLine($$"""  curl {{url}}/v1/leases{{bearer}} -H 'content-type: application/json' -d '{"worker_id":"w1","resources":[{"kind":"{{kind}}"}],"ttl":"1m"}'""");
         output.Flush();
     }
 

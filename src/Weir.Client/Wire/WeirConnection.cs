@@ -20,8 +20,22 @@ internal sealed class WeirConnection(HttpClient http, Uri root, WeirClientOption
     /// <param name="cancellationToken">Ends it.</param>
     /// <param name="headers">Beside those of every request. Null: none.</param>
     /// <param name="timeout">Of one attempt that may take longer than others. Null: the options say.</param>
-    public async Task<T> SendAsync<T>(
+    public Task<T> SendAsync<T>(
         HttpMethod method, string path, Func<HttpContent>? body, JsonTypeInfo<T> answer, CancellationToken cancellationToken,
+        IReadOnlyList<(string Name, string Value)>? headers = null, TimeSpan? timeout = null) =>
+        AskAsync(method, path, body, "application/json", (response, stop) => ReadAsync(response, answer, stop), cancellationToken, headers, timeout);
+
+    /// <summary>Asks for what is not JSON, such as a picture.</summary>
+    /// <param name="path">Below the root, escaped.</param>
+    /// <param name="body">Null: it is asked for with GET.</param>
+    /// <param name="accept">Its type.</param>
+    /// <param name="most">A longer answer is none of Weir's.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public Task<byte[]> SendForBytesAsync(string path, Func<HttpContent>? body, string accept, int most, CancellationToken cancellationToken) =>
+        AskAsync(body is null ? HttpMethod.Get : HttpMethod.Post, path, body, accept, (response, stop) => ReadBytesAsync(response, accept, most, stop), cancellationToken);
+
+    private async Task<T> AskAsync<T>(
+        HttpMethod method, string path, Func<HttpContent>? body, string accept, Func<HttpResponseMessage, CancellationToken, Task<T>> read, CancellationToken cancellationToken,
         IReadOnlyList<(string Name, string Value)>? headers = null, TimeSpan? timeout = null)
     {
         var within = timeout is { } longer && options.Timeout != Timeout.InfiniteTimeSpan && longer > options.Timeout ? longer : options.Timeout;
@@ -32,9 +46,9 @@ internal sealed class WeirConnection(HttpClient http, Uri root, WeirClientOption
             WeirException failure;
             try
             {
-                using var response = await SendOnceAsync(method, path, body, either.Token, headers: headers).ConfigureAwait(false);
+                using var response = await SendOnceAsync(method, path, body, either.Token, accept, headers).ConfigureAwait(false);
                 if (response.IsSuccessStatusCode)
-                    return await ReadAsync(response, answer, either.Token).ConfigureAwait(false);
+                    return await read(response, either.Token).ConfigureAwait(false);
                 failure = await WeirErrors.ReadAsync(response, options.Time, either.Token).ConfigureAwait(false);
                 if (!MayRetry(response))
                     throw failure;
@@ -95,6 +109,14 @@ internal sealed class WeirConnection(HttpClient http, Uri root, WeirClientOption
                 throw new WeirException($"The answer is not what Weir would say: {exception.Message}", exception) { Status = response.StatusCode, Code = "invalid_answer" };
             }
         }
+    }
+
+    private static async Task<byte[]> ReadBytesAsync(HttpResponseMessage response, string type, int most, CancellationToken cancellationToken)
+    {
+        if (response.Content.Headers.ContentType?.MediaType is { } given && given != type)
+            throw new WeirException($"The answer is {given} where {type} was asked for.") { Status = response.StatusCode, Code = "invalid_answer" };
+        await response.Content.LoadIntoBufferAsync(most, cancellationToken).ConfigureAwait(false);
+        return await response.Content.ReadAsByteArrayAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private async Task<HttpResponseMessage> SendOnceAsync(

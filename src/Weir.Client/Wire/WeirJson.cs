@@ -34,7 +34,9 @@ namespace Weir.Client.Wire;
 [JsonSerializable(typeof(RenewAnswer))]
 [JsonSerializable(typeof(ResourceObservation))]
 [JsonSerializable(typeof(ListOf<KindInfo>))]
+[JsonSerializable(typeof(QueryAnswers))]
 [JsonSerializable(typeof(JsonObject))]
+[JsonSerializable(typeof(JsonNode))]
 [JsonSerializable(typeof(JsonElement))]
 internal sealed partial class WeirJson : JsonSerializerContext;
 

@@ -37,14 +37,13 @@ internal sealed class LeaseCapacity(FleetView view, IHomes homes, IServiceProvid
     /// <summary>What a definition asks for and no operator holds back; where resources have homes, on those that are there.</summary>
     private int There(FleetKind kind)
     {
-        var (held, onHomes, ours) = (0, 0, 0);
+        // Asked for with each request, and so not by counting what may be thousands.
+        if (!kind.Traits.HasFlag(KindTraits.Instances))
+            return kind.Slots - view.Tables.HeldOf(kind.Name).Count(resource => kind.AsksFor(resource.Record));
+        var (onHomes, ours) = (0, 0);
         foreach (var resource in view.Tables.ResourcesOf(kind.Name))
         {
-            if (!kind.AsksFor(resource.Record))
-                continue;
-            if (resource.Record.Held)
-                held++;
-            if (resource.Record.Home is not { } home)
+            if (!kind.AsksFor(resource.Record) || resource.Record.Home is not { } home)
                 continue;
             if (home == homes.Own)
                 ours++;
@@ -52,8 +51,6 @@ internal sealed class LeaseCapacity(FleetView view, IHomes homes, IServiceProvid
                 onHomes++;
         }
 
-        if (!kind.Traits.HasFlag(KindTraits.Instances))
-            return kind.Slots - held;
         // Its own are being written down in these moments, where there are none yet, unless this replica cannot have any.
         return ours > 0 || _desk.Value?.Unable(kind.Name) is not null ? onHomes : onHomes + kind.Slots;
     }

@@ -39,7 +39,7 @@ internal static class LeaseErrors
     public static LeaseError FenceStale(string id, long fence) => new(412, "fence_stale", $"The fence of lease '{Shown(id)}' is not {fence}.") { Param = "fence" };
 
     public static LeaseError Ended(LeaseRecord lease) =>
-        new(410, "lease_ended", $"Lease '{lease.Id}' has ended{(lease.Reason is { } reason ? $": {reason}" : lease.HasEnded ? "." : ": its time is up.")}");
+        new(410, "lease_ended", $"Lease '{lease.Id}' has ended{(lease is { HasEnded: true, Reason: { } reason } ? $": {reason}" : lease.HasEnded ? "." : ": its time is up.")}");
 
     public static LeaseError NotReady(LeaseRecord lease) => new(409, "not_ready", $"Lease '{lease.Id}' is {(lease.State == LeaseState.Waiting ? "still waiting" : "being initialised")}.");
 

@@ -8,7 +8,7 @@ using Weir.Leases.Kinds;
 namespace Weir.Leases.Desktops;
 
 /// <summary>The eyes and hands of one desktop. Whatever its X server does costs a bounded time and amount of memory; a connection that broke is made again.</summary>
-internal sealed class DesktopScreen(IDesktop desktop, TimeProvider time) : IAsyncDisposable
+internal sealed class DesktopScreen(IDesktop desktop, CaptureRoom room, TimeProvider time) : IAsyncDisposable
 {
     private const int MostCaptures = 2;
 
@@ -28,7 +28,11 @@ internal sealed class DesktopScreen(IDesktop desktop, TimeProvider time) : IAsyn
             () => _session.AskAsync<ReadOnlyMemory<byte>>(
                 async display =>
                 {
-                    using var image = await display.ImageAsync().ConfigureAwait(false);
+                    var size = await display.SizeAsync().ConfigureAwait(false);
+                    using var place = await room.TakeAsync(size, cancellationToken).ConfigureAwait(false);
+                    if (!place.IsAcquired)
+                        return KindResult.Failed<ReadOnlyMemory<byte>>(CaptureRoom.Full);
+                    using var image = await display.ImageAsync(size).ConfigureAwait(false);
                     if (withCursor && await display.CursorAsync().ConfigureAwait(false) is { } cursor)
                         image.Draw(cursor);
                     return KindResult.Of<ReadOnlyMemory<byte>>(Png.Encode(image));
@@ -74,15 +78,16 @@ internal sealed class DesktopScreen(IDesktop desktop, TimeProvider time) : IAsyn
         var before = _held.Snapshot();
         using var late = new CancellationTokenSource(ActionList.Longest, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
+        InputRunner? runner = null;
         KindResult<ActionReport> result;
         try
         {
             result = await _session.AskAsync(
-                async display => KindResult.Of(await new InputRunner(display, _held, _lent, time).RunAsync(list, either.Token).ConfigureAwait(false)), again: false, cancellationToken).ConfigureAwait(false);
+                async display => KindResult.Of(await (runner = new InputRunner(display, _held, _lent, time)).RunAsync(list, either.Token).ConfigureAwait(false)), again: false, cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return KindResult.Failed<ActionReport>(new LeaseError(503, "unavailable", $"The actions took more than {ActionList.Longest.TotalSeconds:0} s and were ended; some of them have been done."));
+            return KindResult.Failed<ActionReport>(new LeaseError(503, "unavailable", $"The actions took more than {ActionList.Longest.TotalSeconds:0} s and were ended. {runner?.Progress}"));
         }
 
         // The connection broke in the middle, and what was pressed on it stays pressed.

@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Weir.Leases.Desktops.Sandboxes;
+using Weir.Leases.Desktops.Screens;
 using Weir.Leases.Fleet;
 using Weir.Leases.Kinds;
 
@@ -24,6 +25,7 @@ public static class DesktopSetup
             options = options with { GuardWait = TimeSpan.FromSeconds(seconds) };
         services.AddSingleton(options);
         services.AddSingleton<SandboxHost>();
+        services.AddSingleton<CaptureRoom>();
         services.AddResourceKind<VmKind>();
         services.AddHostedService<DesktopDeparture>();
         return services;

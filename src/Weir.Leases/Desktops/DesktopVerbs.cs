@@ -23,7 +23,7 @@ internal static class DesktopVerbs
                 if (call.Body is not { } body)
                     return KindReply.Failed(new LeaseError(400, "malformed", "A list of actions must be sent: [{\"type\":\"click\",\"x\":100,\"y\":200}]."));
                 var (report, error) = await screen.ActAsync(body, cancellationToken).ConfigureAwait(false);
-                error ??= report.Error is { } failed ? failed with { Message = $"{failed.Message} Actions done before it: {report.Done}." } : null;
+                error ??= report.Error;
                 return error is null ? KindReply.Json(new ActionsAnswer(report.Done), DesktopJson.Default.ActionsAnswer) : KindReply.Failed(error);
             case ("accessibility_tree", "GET" or "POST"):
                 var (tree, unread) = await screen.TreeAsync(cancellationToken).ConfigureAwait(false);

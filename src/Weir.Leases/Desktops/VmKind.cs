@@ -2,12 +2,13 @@ using System.Collections.Concurrent;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Weir.Leases.Desktops.Sandboxes;
+using Weir.Leases.Desktops.Screens;
 using Weir.Leases.Kinds;
 
 namespace Weir.Leases.Desktops;
 
 /// <summary>Desktops: one sandbox for each resource, made anew for each lease.</summary>
-internal sealed class VmKind(SandboxHost host, TimeProvider time) : ResourceKind
+internal sealed class VmKind(SandboxHost host, CaptureRoom room, TimeProvider time) : ResourceKind
 {
     private readonly ConcurrentDictionary<string, (Sandbox Sandbox, DesktopScreen Screen)> _screens = new(StringComparer.Ordinal);
 
@@ -61,7 +62,12 @@ internal sealed class VmKind(SandboxHost host, TimeProvider time) : ResourceKind
             return KindResult.Failed<JsonElement?>(Gone(resource));
         var size = wanted.Size ?? SizeOf(resource.Options);
         var (changed, fault) = await host.ChangeAsync(sandbox, size.Width, size.Height, wanted.Open, cancellationToken).ConfigureAwait(false);
-        return changed is null ? KindResult.Failed<JsonElement?>(new LeaseError(503, "unavailable", "The desktop could not be made ready. " + fault)) : KindResult.Of<JsonElement?>(Details(changed));
+        if (changed is null)
+            return KindResult.Failed<JsonElement?>(new LeaseError(503, "unavailable", "The desktop could not be made ready. " + fault));
+        // Since it was last checked it may have stopped.
+        return await ScreenOfAsync(resource).ConfigureAwait(false) is not { } screen ? KindResult.Failed<JsonElement?>(Gone(resource))
+            : await screen.IsAliveAsync(cancellationToken).ConfigureAwait(false) is { } dead ? KindResult.Failed<JsonElement?>(dead)
+            : KindResult.Of<JsonElement?>(Details(changed));
     }
 
     public override async ValueTask<KindResult<Observation?>> ObserveAsync(LeasedResource resource, CancellationToken cancellationToken)
@@ -79,8 +85,17 @@ internal sealed class VmKind(SandboxHost host, TimeProvider time) : ResourceKind
             ? await DesktopVerbs.UseAsync(screen, call, cancellationToken).ConfigureAwait(false) ?? KindReply.Unknown(resource, call)
             : KindReply.Failed(Gone(resource));
 
-    public override async ValueTask<LeaseError?> CheckAsync(KindResource resource, CancellationToken cancellationToken) =>
-        await ScreenOfAsync(resource).ConfigureAwait(false) is { } screen ? await screen.IsAliveAsync(cancellationToken).ConfigureAwait(false) : Gone(resource);
+    public override async ValueTask<LeaseError?> CheckAsync(KindResource resource, CancellationToken cancellationToken)
+    {
+        if (resource.Resource.Instance is not { } instance)
+            return Gone(resource);
+        // One that has stood and stands no more is lost; one that is being made, or about to be, is not.
+        if (host.Find(instance.Id) is { IsAlive: false })
+            return Gone(resource) with { Code = InstanceEnded };
+        if (await ScreenOfAsync(resource).ConfigureAwait(false) is { } screen)
+            return await screen.IsAliveAsync(cancellationToken).ConfigureAwait(false);
+        return host.IsMaking(instance.Id) ? null : Gone(resource);
+    }
 
     internal static SandboxPlan PlanOf(KindOptions options)
     {
@@ -89,7 +104,7 @@ internal sealed class VmKind(SandboxHost host, TimeProvider time) : ResourceKind
         return new SandboxPlan(size.Width, size.Height, program, options.Network ?? DesktopNetwork.Nat, options.Isolation ?? DesktopIsolation.Sandbox);
     }
 
-    private static Screens.ScreenSize SizeOf(KindOptions options) =>
+    private static ScreenSize SizeOf(KindOptions options) =>
         VmConfig.SizeOf(options.Size ?? VmConfig.DefaultSize) ?? throw new InvalidOperationException("The kind's size is not one.");
 
     private static LeaseError Gone(KindResource resource) => new(503, "unavailable", $"The desktop behind '{resource.Resource.Id}' is gone.");
@@ -107,7 +122,7 @@ internal sealed class VmKind(SandboxHost host, TimeProvider time) : ResourceKind
         {
             if (!_screens.TryGetValue(sandbox.Id, out var shown))
             {
-                var made = new DesktopScreen(sandbox, time);
+                var made = new DesktopScreen(sandbox, room, time);
                 if (_screens.TryAdd(sandbox.Id, (sandbox, made)))
                     return made;
                 await made.DisposeAsync().ConfigureAwait(false);

@@ -69,7 +69,7 @@ public sealed record LeaseRecord
     /// <summary>The revision of the grant. Null while the record is the grant's own, whose version is the fence; see <see cref="FenceOf"/>.</summary>
     public long? Fence { get; init; }
 
-    /// <summary>Why it failed, expired or was released, for people. Null: it has not ended.</summary>
+    /// <summary>Why it failed, expired or was released, for people; before that, why it holds less than it was granted. Null: it has all.</summary>
     public string? Reason { get; init; }
 
     /// <summary>The code of the error that a failed lease is answered with. Null: it has not failed.</summary>

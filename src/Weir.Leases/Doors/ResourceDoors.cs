@@ -55,7 +55,7 @@ internal sealed class ResourceDoors(IFleetView view, IStateStore store, DoorSign
 
         // While it is leased its document is not written: the version is the grant's revision.
         if (resource.Value.State != ResourceState.Leased || resource.Value.Lease != claim.LeaseId || resource.Version != claim.Fence)
-            return Refused(Ended(null));
+            return Refused(Gone(view.Lease(claim.LeaseId)?.Value));
         if (view.Lease(claim.LeaseId)?.Value is not { HasEnded: false } lease || lease.EndsAt <= store.Clock.Now)
             return Refused(Ended(view.Lease(claim.LeaseId)?.Value));
 
@@ -72,6 +72,11 @@ internal sealed class ResourceDoors(IFleetView view, IStateStore store, DoorSign
     public DateTimeOffset? EndOf(string leaseId) => view.Lease(leaseId)?.Value.EndsAt;
 
     private static DoorEntry Refused(LeaseError error) => new(null, error);
+
+    // Whoever has a token of the lease may know what became of it.
+    private static LeaseError Gone(LeaseRecord? lease) => lease is { HasEnded: false }
+        ? new(410, "lease_ended", $"The lease does not hold the resource any more{(lease.Reason is { } reason ? $": {reason}" : "")}.")
+        : Ended(lease);
 
     private static LeaseError Ended(LeaseRecord? lease) => new(410, "lease_ended", lease switch
     {

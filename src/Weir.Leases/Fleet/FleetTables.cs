@@ -43,7 +43,10 @@ internal sealed class FleetTables
     }
 
     /// <param name="kind">Null: of every kind.</param>
-    public IEnumerable<FleetResource> ResourcesOf(string? kind) => kind is null ? Resources.Values : _pools.TryGetValue(kind, out var pool) ? pool.All.Values : [];
+    public IEnumerable<FleetResource> ResourcesOf(string? kind) => kind is null ? Resources.Values : _pools.TryGetValue(kind, out var pool) ? pool.All : [];
+
+    /// <summary>Those of a kind that an operator holds back.</summary>
+    public IReadOnlyCollection<FleetResource> HeldOf(string kind) => _pools.TryGetValue(kind, out var pool) ? pool.Held : [];
 
     public IEnumerable<string> LeasesOf(string tenant, string worker) => _byWorker.TryGetValue((tenant, worker), out var ids) ? ids : [];
 
@@ -71,7 +74,7 @@ internal sealed class FleetTables
             _spent.Remove(stored.Value.Id);
         Resources.Add(stored.Value.Id, resource);
         var pool = Pool(stored.Value.Kind);
-        pool.All.Add(stored.Value.Id, resource);
+        pool.Add(resource);
         OfferIfFree(resource, pool);
     }
 
@@ -146,8 +149,7 @@ internal sealed class FleetTables
         if (!Resources.Remove(id, out var resource))
             return;
         var pool = Pool(resource.Record.Kind);
-        pool.Withdraw(resource);
-        pool.All.Remove(id);
+        pool.Remove(resource);
         if (pool.All.Count == 0)
             _pools.Remove(resource.Record.Kind);
     }
@@ -172,7 +174,7 @@ internal sealed class FleetTables
     {
         if (!_pools.TryGetValue(kind, out var pool))
             return;
-        foreach (var resource in pool.All.Values)
+        foreach (var resource in pool.All)
         {
             pool.Withdraw(resource);
             OfferIfFree(resource, pool);

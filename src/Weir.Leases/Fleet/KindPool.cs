@@ -5,8 +5,28 @@ internal sealed class KindPool
 {
     private readonly Dictionary<string, FreeResources> _free = new(StringComparer.Ordinal);
 
-    /// <summary>Every resource of the kind, by id.</summary>
-    public Dictionary<string, FleetResource> All { get; } = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, FleetResource> _all = new(StringComparer.Ordinal);
+    private readonly HashSet<FleetResource> _held = [];
+
+    /// <summary>Every resource of the kind.</summary>
+    public IReadOnlyCollection<FleetResource> All => _all.Values;
+
+    /// <summary>Those that an operator holds back: few, where all may be many.</summary>
+    public IReadOnlyCollection<FleetResource> Held => _held;
+
+    public void Add(FleetResource resource)
+    {
+        _all.Add(resource.Record.Id, resource);
+        if (resource.Record.Held)
+            _held.Add(resource);
+    }
+
+    public void Remove(FleetResource resource)
+    {
+        Withdraw(resource);
+        _all.Remove(resource.Record.Id);
+        _held.Remove(resource);
+    }
 
     public void Offer(FleetResource resource)
     {

@@ -57,12 +57,12 @@ internal sealed class LeaseTaking(FleetCommits commits, IFleetView view, KnownKi
         var record = lease.Value;
         LeaseHolding[] rest = [.. record.Holdings.Where(holding => holding.Resource != resource)];
         // The grant's own revision is its fence only as long as nothing else was written.
-        var left = record with { Holdings = rest, Fence = record.FenceOf(lease.Version) };
+        var left = record with { Holdings = rest, Reason = reason, Fence = record.FenceOf(lease.Version) };
         DateTimeOffset? expires = null;
         if (rest.Length == 0)
         {
             // What it held last is still told.
-            left = left with { State = LeaseState.Failed, Reason = reason, FailureCode = code, EndsAt = commits.Now, Holdings = record.Holdings };
+            left = left with { State = LeaseState.Failed, FailureCode = code, EndsAt = commits.Now, Holdings = record.Holdings };
             expires = commits.Now + (record.Digest is null ? Kept : KeptKeyed);
         }
 

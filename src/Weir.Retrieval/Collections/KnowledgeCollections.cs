@@ -96,18 +96,25 @@ public sealed partial class KnowledgeCollections
         .OrderBy(record => record.Name, StringComparer.Ordinal).Select(View)];
 
     /// <summary>One collection; its index is built for it, and a moment is waited for the counts.</summary>
-    public async ValueTask<CollectionAnswer<CollectionView>> GetAsync(CollectionScope scope, string name, CancellationToken cancellationToken)
+    public async ValueTask<CollectionAnswer<CollectionView>> GetAsync(CollectionScope scope, string name, CancellationToken cancellationToken) =>
+        await LookAsync((await FindAsync(scope, name, cancellationToken).ConfigureAwait(false))?.Value, name, cancellationToken).ConfigureAwait(false);
+
+    /// <summary>The one that a search would find: as this replica knows it, and from the store only where it knows of none.</summary>
+    public async ValueTask<CollectionAnswer<CollectionView>> LookAsync(CollectionScope scope, string name, CancellationToken cancellationToken) =>
+        await LookAsync(await FindSearchedAsync(scope, name, cancellationToken).ConfigureAwait(false), name, cancellationToken).ConfigureAwait(false);
+
+    private async ValueTask<CollectionAnswer<CollectionView>> LookAsync(CollectionRecord? record, string name, CancellationToken cancellationToken)
     {
-        if (await FindAsync(scope, name, cancellationToken).ConfigureAwait(false) is not { } found)
+        if (record is null)
             return CollectionErrors.NotFound(name);
-        var (lease, _) = await _shelf.AcquireAsync(found.Value).ConfigureAwait(false);
+        var (lease, _) = await _shelf.AcquireAsync(record).ConfigureAwait(false);
         using (lease)
         {
             if (lease is not null)
                 await lease.Index.WhenAsync(0, TimeSpan.FromSeconds(2), cancellationToken).ConfigureAwait(false);
         }
 
-        return new CollectionAnswer<CollectionView>(View(found.Value), null);
+        return new CollectionAnswer<CollectionView>(View(record), null);
     }
 
     /// <summary>From its answer on nobody finds it; its bytes are removed afterwards.</summary>
@@ -145,7 +152,7 @@ public sealed partial class KnowledgeCollections
         if (CollectionSearch.Check(request, out var filter) is { } wrong)
             return new CollectionSearchResult([], wrong);
         // Searches go by what is known here, also while the store is away; it is asked only for what is not.
-        var record = _directory.Find(scope.Tenant, name) ?? _directory.Find(null, name) ?? (await FindAsync(scope, name, cancellationToken).ConfigureAwait(false))?.Value;
+        var record = await FindSearchedAsync(scope, name, cancellationToken).ConfigureAwait(false);
         if (record is null)
             return new CollectionSearchResult([], CollectionErrors.NotFound(name));
         if (asker.Account?.Check(record.EmbeddingModel) is { } barred)
@@ -176,6 +183,9 @@ public sealed partial class KnowledgeCollections
         !IsName(name) ? null
         : await _definitions.ReadAsync(scope.Tenant, name, cancellationToken).ConfigureAwait(false)
             ?? await _definitions.ReadAsync(null, name, cancellationToken).ConfigureAwait(false);
+
+    private async ValueTask<CollectionRecord?> FindSearchedAsync(CollectionScope scope, string name, CancellationToken cancellationToken) =>
+        _directory.Find(scope.Tenant, name) ?? _directory.Find(null, name) ?? (await FindAsync(scope, name, cancellationToken).ConfigureAwait(false))?.Value;
 
     internal async ValueTask<(StoredCollection? Collection, RetrievalError? Error)> WritableAsync(CollectionScope scope, string name, CancellationToken cancellationToken) =>
         await FindAsync(scope, name, cancellationToken).ConfigureAwait(false) is not { } found ? (null, CollectionErrors.NotFound(name))

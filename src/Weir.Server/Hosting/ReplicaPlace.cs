@@ -15,6 +15,8 @@ internal sealed partial class ReplicaPlace : IReplicaPlace, IDisposable
     private readonly LiveConfiguration _live;
     private readonly IServer _server;
     private readonly ILogger<ReplicaPlace> _log;
+    private volatile Uri? _listens;
+    private volatile Uri? _advertised;
 
     public ReplicaPlace(IStateStore store, WeirOptions options, LiveConfiguration live, IServer server, ILogger<ReplicaPlace> log)
     {
@@ -33,11 +35,14 @@ internal sealed partial class ReplicaPlace : IReplicaPlace, IDisposable
     {
         get
         {
+            // Asked for with each resource that is given out.
             if (_live.Current.Server.AdvertisedUrl is { } advertised)
-                return new Uri(advertised);
+                return _advertised is { } known && known.OriginalString == advertised ? known : _advertised = new Uri(advertised);
+            if (_listens is { } listens)
+                return listens;
             // A port of 0 is known once the server listens.
             var address = _server.Features.Get<IServerAddressesFeature>()?.Addresses.FirstOrDefault() ?? _started.Server.Url;
-            return Uri.TryCreate(Reachable(address), UriKind.Absolute, out var url) && url.Port != 0 ? url : null;
+            return Uri.TryCreate(Reachable(address), UriKind.Absolute, out var url) && url.Port != 0 ? _listens = url : null;
         }
     }
 

@@ -38,7 +38,7 @@ internal sealed record LeaseView
 
     public DateTimeOffset? EndedAt { get; init; }
 
-    /// <summary>Why it ended.</summary>
+    /// <summary>Why it ended, or holds less than it was granted.</summary>
     public string? Reason { get; init; }
 
     public IReadOnlyDictionary<string, string>? Labels { get; init; }

@@ -18,7 +18,7 @@ async function connected(use) {
 
 async function call(client, name, args, options) {
   const result = await client.callTool({ name, arguments: args }, undefined, options);
-  return { ...result, value: result.structuredContent ?? JSON.parse(result.content[0].text.startsWith("{") ? result.content[0].text : "{}") };
+  return { ...result, value: result.structuredContent ?? JSON.parse(result.content[0].text?.startsWith("{") ? result.content[0].text : "{}") };
 }
 
 await run({
@@ -52,6 +52,15 @@ await run({
         const found = await call(client, `query_knowledge_base_${mode}`, { worker_id: worker, query: "how are refunds paid" });
         assert.ok(!found.isError, JSON.stringify(found.content));
         assert.match(found.content[0].text, /refund/i);
+      }
+
+      if (asked.includes("vm")) {
+        const typed = await call(client, "type", { worker_id: worker, text: "echo weir\n" });
+        assert.ok(!typed.isError, JSON.stringify(typed.content));
+        const screen = await call(client, "screenshot", { worker_id: worker });
+        assert.ok(!screen.isError && screen.content.some((part) => part.type === "image" && part.mimeType === "image/png"), JSON.stringify(screen.content).slice(0, 500));
+        const beside = await call(client, "click", { worker_id: worker, x: 100000, y: 1 });
+        assert.ok(beside.isError, JSON.stringify(beside.content));
       }
 
       const wrong = await call(client, "setup_batch_resources", { worker_id: worker, resource_init_configs: { rag: { collection: "no-such" } } });

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Weir.Tests.Support;
 
@@ -63,6 +64,21 @@ internal sealed class Server : IAsyncDisposable
             if ((int)stats["outcomes"]![outcome]! == count && (int)stats["in_flight"]! == 0)
                 return stats;
             attempt.ShouldBeLessThan(600, $"{outcome} did not come to {count}: {stats.ToJsonString()}");
+            await Task.Delay(50);
+        }
+    }
+
+    public async Task<JsonElement> KindAsync(string name) => await Client.GetFromJsonAsync<JsonElement>("/v1/kinds/" + name);
+
+    /// <summary>Waits until nothing of any kind is leased, and what was given back is free again.</summary>
+    public async Task AllFreeAsync()
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            var kinds = await Client.GetFromJsonAsync<JsonElement>("/v1/kinds");
+            if (kinds.GetProperty("data").EnumerateArray().All(kind => kind.GetProperty("free").GetInt32() is > 0 and var free && free == kind.GetProperty("total").GetInt32()))
+                return;
+            attempt.ShouldBeLessThan(600, kinds.GetRawText());
             await Task.Delay(50);
         }
     }

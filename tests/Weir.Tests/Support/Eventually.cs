@@ -11,4 +11,13 @@ internal static class Eventually
             await Task.Delay(10);
         }
     }
+
+    public static async Task TrueAsync(Func<Task<bool>> condition)
+    {
+        for (var i = 0; !await condition(); i++)
+        {
+            i.ShouldBeLessThan(3000, "it did not come true within 30 s");
+            await Task.Delay(10);
+        }
+    }
 }

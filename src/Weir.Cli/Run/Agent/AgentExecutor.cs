@@ -51,9 +51,10 @@ internal sealed class AgentExecutor(RunPlan plan, HttpClient http, TimeProvider 
         var definitions = tools.Definitions();
         if (plan.Agent!.Instructions is { } instructions)
             conversation.Say("system", instructions);
-        conversation.Say("user", attempt.Task.Prompt!);
+        // What there is to see comes first: a model answers what was said last.
         foreach (var resource in attempt.Lease?.Resources ?? [])
             Show(conversation, resource);
+        conversation.Say("user", attempt.Task.Prompt!);
 
         while (conversation.Steps < plan.Agent.MaxSteps)
         {

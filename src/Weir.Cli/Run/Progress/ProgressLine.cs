@@ -101,7 +101,8 @@ internal sealed class ProgressLine(RunTally tally, TextWriter output, bool isTer
     {
         try
         {
-            return Console.WindowWidth;
+            // A terminal need not know its size.
+            return Console.WindowWidth is > 0 and var width ? width : 80;
         }
         catch (IOException)
         {

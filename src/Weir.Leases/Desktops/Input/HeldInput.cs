@@ -15,6 +15,16 @@ internal sealed class HeldInput
             return [.. _held];
     }
 
+    /// <summary>The buttons among them, a bit for each from the first on.</summary>
+    public int Buttons
+    {
+        get
+        {
+            lock (_sync)
+                return _held.Where(press => press is { Type: XInputType.ButtonPress, Detail: >= 1 and <= 5 }).Aggregate(0, (bits, press) => bits | (1 << (press.Detail - 1)));
+        }
+    }
+
     /// <summary>What is about to be pressed counts as held, whatever becomes of it.</summary>
     public void Pressing(IReadOnlyList<XInput> inputs)
     {

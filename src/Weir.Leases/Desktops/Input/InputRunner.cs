@@ -8,33 +8,40 @@ internal sealed class InputRunner(XDisplay display, HeldInput held, LentKeys len
     /// <summary>Between two points of a moving pointer.</summary>
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>A window manager gives the keyboard to what was clicked a little after the click; a key must not come before.</summary>
-    private static readonly TimeSpan BeforeKeys = TimeSpan.FromMilliseconds(50);
-
     /// <summary>In milliseconds.</summary>
     private const byte BetweenClicks = 30;
 
     /// <summary>As many characters as are sent in one piece.</summary>
     private const int MostAtOnce = 64;
 
-    private long? _pressedAt;
+    private readonly SettledFocus _focus = new(display, held, time);
+    private int _typed;
+    private int _toType;
+
+    /// <summary>So many actions have been done.</summary>
+    public int Done { get; private set; }
+
+    /// <summary>What has been done, in a sentence; of a text also how far it came.</summary>
+    public string Progress => _toType == 0
+        ? $"Actions done before: {Done}."
+        : $"Actions done before: {Done}; of the {_toType} characters of actions[{Done}], {_typed} have been typed.";
 
     /// <exception cref="XBrokenException">The connection broke; what is held stays in <see cref="HeldInput"/>.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public async Task<ActionReport> RunAsync(ActionList list, CancellationToken cancellationToken)
     {
         var before = held.Snapshot();
-        var done = 0;
         LeaseError? error = null;
         try
         {
             error = list.OutsideOf(await display.SizeAsync().ConfigureAwait(false));
-            while (error is null && done < list.Actions.Count)
+            while (error is null && Done < list.Actions.Count)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                error = await DoAsync(list.Actions[done], done, cancellationToken).ConfigureAwait(false);
+                (_typed, _toType) = (0, 0);
+                error = await DoAsync(list.Actions[Done], Done, cancellationToken).ConfigureAwait(false);
                 if (error is null)
-                    done++;
+                    Done++;
             }
         }
         catch (OperationCanceledException)
@@ -45,7 +52,7 @@ internal sealed class InputRunner(XDisplay display, HeldInput held, LentKeys len
 
         if (error is not null)
             await ReleaseAsync(before).ConfigureAwait(false);
-        return new ActionReport(done, error);
+        return new ActionReport(Done, error is null ? null : error with { Message = $"{error.Message} {Progress}" });
     }
 
     /// <summary>Lets go of everything that is held and was not held before.</summary>
@@ -57,8 +64,8 @@ internal sealed class InputRunner(XDisplay display, HeldInput held, LentKeys len
 
     private async Task<LeaseError?> DoAsync(DesktopAction action, int index, CancellationToken cancellationToken)
     {
-        if (action is TypeAction or PressAction or HotkeyAction or KeyAction && _pressedAt is { } pressed && BeforeKeys - time.GetElapsedTime(pressed) is { } left && left > TimeSpan.Zero)
-            await DelayAsync(left, cancellationToken).ConfigureAwait(false);
+        if (action is TypeAction or PressAction or HotkeyAction or KeyAction)
+            await _focus.WaitAsync(cancellationToken).ConfigureAwait(false);
         if (action.At is { } at && action is not MoveAction)
             await FakeAsync(XInput.Move(at.X, at.Y)).ConfigureAwait(false);
         switch (action)
@@ -74,7 +81,6 @@ internal sealed class InputRunner(XDisplay display, HeldInput held, LentKeys len
                 return await MoveAsync(move, index, cancellationToken).ConfigureAwait(false);
             case ButtonAction button:
                 await FakeAsync(XInput.Button((byte)button.Button, button.Down)).ConfigureAwait(false);
-                _pressedAt = time.GetTimestamp();
                 return null;
             case TypeAction type:
                 return await TypeAsync([.. type.Text.Select(rune => KeyNames.Of(rune)!.Value)], type.Interval, cancellationToken).ConfigureAwait(false);
@@ -114,7 +120,6 @@ internal sealed class InputRunner(XDisplay display, HeldInput held, LentKeys len
             }
         }
 
-        _pressedAt = time.GetTimestamp();
         return null;
     }
 
@@ -139,7 +144,6 @@ internal sealed class InputRunner(XDisplay display, HeldInput held, LentKeys len
         {
             await DelayAsync(Step, cancellationToken).ConfigureAwait(false);
             await FakeAsync(XInput.Button((byte)held, false)).ConfigureAwait(false);
-            _pressedAt = time.GetTimestamp();
         }
 
         return null;
@@ -148,6 +152,7 @@ internal sealed class InputRunner(XDisplay display, HeldInput held, LentKeys len
     /// <summary>Presses and releases keys one after the other, so that each gives exactly its keysym.</summary>
     private async Task<LeaseError?> TypeAsync(IReadOnlyList<uint> keysyms, TimeSpan interval, CancellationToken cancellationToken)
     {
+        _toType = keysyms.Count;
         var keyboard = await display.KeyboardAsync().ConfigureAwait(false);
         // With capitals locked, letters would come out in the other case.
         byte? capsLock = (await display.PointerAsync().ConfigureAwait(false)).IsCapsLocked && !keysyms.Contains(KeyNames.CapsLock) ? keyboard.Find(KeyNames.CapsLock)?.Code : null;
@@ -193,6 +198,7 @@ internal sealed class InputRunner(XDisplay display, HeldInput held, LentKeys len
             }
 
             await FakeAsync(inputs).ConfigureAwait(false);
+            _typed += batch.Length;
             await DelayAsync(interval, cancellationToken).ConfigureAwait(false);
         }
     }
@@ -230,6 +236,7 @@ internal sealed class InputRunner(XDisplay display, HeldInput held, LentKeys len
         if (await display.FakeAsync(inputs).ConfigureAwait(false) is { } error)
             throw new XBrokenException(error.ToString());
         held.Done(inputs);
+        _focus.Done(inputs);
     }
 
     private Task DelayAsync(TimeSpan duration, CancellationToken cancellationToken) => duration > TimeSpan.Zero ? Task.Delay(duration, time, cancellationToken) : Task.CompletedTask;

@@ -23,9 +23,8 @@ internal static class DesktopCall
             await connection.ConnectAsync(new UnixDomainSocketEndPoint(socket), cancellationToken).ConfigureAwait(false);
             using var stream = new NetworkStream(connection);
             request["stdin"] = input.Length;
-            await stream.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(request), cancellationToken).ConfigureAwait(false);
-            await stream.WriteAsync("\n"u8.ToArray(), cancellationToken).ConfigureAwait(false);
-            await stream.WriteAsync(input, cancellationToken).ConfigureAwait(false);
+            // In one piece: who has all of it may answer and leave, and to write even nothing to him then would fail.
+            await stream.WriteAsync((byte[])[.. JsonSerializer.SerializeToUtf8Bytes(request), (byte)'\n', .. input.Span], cancellationToken).ConfigureAwait(false);
             var head = await HeadAsync(stream, cancellationToken).ConfigureAwait(false);
             var length = (int?)head["length"] ?? -1;
             if (length < 0 || length > mostBody)

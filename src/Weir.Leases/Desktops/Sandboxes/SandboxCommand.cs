@@ -46,8 +46,9 @@ internal static class SandboxCommand
     /// <param name="owner">A path to the user namespace that owns it. Null: this program is root and needs none.</param>
     public static IReadOnlyList<string> Network(int pid, string? owner) =>
     [
-        "slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback", "--enable-sandbox", "--enable-seccomp", "--exit-fd=6", "--ready-fd=7",
-        .. owner is null ? Array.Empty<string>() : [$"--userns-path={owner}"], "--netns-type=path", string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/ns/net"), "tap0",
+        // It has to be root of that namespace before it begins: told of it by an option of its own, it could not make its sandbox.
+        .. owner is null ? Array.Empty<string>() : ["nsenter", "--preserve-credentials", $"--user={owner}", "--"], "slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback", "--enable-sandbox", "--enable-seccomp", "--exit-fd=6", "--ready-fd=7",
+        "--netns-type=path", string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/ns/net"), "tap0",
     ];
 
     /// <summary>The line that <c>desktop.py</c> waits for.</summary>

@@ -21,6 +21,8 @@ internal sealed partial class SandboxHost(SandboxOptions options, TimeProvider t
 
     public Sandbox? Find(string instance) => _standing.GetValueOrDefault(instance);
 
+    public bool IsMaking(string instance) => _making.ContainsKey(instance);
+
     public IEnumerable<Sandbox> Standing => _standing.Values;
 
     /// <returns>The desktop, or why there is none; then nothing of it is left.</returns>

@@ -43,7 +43,7 @@ internal static class SandboxSupport
         {
             needed = needed.Append(("bwrap", "bubblewrap"));
             if (plan.Network == DesktopNetwork.Nat)
-                needed = needed.Append(("slirp4netns", "slirp4netns"));
+                needed = needed.Append(("slirp4netns", "slirp4netns")).Append(("nsenter", "util-linux"));
         }
 
         // Most programs are called what their package is; of one that is named by its path, nobody knows.

@@ -56,6 +56,13 @@ internal sealed class XDisplay : IAsyncDisposable
         return PointerIn(reply);
     }
 
+    /// <summary>Which buttons are pressed as far as programs have been told, a bit for each from the first on, and which window has the keyboard.</summary>
+    public async Task<(int Buttons, uint Window)> FocusAsync()
+    {
+        var replies = await _connection.RunAsync([XRequest.Pointer(_connection.Setup.Root), XRequest.Focus()]).ConfigureAwait(false);
+        return (ButtonsIn(Good(replies[0])), Good(replies[1]).Fields().Long());
+    }
+
     public async Task<XKeyboard> KeyboardAsync()
     {
         var (first, last) = (_connection.Setup.FirstKey, _connection.Setup.LastKey);
@@ -81,10 +88,10 @@ internal sealed class XDisplay : IAsyncDisposable
         ? null
         : FirstErrorOf(await _connection.RunAsync([.. inputs.Select(input => XRequest.Fake(_test, input, _connection.Setup.Root))]).ConfigureAwait(false));
 
-    /// <summary>The whole screen at one moment.</summary>
-    public async Task<ScreenImage> ImageAsync()
+    /// <summary>The whole screen at one moment, or as much of it as <paramref name="size"/> says.</summary>
+    public async Task<ScreenImage> ImageAsync(ScreenSize size)
     {
-        for (var size = await SizeAsync().ConfigureAwait(false); ;)
+        while (true)
         {
             var image = new ScreenImage(size);
             var rows = Math.Max(1, MostBand / (size.Width * 4));
@@ -101,10 +108,10 @@ internal sealed class XDisplay : IAsyncDisposable
                 return image;
             image.Dispose();
             var now = SizeIn(Good(replies[1]));
-            if (now == size)
+            if (now.Width >= size.Width && now.Height >= size.Height)
                 throw new XBrokenException(error.ToString());
             // It has become smaller in between.
-            size = now;
+            size = new ScreenSize(Math.Min(size.Width, now.Width), Math.Min(size.Height, now.Height));
         }
     }
 
@@ -156,6 +163,13 @@ internal sealed class XDisplay : IAsyncDisposable
         var (x, y) = (fields.Signed(), fields.Signed());
         fields.Skip(4);
         return (x, y, (fields.Word() & 2) != 0);
+    }
+
+    private static int ButtonsIn(XReply reply)
+    {
+        var fields = reply.Fields();
+        fields.Skip(16);
+        return (fields.Word() >> 8) & 0x1f;
     }
 
     private static ScreenSize SizeIn(XReply reply)

@@ -10,8 +10,11 @@ internal readonly record struct XRequest(byte[] Bytes, int? MostReply = null)
     /// <summary>Where the reply's body is read to, which it must fill exactly. Null: into memory of its own.</summary>
     public Memory<byte>? Into { get; init; }
 
+    /// <summary>Which window has the keyboard.</summary>
+    public static XRequest Focus() => new(Plain(43, 0, 4).Done(), 0);
+
     /// <summary>Asks for nothing of interest: its reply says that all before it has been done.</summary>
-    public static XRequest Sync() => new(Plain(43, 0, 4).Done(), 0);
+    public static XRequest Sync() => Focus();
 
     public static XRequest Extension(string name)
     {

@@ -124,7 +124,7 @@ internal sealed class RagKind(KnowledgeCollections collections, RagAsker askers)
             return (null, refusal);
         try
         {
-            var found = await collections.GetAsync(new CollectionScope(resource.Session.Tenant, IsAdmin: false), name, cancellationToken);
+            var found = await collections.LookAsync(new CollectionScope(resource.Session.Tenant, IsAdmin: false), name, cancellationToken);
             return found.Value is null ? (null, Of(found.Error!))
                 : caller.MayUseRoute(found.Value.EmbeddingModel) ? (found.Value, null)
                 : (null, new LeaseError(403, "model_not_allowed", $"This key may not use the embedding model '{found.Value.EmbeddingModel}', and so not the collection '{name}', which is made with it."));

@@ -77,6 +77,23 @@ public sealed class LeaseBrokerTests : IAsyncLifetime
         (await StateAsync()).Leases[lease.Value.Id].Value.State.ShouldBe(LeaseState.Released);
     }
 
+    [Fact]
+    public async Task Allocate_OneIsHeldBack_CanNeverBeMoreThanTheOthersUntilItIsNot()
+    {
+        await HoldAsync(true);
+        (await Broker.AllocateAsync(Asker, Request(("slot", 4)), default)).Error!.Code.ShouldBe("impossible");
+        await HoldAsync(false);
+        (await GotAsync(Request(("slot", 4)))).Value.Holdings.Count.ShouldBe(4);
+
+        async Task HoldAsync(bool isHeld)
+        {
+            var resource = _replica.View.Resource("slot.2")!;
+            var record = resource.Value with { Held = isHeld, State = isHeld ? ResourceState.Quarantined : ResourceState.Free };
+            var outcome = await _store.CommitAsync(new Commit(LeaseReplica.Partition) { Writes = [new Write(LeaseDocuments.Resources + record.Id, resource.Version, LeaseDocuments.Write(record))] });
+            await _replica.View.WhenAsync(outcome.ShouldBeOfType<CommitOutcome.Committed>().Revision, TimeSpan.FromSeconds(30), default);
+        }
+    }
+
     [Theory]
     [InlineData("nosuch", 1, 422, "unknown_kind")]
     [InlineData("slot", 0, 422, "invalid_value")]

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Weir.Leases.Desktops;
+using Weir.Leases.Desktops.Screens;
 using Weir.Leases.Documents;
 using Weir.Leases.Kinds;
 using Weir.Tests.Leases.Desktops.Sandboxes;
@@ -54,11 +55,16 @@ public sealed class VmKindTests : IAsyncDisposable
         var token = TestContext.Current.CancellationToken;
         var options = new KindOptions { Program = "xterm", Size = "640x480", Network = DesktopNetwork.None };
         await RequireAsync(options);
-        var kind = new VmKind(_desktops.Host, TimeProvider.System);
+        using var room = new CaptureRoom();
+        var kind = new VmKind(_desktops.Host, room, TimeProvider.System);
         var record = new ResourceRecord { Id = "vm.home.0", Kind = "vm", Slot = "home.0", State = ResourceState.Leased, Instance = new ResourceInstance("i1", null) };
         var leased = new LeasedResource(record, options, new LeaseSession("l", 1, "w", "t", "k"), null);
 
-        (await kind.CreateAsync(leased, token)).Error.ShouldBeNull();
+        var making = kind.CreateAsync(leased, token).AsTask();
+        await Support.Eventually.TrueAsync(() => _desktops.Host.IsMaking("i1"));
+        if (await kind.CheckAsync(leased, token) is { } early)
+            early.Code.ShouldNotBe(ResourceKind.InstanceEnded);
+        (await making).Error.ShouldBeNull();
         (await kind.InitialiseAsync(leased, JsonSerializer.Deserialize<JsonElement>("""{"size":"800x500"}"""), token)).Value!.Value.GetRawText().ShouldBe("""{"width":800,"height":500}""");
         var (seen, error) = await kind.ObserveAsync(leased, token);
         error.ShouldBeNull();
@@ -71,6 +77,10 @@ public sealed class VmKindTests : IAsyncDisposable
         (await kind.CheckAsync(leased, token)).ShouldBeNull();
         (await kind.UseAsync(leased, new KindCall("nothing", null), token)).Error!.Status.ShouldBe(404);
 
+        _desktops.Host.Find("i1")!.Facts.First.Kill();
+        await Support.Eventually.TrueAsync(() => !_desktops.Host.Find("i1")!.IsAlive);
+        (await kind.CheckAsync(leased, token)).ShouldNotBeNull().Code.ShouldBe(ResourceKind.InstanceEnded);
+        (await kind.InitialiseAsync(leased, null, token)).Error.ShouldNotBeNull();
         await kind.DestroyAsync(leased, token);
 
         (await kind.CheckAsync(leased, token)).ShouldNotBeNull();

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
 using Weir.Leases.Desktops;
+using Weir.Leases.Desktops.Screens;
 using Weir.Tests.Support;
 
 namespace Weir.Tests.Leases.Desktops;
@@ -9,6 +10,8 @@ namespace Weir.Tests.Leases.Desktops;
 /// <summary>A real Xvfb on a display that it chooses, with a cookie; a desktop without a sandbox. Programs that were started on it end with it.</summary>
 internal sealed class XServer : IDesktop, IAsyncDisposable
 {
+    private static readonly CaptureRoom Room = new();
+
     private readonly List<(Process Process, Watchdog Watchdog)> _programs = [];
     private int _display;
 
@@ -54,6 +57,9 @@ internal sealed class XServer : IDesktop, IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>The eyes and hands of it.</summary>
+    public DesktopScreen Open() => new(this, Room, TimeProvider.System);
 
     /// <summary>What it says of its troubles goes to a file, which whoever it leaves behind may keep open.</summary>
     public Process Start(string program, IEnumerable<string> arguments)

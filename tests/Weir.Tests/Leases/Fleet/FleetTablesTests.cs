@@ -27,7 +27,7 @@ public sealed class FleetTablesTests
                     var record = new ResourceRecord
                     {
                         Id = id, Kind = "slot", Slot = id[5..], State = (ResourceState)random.Next(4), Home = random.Next(3) == 0 ? "far" : null,
-                        Instance = random.Next(2) == 0 ? new ResourceInstance("i", null) : null,
+                        Instance = random.Next(2) == 0 ? new ResourceInstance("i", null) : null, Held = random.Next(3) == 0,
                     };
                     tables.Put(stored[id] = new Stored<ResourceRecord>(record, ++version));
                     spent.Remove(id);
@@ -71,6 +71,7 @@ public sealed class FleetTablesTests
             bool IsOffered(Stored<ResourceRecord> resource) => resource.Value.State == ResourceState.Free && int.Parse(resource.Value.Slot) < capacity && !spent.ContainsKey(resource.Value.Id);
             tables.Pool("slot").Free(_ => true).ShouldBe(stored.Values.Count(IsOffered));
             tables.Pool("slot").Free(_ => false).ShouldBe(stored.Values.Count(resource => resource.Value.Home is null && IsOffered(resource)));
+            tables.HeldOf("slot").Select(resource => resource.Record.Id).ShouldBe(stored.Values.Where(resource => resource.Value.Held).Select(resource => resource.Value.Id), ignoreOrder: true);
             tables.Held.OfWorker("slot", "t", "w").ShouldBe(underway.Sum(one => one.Picks.Count));
         }
     });

@@ -304,6 +304,7 @@ public sealed class FleetUpkeepTests : IAsyncLifetime
         one.Value.HasEnded.ShouldBeFalse();
         one.Value.Holdings.ShouldHaveSingleItem().Resource.ShouldBe("seat.0");
         one.Value.FenceOf(one.Version).ShouldBe(shrunk.Version);
+        one.Value.Reason!.ShouldContain(warm[0].Id);
         var other = _fleet.View.Lease(ended!.Value.Id)!.Value;
         other.State.ShouldBe(LeaseState.Failed);
         other.Reason!.ShouldContain("ended");

@@ -6,6 +6,7 @@ namespace Weir.Tests.Retrieval.Collections;
 internal sealed class DyingStore(IStateStore inner) : IStateStore
 {
     private int _left = int.MaxValue;
+    private int _reads;
 
     public IStoreClock Clock => inner.Clock;
 
@@ -16,6 +17,9 @@ internal sealed class DyingStore(IStateStore inner) : IStateStore
     public ICacheStore Cache => inner.Cache;
 
     public StoreHealth Health => inner.Health;
+
+    /// <summary>How many documents were asked for, one at a time.</summary>
+    public int Reads => Volatile.Read(ref _reads);
 
     public bool IsDead => _left <= 0;
 
@@ -33,7 +37,11 @@ internal sealed class DyingStore(IStateStore inner) : IStateStore
 
     public ValueTask<CommitOutcome> SettleAsync(Commit commit, CancellationToken cancellationToken = default) => inner.SettleAsync(commit, cancellationToken);
 
-    public ValueTask<Document?> ReadAsync(string partition, string key, CancellationToken cancellationToken = default) => inner.ReadAsync(partition, key, cancellationToken);
+    public ValueTask<Document?> ReadAsync(string partition, string key, CancellationToken cancellationToken = default)
+    {
+        Interlocked.Increment(ref _reads);
+        return inner.ReadAsync(partition, key, cancellationToken);
+    }
 
     public ValueTask<IReadOnlyList<Document>> ListAsync(string partition, string prefix, string? after = null, int limit = 100, CancellationToken cancellationToken = default) =>
         inner.ListAsync(partition, prefix, after, limit, cancellationToken);

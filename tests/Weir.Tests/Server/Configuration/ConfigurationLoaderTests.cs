@@ -104,7 +104,6 @@ public sealed class ConfigurationLoaderTests : IDisposable
     }
 
     [Theory]
-    [InlineData("""{ "kinds": { } }""", "kinds")]
     [InlineData("""{ "assistants": null }""", "assistants")]
     public void Load_SettingOfALaterVersion_SaysSo(string json, string path)
     {

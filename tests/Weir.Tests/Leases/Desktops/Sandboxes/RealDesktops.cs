@@ -7,9 +7,10 @@ using Weir.Leases.Kinds;
 namespace Weir.Tests.Leases.Desktops.Sandboxes;
 
 /// <summary>Real desktops of a test, in a folder of its own, all ended with it.</summary>
-internal sealed class RealDesktops : IAsyncDisposable
+public sealed class RealDesktops : IAsyncDisposable
 {
     private SandboxHost? _host;
+    private Sandbox? _shared;
 
     public RealDesktops() => _host = Begin();
 
@@ -17,7 +18,7 @@ internal sealed class RealDesktops : IAsyncDisposable
 
     public string Folder => Path.Combine(Data, "desktops");
 
-    public SandboxHost Host => _host!;
+    internal SandboxHost Host => _host!;
 
     /// <summary>Leaves what stands to the guard and begins again, as a restart does.</summary>
     public void Restart()
@@ -27,16 +28,19 @@ internal sealed class RealDesktops : IAsyncDisposable
     }
 
     /// <summary>Skips the test, saying why, only where no desktop can be made.</summary>
-    public static async Task RequireAsync(SandboxPlan plan)
+    internal static async Task RequireAsync(SandboxPlan plan)
     {
         if (await SandboxSupport.FaultOfAsync(plan, TimeProvider.System, TestContext.Current.CancellationToken) is { } impossible)
             Assert.Skip(impossible);
     }
 
-    public static SandboxPlan Plan(string program, DesktopNetwork network = DesktopNetwork.None, DesktopIsolation isolation = DesktopIsolation.Sandbox) =>
+    internal static SandboxPlan Plan(string program, DesktopNetwork network = DesktopNetwork.None, DesktopIsolation isolation = DesktopIsolation.Sandbox) =>
         new(800, 600, DesktopProgram.Read(program)!, network, isolation);
 
-    public async Task<Sandbox> MakeAsync(string id, SandboxPlan plan)
+    /// <summary>One for all tests of a class that leave it as it was.</summary>
+    internal async Task<Sandbox> SharedAsync() => _shared ??= await MakeAsync("shared", Plan("xterm"));
+
+    internal async Task<Sandbox> MakeAsync(string id, SandboxPlan plan)
     {
         await RequireAsync(plan);
         var (sandbox, fault) = await Host.CreateAsync(id, plan, TestContext.Current.CancellationToken);
@@ -45,7 +49,7 @@ internal sealed class RealDesktops : IAsyncDisposable
     }
 
     /// <summary>What a shell inside says, errors too.</summary>
-    public static async Task<string> InsideAsync(IDesktop desktop, string script)
+    internal static async Task<string> InsideAsync(IDesktop desktop, string script)
     {
         var run = await desktop.RunAsync(["sh", "-c", "exec 2>&1; " + script], default, 1 << 20, TestContext.Current.CancellationToken);
         run.Fault.ShouldBeNull();

@@ -35,7 +35,8 @@ public sealed class SandboxCommandTests
     public void Network_Always_RefusesTheMachinesLoopback()
     {
         SandboxCommand.Network(12, null).ShouldContain("--disable-host-loopback");
-        SandboxCommand.Network(12, "/proc/1/fd/9").ShouldContain("--userns-path=/proc/1/fd/9");
+        SandboxCommand.Network(12, "/proc/1/fd/9").Take(5).ShouldBe(["nsenter", "--preserve-credentials", "--user=/proc/1/fd/9", "--", "slirp4netns"]);
+        SandboxCommand.Network(12, "/proc/1/fd/9").ShouldContain("--enable-sandbox");
     }
 
     [Fact]

@@ -7,14 +7,14 @@ using static Weir.Tests.Leases.Desktops.Sandboxes.RealDesktops;
 namespace Weir.Tests.Leases.Desktops.Sandboxes;
 
 /// <summary>Real desktops: made, used, changed and ended.</summary>
-public sealed class SandboxTests : IAsyncDisposable
+public sealed class SandboxTests(RealDesktops desktops) : IClassFixture<RealDesktops>
 {
-    private readonly RealDesktops _desktops = new();
+    private readonly RealDesktops _desktops = desktops;
 
     [Fact]
     public async Task Create_Xterm_ShowsAWindowAsAUserOfItsOwn()
     {
-        var sandbox = await _desktops.MakeAsync("a", Plan("xterm"));
+        var sandbox = await _desktops.SharedAsync();
 
         (await InsideAsync(sandbox, "xdotool search --onlyvisible --class . getwindowname")).ShouldContain("xterm");
         (await InsideAsync(sandbox, "id -u; hostname; echo $HOME; grep -E '^(CapEff|NoNewPrivs)' /proc/self/status")).Split('\n')
@@ -24,7 +24,7 @@ public sealed class SandboxTests : IAsyncDisposable
     [Fact]
     public async Task Create_Chromium_ShowsAPageWithItsOwnSandbox()
     {
-        var sandbox = await _desktops.MakeAsync("a", Plan("chromium"));
+        var sandbox = await _desktops.MakeAsync("browser", Plan("chromium"));
 
         // Windows of a browser that begins come and go.
         (await InsideAsync(sandbox, Titled("Chromium"))).ShouldContain("Chromium");
@@ -49,7 +49,7 @@ public sealed class SandboxTests : IAsyncDisposable
     [Fact]
     public async Task Create_ProgramThatEndsAtOnce_StandsAndTriesItAgain()
     {
-        var sandbox = await _desktops.MakeAsync("a", Plan("sh -c 'echo x >>/tmp/tries'"));
+        var sandbox = await _desktops.MakeAsync("ends", Plan("sh -c 'echo x >>/tmp/tries'"));
 
         var tries = int.Parse(await InsideAsync(sandbox, "wc -l </tmp/tries"), System.Globalization.CultureInfo.InvariantCulture);
 
@@ -61,9 +61,9 @@ public sealed class SandboxTests : IAsyncDisposable
     [Fact]
     public async Task Create_SameNameAgain_IsRefusedAndTheFirstStands()
     {
-        var sandbox = await _desktops.MakeAsync("a", Plan("xterm"));
+        var sandbox = await _desktops.SharedAsync();
 
-        (await _desktops.Host.CreateAsync("a", Plan("xterm"), TestContext.Current.CancellationToken)).Fault.ShouldNotBeNull().ShouldContain("there already");
+        (await _desktops.Host.CreateAsync("shared", Plan("xterm"), TestContext.Current.CancellationToken)).Fault.ShouldNotBeNull().ShouldContain("there already");
         (await _desktops.Host.CreateAsync("../b", Plan("xterm"), TestContext.Current.CancellationToken)).Fault.ShouldNotBeNull().ShouldContain("cannot be the name");
         sandbox.IsAlive.ShouldBeTrue();
     }
@@ -96,7 +96,7 @@ public sealed class SandboxTests : IAsyncDisposable
     [Fact]
     public async Task Change_Size_KeepsFilesAndShowsTheProgramAnew()
     {
-        var sandbox = await _desktops.MakeAsync("a", Plan("xterm"));
+        var sandbox = await _desktops.MakeAsync("size", Plan("xterm"));
         await InsideAsync(sandbox, "echo kept > ~/note");
 
         var (changed, fault) = await _desktops.Host.ChangeAsync(sandbox, 1024, 500, null, TestContext.Current.CancellationToken);
@@ -110,18 +110,18 @@ public sealed class SandboxTests : IAsyncDisposable
     [Fact]
     public async Task Destroy_ProcessesThatResist_EndsAllOfThem()
     {
-        var sandbox = await _desktops.MakeAsync("a", Plan("xterm", DesktopNetwork.Nat));
+        var sandbox = await _desktops.MakeAsync("resists", Plan("xterm", DesktopNetwork.Nat));
         var mark = "mark" + Guid.NewGuid().ToString("N");
         await InsideAsync(sandbox, $"for i in 1 2 3; do setsid sh -c \"trap '' TERM INT HUP; (setsid sh -c 'trap \\\"\\\" TERM HUP; while :; do sleep 1; done' {mark} &) ; while :; do sleep 1; done\" {mark} >/dev/null 2>&1 & done; sleep 0.3");
         ProcessesWith(mark).Count.ShouldBeGreaterThanOrEqualTo(6);
         var network = sandbox.Facts.Network!.Value;
 
-        await _desktops.Host.DestroyAsync("a", TestContext.Current.CancellationToken);
-        await _desktops.Host.DestroyAsync("a", TestContext.Current.CancellationToken);
+        await _desktops.Host.DestroyAsync("resists", TestContext.Current.CancellationToken);
+        await _desktops.Host.DestroyAsync("resists", TestContext.Current.CancellationToken);
 
         ProcessesWith(mark).ShouldBeEmpty();
         network.IsAlive.ShouldBeFalse();
-        Directory.Exists(Path.Combine(_desktops.Folder, "a")).ShouldBeFalse();
+        Directory.Exists(Path.Combine(_desktops.Folder, "resists")).ShouldBeFalse();
     }
 
     [Fact]
@@ -142,7 +142,7 @@ public sealed class SandboxTests : IAsyncDisposable
     [Fact]
     public async Task Run_Commands_TellExitOutputAndFault()
     {
-        var sandbox = await _desktops.MakeAsync("a", Plan("xterm"));
+        var sandbox = await _desktops.SharedAsync();
         var token = TestContext.Current.CancellationToken;
         var much = new byte[3 << 20];
         Array.Fill(much, (byte)'x');
@@ -159,7 +159,7 @@ public sealed class SandboxTests : IAsyncDisposable
     [Fact]
     public async Task Run_Cancelled_EndsTheCommand()
     {
-        var sandbox = await _desktops.MakeAsync("a", Plan("xterm"));
+        var sandbox = await _desktops.SharedAsync();
         var mark = "mark" + Guid.NewGuid().ToString("N");
         using var ends = new CancellationTokenSource();
         var running = sandbox.RunAsync(["sh", "-c", "sleep 100; :", mark], default, 10, ends.Token).AsTask();
@@ -170,8 +170,6 @@ public sealed class SandboxTests : IAsyncDisposable
         await Should.ThrowAsync<OperationCanceledException>(running);
         await Eventually.TrueAsync(() => ProcessesWith(mark).Count == 0);
     }
-
-    public ValueTask DisposeAsync() => _desktops.DisposeAsync();
 
     private static string Titled(string title) => $"for i in $(seq 200); do xdotool search --onlyvisible --name '{title}' getwindowname 2>/dev/null && break; sleep 0.1; done";
 }

@@ -8,9 +8,9 @@ using static Weir.Tests.Leases.Desktops.Sandboxes.RealDesktops;
 namespace Weir.Tests.Leases.Desktops.Sandboxes;
 
 /// <summary>A program inside a real desktop tries to get out.</summary>
-public sealed class SandboxWallTests : IAsyncDisposable
+public sealed class SandboxWallTests(RealDesktops desktops) : IClassFixture<RealDesktops>
 {
-    private readonly RealDesktops _desktops = new();
+    private readonly RealDesktops _desktops = desktops;
 
     [Fact]
     public async Task Nat_LoopbackOfTheMachine_IsOutOfReachAndItsOtherAddressesAreNot()
@@ -19,7 +19,7 @@ public sealed class SandboxWallTests : IAsyncDisposable
         using var open = new TcpListener(IPAddress.Any, 0);
         loopback.Start();
         open.Start();
-        var sandbox = await _desktops.MakeAsync("a", Plan("xterm", DesktopNetwork.Nat));
+        var sandbox = await _desktops.MakeAsync("nat", Plan("xterm", DesktopNetwork.Nat));
         var (closed, free) = (((IPEndPoint)loopback.LocalEndpoint).Port, ((IPEndPoint)open.LocalEndpoint).Port);
 
         foreach (var address in (string[])["127.0.0.1", "localhost", "10.0.2.2", "10.0.2.3", "0.0.0.0"])
@@ -39,7 +39,7 @@ public sealed class SandboxWallTests : IAsyncDisposable
         using var open = new TcpListener(IPAddress.Any, 0);
         open.Start();
         var port = ((IPEndPoint)open.LocalEndpoint).Port;
-        var sandbox = await _desktops.MakeAsync("a", Plan("xterm"));
+        var sandbox = await _desktops.SharedAsync();
 
         foreach (var address in ((string?[])["127.0.0.1", "10.0.2.2", OwnAddress()]).OfType<string>())
             (await InsideAsync(sandbox, Connect(address, port))).ShouldStartWith("refused");
@@ -51,7 +51,7 @@ public sealed class SandboxWallTests : IAsyncDisposable
     {
         var secret = Path.Combine(_desktops.Data, "secret");
         await File.WriteAllTextAsync(secret, "secret", TestContext.Current.CancellationToken);
-        var sandbox = await _desktops.MakeAsync("a", Plan("xterm"));
+        var sandbox = await _desktops.SharedAsync();
 
         foreach (var path in (string[])[secret, _desktops.Folder, "/root", "/var/lib", "/boot", "/sys/kernel", "/etc/shadow", "/etc/ssl/private", Environment.CurrentDirectory == "/" ? "/srv" : Environment.CurrentDirectory])
             (await InsideAsync(sandbox, $"ls -d '{path}'")).ShouldContain("No such file");
@@ -65,7 +65,7 @@ public sealed class SandboxWallTests : IAsyncDisposable
     [Fact]
     public async Task Inside_OtherDesktopsAndProcesses_AreOutOfReach()
     {
-        var (first, second) = (await _desktops.MakeAsync("a", Plan("xterm")), await _desktops.MakeAsync("b", Plan("xterm")));
+        var (first, second) = (await _desktops.SharedAsync(), await _desktops.MakeAsync("b", Plan("xterm")));
         var name = "\0weir-" + Guid.NewGuid().ToString("N");
         using var host = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         host.Bind(new UnixDomainSocketEndPoint(name));
@@ -76,31 +76,30 @@ public sealed class SandboxWallTests : IAsyncDisposable
         (await InsideAsync(first, "ps -eo args")).ShouldNotContain("Weir");
         (await InsideAsync(first, $"kill -9 {Environment.ProcessId} {second.Facts.First.Pid}")).ShouldContain("No such process");
         (await InsideAsync(first, "ipcs -m | grep -c ^0x; :")).ShouldNotBe("");
-        (OuterUser.Of("a") is { } one && OuterUser.Of("b") is { } other && one == other).ShouldBeFalse();
+        (OuterUser.Of("shared") is { } one && OuterUser.Of("b") is { } other && one == other).ShouldBeFalse();
         second.IsAlive.ShouldBeTrue();
     }
 
     [Fact]
     public async Task Open_SocketReplacedByALink_IsNotFollowed()
     {
-        var sandbox = await _desktops.MakeAsync("a", Plan("xterm"));
-        Sandbox.Open("a", sandbox.Facts).ShouldNotBeNull().Dispose();
+        var sandbox = await _desktops.SharedAsync();
+        Sandbox.Open("shared", sandbox.Facts).ShouldNotBeNull().Dispose();
 
         await InsideAsync(sandbox, "mv /tmp/.X11-unix/X0 /tmp/real; ln -s /tmp/real /tmp/.X11-unix/X0");
 
-        Sandbox.Open("a", sandbox.Facts).ShouldBeNull();
+        Sandbox.Open("shared", sandbox.Facts).ShouldBeNull();
+        await InsideAsync(sandbox, "mv -T /tmp/real /tmp/.X11-unix/X0");
     }
 
     [Fact]
     public async Task Inside_Processes_AreBounded()
     {
-        var sandbox = await _desktops.MakeAsync("a", Plan("xterm"));
+        var sandbox = await _desktops.SharedAsync();
 
         (await InsideAsync(sandbox, "ulimit -p; ulimit -n; df -P /home/user /tmp /dev/shm /run | tail -n +2 | wc -l")).ShouldBe("4096\n8192\n4");
         (await InsideAsync(sandbox, "df -P / | tail -1; touch /never")).ShouldContain("Read-only");
     }
-
-    public ValueTask DisposeAsync() => _desktops.DisposeAsync();
 
     private static string Connect(string address, int port) =>
         $"python3 -c \"import socket\ntry:\n  socket.create_connection(('{address}', {port}), 3); print('reached')\nexcept OSError as e: print('refused', e)\"";

@@ -209,7 +209,7 @@ public sealed class XConnectionTests
         try
         {
             await using var display = await XDisplay.OpenAsync(server.SocketPath, Cookie, TimeProvider.System, Token);
-            await display.ImageAsync();
+            await display.ImageAsync(await display.SizeAsync());
         }
         catch (XBrokenException)
         {
