@@ -4,8 +4,11 @@ using System.Net.WebSockets;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Weir.Leases.Documents;
+using Weir.Leases.Doors.Forwarding;
 using Weir.Leases.Kinds;
+using Weir.Server.Configuration;
 using Weir.State;
 using Weir.State.Memory;
 
@@ -34,12 +37,12 @@ public sealed class DoorEndpointsTests : IAsyncLifetime
     [Fact]
     public async Task Request_GoesOnWithoutRightsOfHereAndWithWhatTheEndpointNeeds()
     {
-        HttpRequest? seen = null;
+        var method = "";
         var headers = new Dictionary<string, string>();
         var fence = await LeaseAsync(
             context =>
             {
-                seen = context.Request;
+                method = context.Request.Method;
                 headers = context.Request.Headers.ToDictionary(h => h.Key, h => h.Value.ToString(), StringComparer.OrdinalIgnoreCase);
                 headers["target"] = context.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpRequestFeature>()!.RawTarget;
                 context.Response.Headers["x-own"] = "yes";
@@ -75,7 +78,7 @@ public sealed class DoorEndpointsTests : IAsyncLifetime
         headers.Keys.ShouldNotContain("x-api-key");
         headers.Keys.ShouldNotContain("x-hop");
         headers.Values.ShouldNotContain(value => value.Contains("weirdoor_", StringComparison.Ordinal));
-        seen!.Method.ShouldBe("GET");
+        method.ShouldBe("GET");
     }
 
     [Fact]
@@ -178,7 +181,7 @@ public sealed class DoorEndpointsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Answers_WithoutBodies_ComeThroughAndTrailersAreLeftOut()
+    public async Task Answers_WithoutBodies_ComeThrough()
     {
         var fence = await LeaseAsync(async context =>
         {
@@ -194,15 +197,12 @@ public sealed class DoorEndpointsTests : IAsyncLifetime
                     context.Response.StatusCode = 304;
                     context.Response.Headers.ETag = "\"1\"";
                     break;
-                case "/moved":
+                default:
                     context.Response.Redirect("/elsewhere?x=1");
                     break;
-                default:
-                    context.Response.DeclareTrailer("x-sum");
-                    await context.Response.WriteAsync("body");
-                    context.Response.AppendTrailer("x-sum", "42");
-                    break;
             }
+
+            await context.Response.CompleteAsync();
         });
 
         using var head = await SendAsync(HttpMethod.Head, fence, "/head");
@@ -213,8 +213,27 @@ public sealed class DoorEndpointsTests : IAsyncLifetime
         (same.StatusCode, same.Headers.ETag!.Tag).ShouldBe((HttpStatusCode.NotModified, "\"1\""));
         using var moved = await SendAsync(HttpMethod.Get, fence, "/moved");
         (moved.StatusCode, moved.Headers.Location!.OriginalString).ShouldBe((HttpStatusCode.Found, $"/doors/{Resource}/elsewhere?x=1"));
+    }
+
+    [Fact]
+    public async Task Trailers_WhichTheServerCannotSend_AreLeftOutOfAnAnswerThatIsWholeWithoutThem()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var serving = Task.Run(async () =>
+        {
+            using var accepted = await listener.AcceptTcpClientAsync();
+            await accepted.GetStream().ReadExactlyAsync(new byte[16]);
+            await accepted.GetStream().WriteAsync("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n4\r\nbody\r\n0\r\nx-sum: 42\r\n\r\n"u8.ToArray());
+            await accepted.GetStream().ReadAsync(new byte[4096]);
+        });
+        var fence = await LeaseAtAsync($"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}");
+
         using var trailed = await SendAsync(HttpMethod.Get, fence, "/trailers");
+
         (await trailed.Content.ReadAsStringAsync()).ShouldBe("body");
+        trailed.Headers.Contains("Trailer").ShouldBeFalse();
+        await serving;
     }
 
     [Fact]
@@ -241,12 +260,128 @@ public sealed class DoorEndpointsTests : IAsyncLifetime
         script = $"HTTP/1.1 200 OK\r\nx-large: {new string('x', 100_000)}\r\n\r\n";
         (await CodeAsync(fence, "/x")).ShouldBe((502, "upstream_broken"));
         script = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of it";
-        using (var half = await SendAsync(HttpMethod.Get, fence, "/x"))
-            await Should.ThrowAsync<Exception>(() => half.Content.ReadAsStringAsync());
+        // The reset may overtake what was said before it.
+        await Should.ThrowAsync<Exception>(async () =>
+        {
+            using var half = await SendAsync(HttpMethod.Get, fence, "/x");
+            await half.Content.ReadAsStringAsync();
+        });
 
         listener.Stop();
         (await CodeAsync(fence, "/x")).ShouldBe((502, "upstream_unreachable"));
         await Should.ThrowAsync<Exception>(() => serving);
+    }
+
+    [Fact]
+    public async Task Upstream_ThatRefusesAnUploadAtItsHead_IsHeard()
+    {
+        var fence = await LeaseAsync(context =>
+        {
+            // Nothing of the body is read.
+            context.Response.StatusCode = 413;
+            context.Response.Headers.Connection = "close";
+            return context.Response.WriteAsync("too much");
+        });
+
+        foreach (var body in (HttpContent[])[new StreamContent(new ZeroStream(20 << 20)), new ByteArrayContent(new byte[20 << 20])])
+        {
+            using var request = _server.Request(HttpMethod.Post, Resource, "l1", fence, "/large", body);
+            request.Headers.ExpectContinue = true;
+            using var answer = await _client.SendAsync(request, CancellationToken.None);
+            (answer.StatusCode, await answer.Content.ReadAsStringAsync()).ShouldBe((HttpStatusCode.RequestEntityTooLarge, "too much"));
+        }
+    }
+
+    [Fact]
+    public async Task Headers_BeyondAscii_ComeThroughBothWays()
+    {
+        var told = "";
+        var fence = await LeaseAsync(context =>
+        {
+            told = context.Request.Headers["x-name"].ToString();
+            context.Response.Headers["x-plain"] = "yes";
+            return Task.CompletedTask;
+        });
+        using (var request = _server.Request(HttpMethod.Get, Resource, "l1", fence, "/"))
+        {
+            request.Headers.TryAddWithoutValidation("x-name", "naïve 名");
+            using var answer = await new HttpMessageInvoker(new SocketsHttpHandler { UseProxy = false, RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8 }).SendAsync(request, CancellationToken.None);
+            answer.Headers.GetValues("x-plain").ShouldBe(["yes"]);
+        }
+
+        told.ShouldBe("naïve 名");
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var serving = Task.Run(async () =>
+        {
+            using var accepted = await listener.AcceptTcpClientAsync();
+            await accepted.GetStream().ReadExactlyAsync(new byte[16]);
+            byte[] said = [.. Encoding.UTF8.GetBytes("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Disposition: attachment; filename=naïve.txt\r\nx-latin: "), 0xE9, .. "\r\nx-plain: yes\r\n\r\n"u8];
+            await accepted.GetStream().WriteAsync(said);
+            await accepted.GetStream().ReadAsync(new byte[4096]);
+        });
+        await _server.Fleet.EndAsync(Resource, "l1");
+        await _server.Fleet.DefineAsync("remote:raw", new KindOptions { Endpoints = [new RemoteEndpointOptions { Id = "a", BaseUrl = $"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}" }] });
+        var raw = await _server.Fleet.GrantAsync("remote:raw.a.0", "l2");
+        using (var request = _server.Request(HttpMethod.Get, "remote:raw.a.0", "l2", raw, "/"))
+        {
+            using var client = new HttpMessageInvoker(new SocketsHttpHandler { UseProxy = false, ResponseHeaderEncodingSelector = (_, _) => Encoding.UTF8 });
+            using var answer = await client.SendAsync(request, CancellationToken.None);
+            answer.Content.Headers.NonValidated["Content-Disposition"].ToString().ShouldBe("attachment; filename=naïve.txt");
+            answer.Headers.NonValidated.Contains("x-latin").ShouldBeFalse("it cannot be said again as it was");
+            answer.Headers.GetValues("x-plain").ShouldBe(["yes"]);
+        }
+
+        await serving;
+    }
+
+    [Fact]
+    public async Task Upstream_ThatIsSilent_IsGivenUpWithAnErrorBeforeItsAnswerAndABreakWithinIt()
+    {
+        await using var server = await DoorServer.StartAsync(_store, services => services.AddSingleton(
+            new ForwardLimits { HeadWithin = TimeSpan.FromMilliseconds(300), IdleWithin = TimeSpan.FromMilliseconds(300) }));
+        var fence = await LeaseAsync(async context =>
+        {
+            if (context.Request.Path == "/half")
+            {
+                await context.Response.WriteAsync("half");
+                await context.Response.Body.FlushAsync();
+            }
+
+            await Task.Delay(Timeout.Infinite, context.RequestAborted);
+        });
+        await server.Fleet.ReadAllAsync();
+
+        using var silent = server.Request(HttpMethod.Get, Resource, "l1", fence, "/silent");
+        using var late = await _client.SendAsync(silent, CancellationToken.None);
+        ((int)late.StatusCode, (await late.Content.ReadAsStringAsync()).Contains("upstream_timeout", StringComparison.Ordinal)).ShouldBe((504, true));
+        using var halting = server.Request(HttpMethod.Get, Resource, "l1", fence, "/half");
+        await Should.ThrowAsync<Exception>(async () =>
+        {
+            using var half = await _client.SendAsync(halting, CancellationToken.None);
+            await half.Content.ReadAsStringAsync();
+        });
+    }
+
+    [Fact]
+    public async Task Stop_WithRequestsUnderWay_WaitsForTheDrainAndCutsThem()
+    {
+        var ended = new TaskCompletionSource();
+        var server = await DoorServer.StartAsync(_store, options: new WeirOptions { Server = new ServerOptions { Drain = TimeSpan.FromMilliseconds(300) } });
+        var fence = await LeaseAsync(async context =>
+        {
+            await context.Response.Body.FlushAsync();
+            await using var registration = context.RequestAborted.Register(() => ended.TrySetResult());
+            await ended.Task;
+        });
+        await server.Fleet.ReadAllAsync();
+        using var request = server.Request(HttpMethod.Get, Resource, "l1", fence, "/");
+        using var open = await _client.SendAsync(request, CancellationToken.None);
+
+        await server.DisposeAsync();
+
+        await Should.ThrowAsync<Exception>(() => open.Content.ReadAsStringAsync());
+        await ended.Task.WaitAsync(TimeSpan.FromSeconds(30));
     }
 
     [Fact]

@@ -6,12 +6,8 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Weir.Leases.Doors;
 using Weir.Leases.Fleet;
-using Weir.Leases.Kinds;
-using Weir.Leases.Remote;
 using Weir.Server.Configuration;
-using Weir.Server.Endpoints;
 using Weir.State;
-using Weir.State.Replicas;
 using Weir.Tests.Leases.Doors;
 
 namespace Weir.Tests.Server.Endpoints;
@@ -46,12 +42,8 @@ internal sealed class DoorServer : IAsyncDisposable
             Customize = builder =>
             {
                 builder.Services.AddSingleton<IFleetView>(fleet);
-                builder.Services.AddSingleton<ResourceKinds>();
-                builder.Services.AddDoors("default");
-                builder.Services.AddRemoteKind();
                 customize?.Invoke(builder.Services);
             },
-            Map = app => app.MapDoors(),
         });
         return new DoorServer(server, fleet);
     }
