@@ -225,7 +225,7 @@ public sealed class DoorEndpointsTests : IAsyncLifetime
             using var accepted = await listener.AcceptTcpClientAsync();
             await accepted.GetStream().ReadExactlyAsync(new byte[16]);
             await accepted.GetStream().WriteAsync("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n4\r\nbody\r\n0\r\nx-sum: 42\r\n\r\n"u8.ToArray());
-            await accepted.GetStream().ReadAsync(new byte[4096]);
+            _ = await accepted.GetStream().ReadAsync(new byte[4096]);
         });
         var fence = await LeaseAtAsync($"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}");
 
@@ -318,7 +318,7 @@ public sealed class DoorEndpointsTests : IAsyncLifetime
             await accepted.GetStream().ReadExactlyAsync(new byte[16]);
             byte[] said = [.. Encoding.UTF8.GetBytes("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nContent-Disposition: attachment; filename=naïve.txt\r\nx-latin: "), 0xE9, .. "\r\nx-plain: yes\r\n\r\n"u8];
             await accepted.GetStream().WriteAsync(said);
-            await accepted.GetStream().ReadAsync(new byte[4096]);
+            _ = await accepted.GetStream().ReadAsync(new byte[4096]);
         });
         await _server.Fleet.EndAsync(Resource, "l1");
         await _server.Fleet.DefineAsync("remote:raw", new KindOptions { Endpoints = [new RemoteEndpointOptions { Id = "a", BaseUrl = $"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}" }] });

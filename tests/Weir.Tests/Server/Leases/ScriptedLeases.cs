@@ -130,6 +130,8 @@ internal sealed class ScriptedLeases : ILeaseBroker, IFleetView, IDoors, IKindDe
 
     public string AddressOf(string resourceId) => $"http://127.0.0.1:7800/doors/{resourceId}";
 
+    public bool AreShut => false;
+
     public string TokenOf(string resourceId, string leaseId, long fence) => OnToken();
 
     public ValueTask<DoorEntry> EnterAsync(string resourceId, string? token, CancellationToken cancellationToken) => throw new NotSupportedException();

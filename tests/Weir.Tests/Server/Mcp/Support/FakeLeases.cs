@@ -182,6 +182,8 @@ internal sealed class FakeLeases : ILeaseBroker, IFleetView, IDoors
 
     public string AddressOf(string resourceId) => "http://weir/doors/" + resourceId;
 
+    public bool AreShut => false;
+
     public string TokenOf(string resourceId, string leaseId, long fence) => $"{resourceId}-{leaseId}-{fence}";
 
     public ValueTask<DoorEntry> EnterAsync(string resourceId, string? token, CancellationToken cancellationToken) => throw new NotSupportedException();
