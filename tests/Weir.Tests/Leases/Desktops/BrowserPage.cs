@@ -26,7 +26,18 @@ internal sealed class BrowserPage : IAsyncDisposable
         document.oncontextmenu = e => { e.preventDefault(); say({ menu: true }); };
         document.onkeydown = e => { if (e.target !== text) say({ key: e.key, ctrl: e.ctrlKey, shift: e.shiftKey }); };
         onscroll = () => say({ scroll: scrollY });
-        onload = () => { text.focus(); say({ ready: true, left: screenX + (outerWidth - innerWidth), top: screenY + (outerHeight - innerHeight) }); };
+        // The window manager moves a new window: it is ready when it has stood for a second.
+        onload = () => {
+            text.focus();
+            const place = () => ({ ready: true, left: screenX + (outerWidth - innerWidth), top: screenY + (outerHeight - innerHeight) });
+            let last = '', stood = 0;
+            const look = setInterval(() => {
+                const now = JSON.stringify(place());
+                stood = now === last ? stood + 1 : 0;
+                last = now;
+                if (stood === 10) { clearInterval(look); say(place()); }
+            }, 100);
+        };
         </script>
         """;
 
