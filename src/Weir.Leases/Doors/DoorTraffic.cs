@@ -106,13 +106,17 @@ internal sealed partial class DoorTraffic : IDisposable
         var verified = _time.GetTimestamp();
         while (Sweep() is { } next)
         {
-            try
+            using (var limit = new CancellationTokenSource(next, _time))
             {
-                await _changed.Reader.ReadAsync().AsTask().WaitAsync(next, _time);
-            }
-            catch (TimeoutException)
-            {
-                // The nearest end, or time to look at the feed.
+                try
+                {
+                    // Cancelled rather than left behind: a read that nobody waits for takes the next change from whoever does.
+                    await _changed.Reader.ReadAsync(limit.Token);
+                }
+                catch (OperationCanceledException)
+                {
+                    // The nearest end, or time to look at the feed.
+                }
             }
 
             if (_time.GetElapsedTime(verified) < Period)

@@ -122,11 +122,14 @@ internal sealed class RedisFeed(RedisConnection connection, RedisPartitions part
 
     private async ValueTask SleepAsync(ChannelReader<bool> wake, CancellationToken cancellationToken)
     {
+        using var poll = new CancellationTokenSource(Poll, time);
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(poll.Token, cancellationToken);
         try
         {
-            await wake.ReadAsync(cancellationToken).AsTask().WaitAsync(Poll, time, cancellationToken);
+            // Cancelled rather than left behind: a read that nobody waits for takes the next wake from whoever does.
+            await wake.ReadAsync(ends.Token);
         }
-        catch (TimeoutException)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             // The poll.
         }
