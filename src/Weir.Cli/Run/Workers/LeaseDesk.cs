@@ -111,7 +111,7 @@ internal sealed class LeaseDesk(LeasesClient leases, RunPlan plan, string job, s
         labels[TaskLabel] = task.Id.Length <= LongestLabel ? task.Id : task.Id[..LongestLabel];
         return new LeaseRequest(
             string.Create(CultureInfo.InvariantCulture, $"run-{job}-{worker}"),
-            [.. (task.Kinds ?? plan.Kinds).Select(kind => new ResourceRequest(kind.Kind) { Count = kind.Count, Config = ConfigOf(task, kind.Kind) })])
+            [.. plan.KindsOf(task).Select(kind => new ResourceRequest(kind.Kind) { Count = kind.Count, Config = ConfigOf(task, kind.Kind) })])
         {
             Ttl = plan.Ttl, Wait = Wait, Priority = plan.Priority, Labels = labels, Observe = plan.Agent is not null,
         };

@@ -78,7 +78,7 @@ internal sealed class TaskWorkers(RunPlan plan, TaskFile tasks, TaskQueue queue,
     {
         await _pace.WaitAsync(stop);
         HeldLease? held = null;
-        if ((task.Kinds ?? plan.Kinds).Count > 0)
+        if (plan.KindsOf(task).Count > 0)
         {
             var (lease, error, isFinal) = await desk.TakeAsync(worker, task, number, stop);
             if (lease is null)
