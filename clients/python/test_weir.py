@@ -770,6 +770,17 @@ class Exits(LeaseCase):
         self.assertEqual(process.wait(30), -signal.SIGTERM)
         self.assertEqual(len(self.server.lines("DELETE")), 1)
 
+    def test_sigterm_gives_back_what_other_threads_took(self) -> None:
+        for taking in ("client.lease('rag')", "environment.allocate_resource('w')"):
+            with self.subTest(taking):
+                process = self.script(
+                    "environment = Environment('rag', client=client)\nheld = []\n"
+                    f"thread = threading.Thread(target=lambda: held.append({taking}))\nthread.start()\nthread.join()\nprint('held', flush=True)\ntime.sleep(60)")
+                self.assertEqual(self.line(process), "held")
+                process.terminate()
+                self.assertEqual(process.wait(30), -signal.SIGTERM)
+        self.assertEqual(len(self.server.lines("DELETE")), 2)
+
     def test_sigterm_with_a_weir_that_is_silent_ends_the_process_all_the_same(self) -> None:
         usual, silent = self.server.usual, threading.Event()
         self.addCleanup(silent.set)
@@ -866,6 +877,66 @@ class Environments(LeaseCase):
         self.server.refusals.clear()
         environment.allocate_resource("w")
         environment.cleanup()
+
+    def waiting(self, environment: Environment) -> Tuple[threading.Event, threading.Thread, List[Any]]:
+        """A worker w whose lease comes when the event is set, its thread, and what came of it."""
+        usual, asked, turn, ended = self.server.usual, threading.Event(), threading.Event(), []  # type: Any, Any, Any, List[Any]
+
+        def late(method: str, path: str, body: Any) -> Answer:
+            if (method, path) == ("POST", "/v1/leases"):
+                self.server.usual = usual  # type: ignore[method-assign]
+                self.server.changed.release()
+                asked.set()
+                turn.wait(30)
+                self.server.changed.acquire()
+            return usual(method, path, body)
+
+        def work() -> None:
+            try:
+                ended.append(environment.allocate_resource("w"))
+            except WeirError as error:
+                ended.append(error.code)
+
+        self.addCleanup(turn.set)
+        self.server.usual = late  # type: ignore[method-assign]
+        thread = threading.Thread(target=work)
+        thread.start()
+        self.assertTrue(asked.wait(30))
+        return turn, thread, ended
+
+    def test_what_comes_after_the_end_is_given_back(self) -> None:
+        with Environment("rag", client=self.weir) as environment:
+            turn, thread, ended = self.waiting(environment)
+        self.assertEqual((ended, self.server.lines("DELETE")), ([], []))
+        turn.set()
+        thread.join(30)
+        self.assertEqual((ended, len(self.server.lines("DELETE")), weir._held), (["closed"], 1, {}))
+        self.assertEqual(self.failure(lambda: environment.allocate_resource("w2")).code, "closed")
+
+    def test_what_comes_after_the_end_and_cannot_be_given_back_is_not_renewed(self) -> None:
+        environment = Environment("rag", client=self.weir, ttl=0.3)
+        turn, thread, ended = self.waiting(environment)
+        self.refuse("/l1", 500)
+        environment.cleanup()
+        turn.set()
+        thread.join(30)
+        self.assertEqual(ended, ["closed"])
+        lease, = weir._held.values()
+        self.assertTrue(lease._stop.is_set())
+        self.server.refusals.clear()
+        lease.release()
+
+    def test_a_worker_that_is_released_while_it_waits_holds_nothing(self) -> None:
+        environment = Environment("rag", client=self.weir)
+        turn, thread, ended = self.waiting(environment)
+        environment.release_resource("w")
+        lease = environment.allocate_resource("w")  # Its new lease is not mistaken for the old one.
+        turn.set()
+        thread.join(30)
+        self.assertEqual((ended, environment.lease("w")), (["released"], lease))
+        self.assertEqual(len(self.server.lines("DELETE")), 1)
+        environment.cleanup()
+        self.assertEqual((len(self.server.lines("DELETE")), weir._held), (2, {}))
 
     def test_a_knowledge_environment_is_a_prompt_and_a_filter(self) -> None:
         with RagEnvironment(kinds={"rag": 1, "vm": 1}, client=self.weir) as environment:

@@ -107,6 +107,7 @@ class Weir:
         self._most_idle = _IDLE_CONNECTIONS
         self._after_fork()
         _clients.add(self)
+        _hear_sigterm()  # Now: its leases may be taken in other threads, which may not.
 
     # --- embeddings
 
@@ -906,9 +907,16 @@ def _hear_exits() -> None:
     if not _hears_exits:
         _hears_exits = True
         atexit.register(_release_all)
+    _hear_sigterm()
+
+
+def _hear_sigterm() -> None:
     # Only the main thread may, and a handler of the program's own goes before.
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, _on_sigterm)
+        try:
+            signal.signal(signal.SIGTERM, _on_sigterm)
+        except ValueError:
+            pass  # A second interpreter within the process, which may not either.
 
 
 def _release_all() -> None:
@@ -925,9 +933,10 @@ def _release_all() -> None:
 
 def _on_sigterm(_: int, __: Any) -> None:
     # In a thread, since what was interrupted may hold a lock that is needed; then as if there were no handler.
-    releasing = threading.Thread(target=_release_all, daemon=True)
-    releasing.start()
-    releasing.join(_EXIT_WITHIN)
+    if _held:
+        releasing = threading.Thread(target=_release_all, daemon=True)
+        releasing.start()
+        releasing.join(_EXIT_WITHIN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.kill(os.getpid(), signal.SIGTERM)
 
@@ -1028,6 +1037,7 @@ class Environment:
 
     mode: the kinds that each worker gets, joined by "+": "rag", "vm", "rag+vm". kinds: the same with counts and configs, as Weir.lease takes them.
     client: default one made from WEIR_URL and WEIR_API_KEY. ttl, wait, priority, labels: as of Weir.lease. Safe from any thread.
+    cleanup, which the end of `with` does too, closes it: it allocates nothing any more.
     """
 
     mode: Optional[str] = None
@@ -1049,8 +1059,10 @@ class Environment:
         self._demands = _demands(self.mode.split("+") if kinds is None else kinds)
         self._client, self._own = client or Weir(), client is None
         self._options = {"ttl": ttl, "wait": wait, "priority": priority, "labels": labels}
+        self._closed = False
         self._after_fork()
         _environments.add(self)
+        _hear_sigterm()
 
     def get_system_prompt(self, task_question: Optional[str] = None) -> str:
         """What a model is told before its task."""
@@ -1061,32 +1073,56 @@ class Environment:
         return True
 
     def allocate_resource(self, worker_id: str, resource_init_data: Optional[Mapping[str, Any]] = None) -> Lease:
-        """All resources of one worker, initialised. resource_init_data: configs by kind, in the place of those of kinds. WeirError: nothing is held."""
+        """All resources of one worker, initialised. resource_init_data: configs by kind, in the place of those of kinds.
+
+        WeirError: nothing is held; "closed" and "released" where the environment was closed, or the worker released, before its turn came.
+        """
         demands = self._demands
         if resource_init_data:
             unknown = [kind for kind in resource_init_data if all(demand["kind"] != kind for demand in demands)]
             if unknown:
                 raise ValueError(f"there is init data for '{unknown[0]}', which this environment does not lease")
             demands = [{**demand, "config": resource_init_data[demand["kind"]]} if demand["kind"] in resource_init_data else demand for demand in demands]
+        place = object()
         with self._lock:
+            if self._closed:
+                raise WeirError("The environment is closed, and allocates nothing any more: make another.", code="closed")
             if worker_id in self._leases:
                 raise ValueError(f"the worker '{worker_id}' holds a lease already: release it first")
-            self._leases[worker_id] = None
+            self._leases[worker_id] = place
         try:
             lease = self._client._lease(demands, worker_id, **self._options)
         except BaseException:
             with self._lock:
-                self._leases.pop(worker_id, None)
+                if self._leases.get(worker_id) is place:
+                    del self._leases[worker_id]
             raise
         with self._lock:
-            self._leases[worker_id] = lease
+            closed, wanted = self._closed, self._leases.get(worker_id) is place
+            if wanted:
+                self._leases[worker_id] = lease
+        if not wanted:
+            self._refuse(lease, closed)
         return lease
+
+    def _refuse(self, lease: Lease, closed: bool) -> None:
+        """What comes when nobody wants it any more is given back; where Weir cannot be told it is not renewed at least."""
+        error = (WeirError("The environment was closed while this worker waited for its lease.", code="closed") if closed
+                 else WeirError(f"The worker '{lease.worker_id}' was released while it waited for its lease.", code="released"))
+        try:
+            lease.release()
+        except WeirError as failed:
+            raise error from failed
+        finally:
+            if closed and self._own:
+                self._client.close()
+        raise error
 
     def lease(self, worker_id: str) -> Lease:
         """What a worker holds. KeyError: nothing."""
         with self._lock:
             lease = self._leases.get(worker_id)
-        if lease is None:
+        if not isinstance(lease, Lease):
             raise KeyError(f"the worker '{worker_id}' holds no lease")
         return lease
 
@@ -1105,19 +1141,24 @@ class Environment:
         return self.lease(worker_id).call(name, arguments)
 
     def release_resource(self, worker_id: str, reset: bool = True) -> None:
-        """Gives a worker's resources back; where it holds none, nothing. reset: Weir gives nobody what was not made clean, whatever is said here."""
+        """Gives a worker's resources back, as soon as they come where it still waits for them; where it holds none, nothing.
+
+        reset: Weir gives nobody what was not made clean, whatever is said here.
+        """
         with self._lock:
             lease = self._leases.get(worker_id)
-        if lease is None:
-            return
+            if not isinstance(lease, Lease):
+                self._leases.pop(worker_id, None)  # Whoever waits sees that its place is gone.
+                return
         lease.release()
         with self._lock:
             if self._leases.get(worker_id) is lease:
                 del self._leases[worker_id]
 
     def cleanup(self) -> None:
-        """Gives back what any worker holds."""
+        """Gives back what any worker holds, or still waits for, and allocates nothing any more. WeirError: a further call tries again."""
         with self._lock:
+            self._closed = True
             workers = list(self._leases)
         errors = []
         for worker_id in workers:
@@ -1132,7 +1173,7 @@ class Environment:
 
     def _after_fork(self) -> None:
         """What the parent's workers hold is the parent's."""
-        self._leases: Dict[str, Optional[Lease]] = {}  # None: it is being allocated.
+        self._leases: Dict[str, Any] = {}  # The lease; while it is being allocated, an object that stands for that one call.
         self._lock = threading.Lock()
 
     def __enter__(self) -> "Environment":

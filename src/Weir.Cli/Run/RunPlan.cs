@@ -37,6 +37,20 @@ internal sealed record RunPlan
     public int? Priority { get; init; }
 
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>What a task leases.</summary>
+    public IReadOnlyList<KindCount> KindsOf(RunTask task) => task.Kinds ?? Kinds;
+
+    /// <summary>What keeps a task, good in itself, from being done in this run. Null: nothing.</summary>
+    public string? FaultOf(RunTask task)
+    {
+        if (Agent is not null && string.IsNullOrWhiteSpace(task.Prompt))
+            return "it has neither a prompt nor an input, and the built-in agent needs one";
+        var kinds = KindsOf(task);
+        // A config that nothing gets would be dropped without a word.
+        return task.Config?.Select(config => config.Key).FirstOrDefault(kind => kinds.All(leased => leased.Kind != kind)) is not { } idle ? null
+            : $"its config is for '{idle}', which it does not lease; it leases {(kinds.Count == 0 ? "nothing: say kinds, or --kinds" : string.Join(", ", kinds.Select(leased => leased.Kind)))}";
+    }
 }
 
 /// <summary>How the built-in agent works.</summary>

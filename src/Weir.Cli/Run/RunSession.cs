@@ -28,7 +28,7 @@ internal sealed class RunSession(RunPlan plan, TaskSource source, bool redoFaile
 
     public async Task<int> RunAsync(StopSignals signals)
     {
-        using var tasks = TaskFile.Open(source.Path, CheckTask);
+        using var tasks = TaskFile.Open(source.Path, plan.FaultOf);
         if (tasks.FaultsTotal > 0)
             return await RefuseAsync(tasks);
 
@@ -103,8 +103,6 @@ internal sealed class RunSession(RunPlan plan, TaskSource source, bool redoFaile
             report.Print(console.Output);
         return interrupted ? Interrupted : tally.NotOk + tally.BeforeNotOk > 0 ? ExitCode.Failed : ExitCode.Ok;
     }
-
-    private string? CheckTask(RunTask task) => plan.Agent is not null && string.IsNullOrWhiteSpace(task.Prompt) ? "it has neither a prompt nor an input, and the built-in agent needs one" : null;
 
     private async Task<int> RefuseAsync(TaskFile tasks)
     {

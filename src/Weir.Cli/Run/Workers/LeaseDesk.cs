@@ -30,10 +30,10 @@ internal sealed class LeaseDesk(LeasesClient leases, RunPlan plan, string job, s
     private readonly Backoff _away = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30), random);
 
     /// <summary>Waits its turn for as long as it takes; a server that is away is waited for too, since no task is at fault for that.</summary>
-    /// <returns>The lease; null, with a sentence, where the task cannot have it.</returns>
+    /// <returns>The lease; null, with a sentence, where the task can never have it.</returns>
     /// <exception cref="OperationCanceledException">The run was stopped.</exception>
     /// <exception cref="RunStoppedException">The server does not know this key.</exception>
-    public async Task<(HeldLease? Lease, string? Error, bool IsFinal)> TakeAsync(int worker, RunTask task, int attempt, CancellationToken stop)
+    public async Task<(HeldLease? Lease, string? Error)> TakeAsync(int worker, RunTask task, int attempt, CancellationToken stop)
     {
         var request = RequestOf(worker, task);
         tally.WaitsForLease(1);
@@ -46,14 +46,10 @@ internal sealed class LeaseDesk(LeasesClient leases, RunPlan plan, string job, s
                     var sentAt = time.GetTimestamp();
                     var lease = await leases.AllocateAsync(request with { IdempotencyKey = KeyOf(task, attempt, asked) }, stop);
                     if (lease.State is "ready")
-                        return (new HeldLease(leases, lease, plan.Ttl, sentAt, time, random), null, false);
+                        return (new HeldLease(leases, lease, plan.Ttl, sentAt, time, random), null);
                     // Of an earlier request under this key, which ended before its answer came through.
                     asked++;
                     failures++;
-                }
-                catch (WeirException refused) when (refused.Code is "initialisation_failed")
-                {
-                    return (null, refused.Message, false);
                 }
                 catch (WeirException refused) when (refused.Status is HttpStatusCode.Unauthorized || (refused.Status is HttpStatusCode.Forbidden && refused.Code is not "kind_not_allowed"))
                 {
@@ -61,7 +57,7 @@ internal sealed class LeaseDesk(LeasesClient leases, RunPlan plan, string job, s
                 }
                 catch (WeirException refused) when (IsForGood(refused.Status))
                 {
-                    return (null, refused.Message, true);
+                    return (null, refused.Message);
                 }
                 catch (WeirException away)
                 {
@@ -111,7 +107,7 @@ internal sealed class LeaseDesk(LeasesClient leases, RunPlan plan, string job, s
         labels[TaskLabel] = task.Id.Length <= LongestLabel ? task.Id : task.Id[..LongestLabel];
         return new LeaseRequest(
             string.Create(CultureInfo.InvariantCulture, $"run-{job}-{worker}"),
-            [.. (task.Kinds ?? plan.Kinds).Select(kind => new ResourceRequest(kind.Kind) { Count = kind.Count, Config = ConfigOf(task, kind.Kind) })])
+            [.. plan.KindsOf(task).Select(kind => new ResourceRequest(kind.Kind) { Count = kind.Count, Config = ConfigOf(task, kind.Kind) })])
         {
             Ttl = plan.Ttl, Wait = Wait, Priority = plan.Priority, Labels = labels, Observe = plan.Agent is not null,
         };

@@ -78,13 +78,13 @@ internal sealed class TaskWorkers(RunPlan plan, TaskFile tasks, TaskQueue queue,
     {
         await _pace.WaitAsync(stop);
         HeldLease? held = null;
-        if ((task.Kinds ?? plan.Kinds).Count > 0)
+        if (plan.KindsOf(task).Count > 0)
         {
-            var (lease, error, isFinal) = await desk.TakeAsync(worker, task, number, stop);
+            var (lease, error) = await desk.TakeAsync(worker, task, number, stop);
             if (lease is null)
             {
                 var refused = new TaskResult { Id = task.Id, Status = TaskState.Failed, Error = error, Attempts = number, StartedAt = time.GetUtcNow(), Seconds = 0 };
-                return (refused, isFinal);
+                return (refused, true);
             }
 
             held = lease;

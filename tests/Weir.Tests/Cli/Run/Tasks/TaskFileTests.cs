@@ -55,6 +55,24 @@ public sealed class TaskFileTests : IDisposable
         tasks.Faults.ShouldHaveSingleItem().ShouldContain(told);
     }
 
+    [Theory]
+    [InlineData("{\"config\":{\"vm\":{}}}", "line 1: its config is for 'vm', which it does not lease; it leases rag")]
+    [InlineData("{}\n{\"config\":{\"rag\":{},\"vm\":null}}", "line 2: its config is for 'vm'")]
+    [InlineData("{\"kinds\":\"vm\",\"config\":{\"rag\":{}}}", "line 1: its config is for 'rag', which it does not lease; it leases vm")]
+    [InlineData("{\"kinds\":[],\"config\":{\"rag\":{}}}", "it leases nothing")]
+    [InlineData("{\"config\":{\"rag\":{}}}\n{\"kinds\":\"rag,vm=2\",\"config\":{\"vm\":{}}}\n{\"config\":{}}", null)]
+    public void Open_AConfigOfAKindThatIsNotLeased_IsAFaultOfItsLine(string text, string? told)
+    {
+        var plan = new RunPlan { Url = new Uri("http://weir.test/"), Workers = 1, Kinds = [new("rag", 1)] };
+
+        using var tasks = TaskFile.Open(_folder.Write("tasks.jsonl", text), plan.FaultOf);
+
+        if (told is null)
+            tasks.Faults.ShouldBeEmpty();
+        else
+            tasks.Faults.ShouldHaveSingleItem().ShouldContain(told);
+    }
+
     [Fact]
     public void Open_BytesThatAreNoText_AreTold()
     {

@@ -45,20 +45,22 @@ public sealed class TaskWorkersTests : IDisposable
     }
 
     [Theory]
-    [InlineData("impossible", HttpStatusCode.UnprocessableEntity, 1)]
-    [InlineData("unknown_kind", HttpStatusCode.UnprocessableEntity, 1)]
-    [InlineData("initialisation_failed", HttpStatusCode.UnprocessableEntity, 2)]
-    public async Task Lease_ThatIsRefused_FailsTheTaskWithTheReason(string code, HttpStatusCode status, int asked)
+    [InlineData("impossible", HttpStatusCode.UnprocessableEntity)]
+    [InlineData("unknown_kind", HttpStatusCode.UnprocessableEntity)]
+    [InlineData("initialisation_failed", HttpStatusCode.UnprocessableEntity)]
+    [InlineData("kind_not_allowed", HttpStatusCode.Forbidden)]
+    [InlineData("malformed", HttpStatusCode.BadRequest)]
+    public async Task Lease_ThatIsRefused_FailsTheTaskWithTheReasonAfterOneAttempt(string code, HttpStatusCode status)
     {
         var run = new Trial(_folder, 1, tasks: 1);
         var posts = 0;
         run.World.Before = request => request.Method == HttpMethod.Post && ++posts > 0 ? LeaseWorld.Problem(status, code) : null;
 
-        await run.RunAsync();
+        await run.RunAsync(plan => plan with { Retries = 3 });
 
         var result = run.Results().Single();
         (result.GetProperty("status").GetString(), result.GetProperty("error").GetString()).ShouldBe(("failed", $"It is {code}."));
-        posts.ShouldBe(asked);
+        (posts, result.GetProperty("attempts").GetInt32()).ShouldBe((1, 1));
     }
 
     [Fact]
@@ -121,9 +123,9 @@ public sealed class TaskWorkersTests : IDisposable
         var run = new Trial(_folder, 3, tasks: 1);
         var desk = run.Desk("job", "run", plan => plan);
         var other = run.Desk("other", "another", plan => plan);
-        var (one, _, _) = await desk.TakeAsync(1, new RunTask("a", "{}"), 1, CancellationToken.None);
-        var (two, _, _) = await desk.TakeAsync(2, new RunTask("b", "{}"), 1, CancellationToken.None);
-        var (three, _, _) = await other.TakeAsync(1, new RunTask("a", "{}"), 1, CancellationToken.None);
+        var (one, _) = await desk.TakeAsync(1, new RunTask("a", "{}"), 1, CancellationToken.None);
+        var (two, _) = await desk.TakeAsync(2, new RunTask("b", "{}"), 1, CancellationToken.None);
+        var (three, _) = await other.TakeAsync(1, new RunTask("a", "{}"), 1, CancellationToken.None);
 
         (await run.Desk("job", "next", plan => plan).ReleaseLeftAsync(CancellationToken.None)).ShouldBe(2);
 
