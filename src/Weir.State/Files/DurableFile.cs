@@ -18,7 +18,7 @@ internal static partial class DurableFile
     {
         if (Directory.Exists(path))
             return;
-        Directory.CreateDirectory(path);
+        OwnerOnly.MakeFolder(path);
         FlushFolder(Path.GetDirectoryName(path)!);
     }
 

@@ -23,7 +23,7 @@ internal sealed class FileBlobStore : IBlobStore
         var temporary = Path.Combine(_unfinished, id);
         try
         {
-            await using (var file = new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0, useAsync: true))
+            await using (var file = new FileStream(temporary, Unbuffered()))
             {
                 await content.CopyToAsync(file, 1 << 17, cancellationToken);
                 file.Flush(flushToDisk: true);
@@ -64,6 +64,13 @@ internal sealed class FileBlobStore : IBlobStore
         if (BlobId.IsValid(id) && File.Exists(PathOf(id)))
             File.Delete(PathOf(id));
         return ValueTask.CompletedTask;
+    }
+
+    private static FileStreamOptions Unbuffered()
+    {
+        var options = OwnerOnly.Options(FileMode.CreateNew, FileAccess.Write, FileShare.None);
+        (options.BufferSize, options.Options) = (0, FileOptions.Asynchronous);
+        return options;
     }
 
     /// <summary>The last two digits are random, the first are time.</summary>

@@ -29,7 +29,7 @@ internal sealed class FileLogWriter : ILogWriter
         {
             var isNew = !File.Exists(path);
             // Unbuffered: what a failed write leaves behind must not be written again later.
-            file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete, bufferSize: 0, useAsync: true);
+            file = new FileStream(path, Unbuffered());
             if (isNew)
                 DurableFile.FlushFolder(Path.GetDirectoryName(path)!);
             var log = await ScanAsync(path, name, cancellationToken);
@@ -48,6 +48,13 @@ internal sealed class FileLogWriter : ILogWriter
                 throw new StoreUnavailableException($"Log '{name}' cannot be opened: {e.Message}", e);
             throw;
         }
+    }
+
+    private static FileStreamOptions Unbuffered()
+    {
+        var options = OwnerOnly.Options(FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.Read | FileShare.Delete);
+        (options.BufferSize, options.Options) = (0, FileOptions.Asynchronous);
+        return options;
     }
 
     /// <summary>Through a buffered reader of its own.</summary>

@@ -1,10 +1,14 @@
 using System.Globalization;
+using Weir.State.Files;
 
 namespace Weir.State.Sqlite;
 
 /// <summary>The folder of the embedded store, held by one process. The operating system frees the lock when that process dies.</summary>
 internal sealed class DataFolder : IDisposable
 {
+    // What Weir keeps there besides its databases; an earlier version left these open to others.
+    private static readonly string[] Known = ["lock", "lock.pid", "replica.id", "admin.key", "blobs", "logs", "desktops"];
+
     private readonly FileStream _lock;
 
     private DataFolder(string path, FileStream held) => (Path, _lock) = (path, held);
@@ -18,10 +22,7 @@ internal sealed class DataFolder : IDisposable
         try
         {
             // It holds key hashes and users' data: when it is made here, it is its owner's alone.
-            if (OperatingSystem.IsWindows())
-                Directory.CreateDirectory(path);
-            else
-                Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            OwnerOnly.MakeFolder(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -32,7 +33,7 @@ internal sealed class DataFolder : IDisposable
         FileStream held;
         try
         {
-            held = new FileStream(System.IO.Path.Combine(path, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            held = new FileStream(System.IO.Path.Combine(path, "lock"), OwnerOnly.Options(FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
         }
         catch (UnauthorizedAccessException e)
         {
@@ -45,7 +46,10 @@ internal sealed class DataFolder : IDisposable
 
         try
         {
-            File.WriteAllText(owner, Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
+            using (var writer = new StreamWriter(owner, OwnerOnly.Options(FileMode.Create, FileAccess.Write, FileShare.Read)))
+                writer.Write(Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
+            foreach (var name in Known)
+                OwnerOnly.Close(System.IO.Path.Combine(path, name));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

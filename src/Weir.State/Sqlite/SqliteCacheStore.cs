@@ -3,6 +3,7 @@ using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using Weir.State.Caching;
 using Weir.State.Documents;
+using Weir.State.Files;
 
 namespace Weir.State.Sqlite;
 
@@ -120,6 +121,7 @@ internal sealed partial class SqliteCacheStore : ICacheStore, IAsyncDisposable
 
     private static SqliteSession Prepare(string path)
     {
+        OwnerOnly.PrepareDatabase(path);
         var session = new SqliteSession(path, "journal_mode = WAL", "synchronous = OFF", "busy_timeout = 5000", "journal_size_limit = 67108864");
         try
         {

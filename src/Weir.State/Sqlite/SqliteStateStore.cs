@@ -9,7 +9,7 @@ using Weir.State.Files;
 namespace Weir.State.Sqlite;
 
 /// <summary>The embedded store: one file in the data folder, and blobs and logs as files beside it.</summary>
-internal sealed class SqliteStateStore : IStateStore, IExpiryIndex
+internal sealed partial class SqliteStateStore : IStateStore, IExpiryIndex
 {
     private readonly DataFolder _folder;
     private readonly TimeProvider _time;
@@ -27,6 +27,8 @@ internal sealed class SqliteStateStore : IStateStore, IExpiryIndex
         var stored = Convert.ToInt64(session.Scalar("SELECT micros FROM clock"), CultureInfo.InvariantCulture);
         _clock = new MonotonicStoreClock(time, Revisions.Time(stored));
         var logger = loggers.CreateLogger<SqliteStateStore>();
+        if (OwnerOnly.OpenMode(folder.Path) is { } mode)
+            LogOpenToOthers(logger, folder.Path, mode);
         _readers = new SqliteReaders(path, Math.Clamp(Environment.ProcessorCount, 2, 8));
         _cache = new SqliteCacheStore(Path.Combine(folder.Path, "cache.db"), options.CacheBytes, _clock, logger);
         Blobs = new FileBlobStore(Path.Combine(folder.Path, "blobs"));
@@ -60,6 +62,7 @@ internal sealed class SqliteStateStore : IStateStore, IExpiryIndex
         SqliteSession? session = null;
         try
         {
+            OwnerOnly.PrepareDatabase(path);
             session = new SqliteSession(path, "journal_mode = WAL", "synchronous = FULL", "busy_timeout = 5000", "journal_size_limit = 67108864");
             if (maxPages is { } pages)
                 session.Scalar(string.Create(CultureInfo.InvariantCulture, $"PRAGMA max_page_count = {pages}"));
@@ -147,4 +150,7 @@ internal sealed class SqliteStateStore : IStateStore, IExpiryIndex
             throw new StoreUnavailableException("The store was closed.", e);
         }
     }
+
+    [LoggerMessage(EventName = "DataFolderOpenToOthers", Level = LogLevel.Warning, Message = "The data folder {Folder} lets other users of this machine in (mode {Mode}). Its files are closed to them; close the folder too, with chmod 700.")]
+    private static partial void LogOpenToOthers(ILogger logger, string folder, string mode);
 }

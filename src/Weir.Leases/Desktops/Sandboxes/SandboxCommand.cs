@@ -14,6 +14,8 @@ internal static class SandboxCommand
     private const string SharedBytes = "536870912";
     private const string RunBytes = "33554432";
     private const string ConfigurationBytes = "4194304";
+    private const string CoverBytes = "4096";
+    private const string FontCache = "/var/cache/fontconfig";
 
     /// <summary>The folder inside that holds what the desktop is asked over.</summary>
     public const string RunFolder = "/run/user/1000";
@@ -29,9 +31,11 @@ internal static class SandboxCommand
     private static readonly string[] Merged = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 
     /// <summary>The command that runs <c>desktop.py</c>, which is open as descriptor 3, and tells its status on 4; 5 is open as long as it stands.</summary>
-    public static IReadOnlyList<string> Sandboxed(int? outerUser) =>
+    /// <param name="outerUser">Who it is outside. Null: whoever this program is.</param>
+    /// <param name="hidden">Folders of the machine that are empty inside, wherever they would be seen; without links in their paths.</param>
+    public static IReadOnlyList<string> Sandboxed(int? outerUser, IReadOnlyList<string> hidden) =>
     [
-        .. As(outerUser), .. Walls(), "--size", RunBytes, "--tmpfs", "/run", "--file", "3", "/run/desktop.py", "--remount-ro", "/",
+        .. As(outerUser), .. Walls(), .. Covers(outerUser, hidden), "--size", RunBytes, "--tmpfs", "/run", "--file", "3", "/run/desktop.py", "--remount-ro", "/",
         "--chdir", "/home/user", "--json-status-fd", "4", "--sync-fd", "5", "--", "/usr/bin/python3", "-I", "-B", "/run/desktop.py",
     ];
 
@@ -95,14 +99,24 @@ internal static class SandboxCommand
                 walls.AddRange(folder.LinkTarget is { } target ? ["--symlink", target, "/" + name] : ["--ro-bind", "/" + name, "/" + name]);
         }
 
-        walls.AddRange(["--ro-bind-try", "/opt", "/opt", "--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", SharedBytes, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]);
+        walls.AddRange(["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", SharedBytes, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]);
         walls.AddRange(["--size", ConfigurationBytes, "--tmpfs", "/etc"]);
         foreach (var path in Configuration)
             walls.AddRange(["--ro-bind-try", path, path]);
-        walls.AddRange(["--ro-bind-try", "/var/cache/fontconfig", "/var/cache/fontconfig"]);
+        walls.AddRange(["--ro-bind-try", FontCache, FontCache]);
         walls.AddRange(["--perms", "1777", "--size", TemporaryBytes, "--tmpfs", "/tmp", "--perms", "1777", "--dir", "/tmp/.X11-unix", "--symlink", "/tmp", "/var/tmp"]);
         walls.AddRange(["--perms", "0700", "--size", HomeBytes, "--tmpfs", "/home/user"]);
         return walls;
+    }
+
+    /// <summary>After all that is bound: the last mount is the one that is seen.</summary>
+    private static List<string> Covers(int? outerUser, IReadOnlyList<string> hidden)
+    {
+        var covers = new List<string>();
+        var bound = Merged.Select(name => "/" + name).Where(path => new DirectoryInfo(path).LinkTarget is null).Concat(Configuration).Append("/usr").Append(FontCache);
+        foreach (var path in HiddenFolders.Inside(hidden, bound, asOther: outerUser is not null))
+            covers.AddRange(["--size", CoverBytes, "--tmpfs", path, "--remount-ro", path]);
+        return covers;
     }
 
     private static JsonObject Files(DesktopNetwork network, string machine) => new()

@@ -80,6 +80,28 @@ public sealed class SqliteOpeningTests : IDisposable
     }
 
     [Fact]
+    public async Task Open_FilesOpenToOthers_ClosesThemAndMakesNoneOpen()
+    {
+        if (OperatingSystem.IsWindows())
+            return;
+        const UnixFileMode Others = (UnixFileMode)0x3f;
+        var data = Path.Combine(_folder, "data");
+        await (await OpenAsync(data)).DisposeAsync();
+        foreach (var file in Directory.GetFiles(data))
+            File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.OtherRead);
+        File.SetUnixFileMode(Path.Combine(data, "blobs"), File.GetUnixFileMode(data) | UnixFileMode.OtherExecute);
+
+        await using var store = await OpenAsync(data);
+        await store.CommitAsync(Of("p", Put("a", 0, "1")));
+        await store.Cache.SetAsync("s", new byte[] { 1 }, Json("v"));
+        await store.Blobs.WriteAsync(IBlobStore.NewId(), new MemoryStream([1]));
+
+        var entries = Directory.GetFileSystemEntries(data, "*", SearchOption.AllDirectories);
+        new[] { "state.db", "state.db-wal", "state.db-shm", "cache.db", "cache.db-wal", "lock", "lock.pid", "blobs", "logs" }.ShouldBeSubsetOf(entries.Select(entry => Path.GetFileName(entry)));
+        entries.Append(data).Where(entry => (File.GetUnixFileMode(entry) & Others) != 0).ShouldBeEmpty();
+    }
+
+    [Fact]
     public void Load_NoLibrary_SaysWhatToInstall() =>
         Should.Throw<StoreUnavailableException>(() => NativeSqlite.Load(["no-such-library.so.0"])).Message.ShouldContain("apt-get install libsqlite3-0");
 

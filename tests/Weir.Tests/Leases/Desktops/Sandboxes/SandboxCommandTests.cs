@@ -12,23 +12,58 @@ public sealed class SandboxCommandTests
     [Fact]
     public void Sandboxed_Root_DropsToTheUserBeforeAnythingElse()
     {
-        var command = SandboxCommand.Sandboxed(1900000001);
+        var command = SandboxCommand.Sandboxed(1900000001, []);
 
         command.Take(6).ShouldBe(["setpriv", "--no-new-privs", "--inh-caps=-all", "--reuid=1900000001", "--regid=1900000001", "--clear-groups"]);
-        SandboxCommand.Sandboxed(null).ShouldNotContain(word => word.StartsWith("--reuid", StringComparison.Ordinal));
+        SandboxCommand.Sandboxed(null, []).ShouldNotContain(word => word.StartsWith("--reuid", StringComparison.Ordinal));
     }
 
     [Fact]
     public void Sandboxed_Mounts_ShowNothingOfTheMachineThatCanBeWritten()
     {
-        var command = SandboxCommand.Sandboxed(null).ToList();
+        var command = SandboxCommand.Sandboxed(null, []).ToList();
 
         command.ShouldNotContain("--bind");
         command.ShouldNotContain("--share-net");
         command.ShouldContain("--clearenv");
         command.Select((word, index) => (word, index)).Where(entry => entry.word == "--tmpfs").ShouldAllBe(entry => command[entry.index - 2] == "--size");
         command.Select((word, index) => (word, index)).Where(entry => entry.word.StartsWith("--ro-bind", StringComparison.Ordinal)).Select(entry => command[entry.index + 1])
-            .ShouldNotContain(path => path == "/etc" || path.StartsWith("/var/lib", StringComparison.Ordinal) || path.StartsWith("/run", StringComparison.Ordinal) || path.StartsWith("/tmp", StringComparison.Ordinal) || path.StartsWith("/home", StringComparison.Ordinal));
+            .ShouldNotContain(path => path == "/etc" || path == "/opt" || path.StartsWith("/var/lib", StringComparison.Ordinal) || path.StartsWith("/run", StringComparison.Ordinal) || path.StartsWith("/tmp", StringComparison.Ordinal) || path.StartsWith("/home", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Sandboxed_FolderBelowWhatIsBound_IsCoveredAfterTheBind()
+    {
+        var command = SandboxCommand.Sandboxed(null, ["/usr/share/weir/data", "/usr/share/weir", "/opt/weir", "/usrdata"]).ToList();
+
+        var at = command.IndexOf("/usr/share/weir");
+        command.GetRange(at - 3, 6).ShouldBe(["--size", "4096", "--tmpfs", "/usr/share/weir", "--remount-ro", "/usr/share/weir"]);
+        at.ShouldBeGreaterThan(command.FindLastIndex(word => word.StartsWith("--ro-bind", StringComparison.Ordinal)));
+        command.ShouldNotContain(word => word.StartsWith("/opt", StringComparison.Ordinal) || word.StartsWith("/usrdata", StringComparison.Ordinal) || word == "/usr/share/weir/data");
+    }
+
+    [Fact]
+    public void Inside_LinksAndClosedFolders_AreFoundWhereTheyAreSeen()
+    {
+        var root = Directory.CreateTempSubdirectory("weir-hidden-").FullName;
+        try
+        {
+            const UnixFileMode Closed = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+            Directory.CreateDirectory(root + "/shown", Closed | UnixFileMode.OtherExecute);
+            Directory.CreateDirectory(root + "/shown/closed", Closed);
+            Directory.CreateDirectory(root + "/shown/closed/data");
+            Directory.CreateSymbolicLink(root + "/link", root + "/shown/closed");
+            Directory.CreateSymbolicLink(root + "/alias", root + "/shown");
+            var hidden = HiddenFolders.Real(root + "/link/data");
+
+            hidden.ShouldBe(root + "/shown/closed/data");
+            HiddenFolders.Inside([hidden], [root + "/alias", root + "/none"], asOther: false).ShouldBe([root + "/alias/closed/data"]);
+            HiddenFolders.Inside([hidden], [root + "/shown"], asOther: true).ShouldBe([root + "/shown/closed"]);
+        }
+        finally
+        {
+            Directory.Delete(root, recursive: true);
+        }
     }
 
     [Fact]

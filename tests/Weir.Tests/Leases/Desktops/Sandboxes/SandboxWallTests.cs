@@ -63,6 +63,37 @@ public sealed class SandboxWallTests(RealDesktops desktops) : IClassFixture<Real
     }
 
     [Fact]
+    public async Task Inside_DataFolderBelowUsr_IsEmpty()
+    {
+        await RequireAsync(Plan("xterm"));
+        var data = "/usr/local/weir-test-" + Guid.NewGuid().ToString("N");
+        try
+        {
+            Directory.CreateDirectory(data);
+        }
+        catch (UnauthorizedAccessException)
+        {
+            Assert.Skip("This user cannot write below /usr.");
+        }
+
+        try
+        {
+            await File.WriteAllTextAsync(data + "/secret", "secret", TestContext.Current.CancellationToken);
+            using var host = new SandboxHost(new SandboxOptions { Folder = data + "/desktops" }, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger<SandboxHost>.Instance);
+            var (sandbox, fault) = await host.CreateAsync("hidden", Plan("xterm"), TestContext.Current.CancellationToken);
+            fault.ShouldBeNull();
+
+            (await InsideAsync(sandbox!, $"ls -A '{data}'; touch '{data}/x'; ls -d /opt")).ShouldSatisfyAllConditions(
+                said => said.ShouldNotContain("secret"), said => said.ShouldNotContain("desktops"), said => said.ShouldContain("Read-only"), said => said.ShouldContain("No such file"));
+            await host.LeaveAsync(_ => false);
+        }
+        finally
+        {
+            Directory.Delete(data, recursive: true);
+        }
+    }
+
+    [Fact]
     public async Task Inside_OtherDesktopsAndProcesses_AreOutOfReach()
     {
         var (first, second) = (await _desktops.SharedAsync(), await _desktops.MakeAsync("b", Plan("xterm")));
