@@ -57,7 +57,7 @@ internal sealed partial class LeaseArrivals(
             }
 
             if (wait == TimeSpan.Zero)
-                return picks.IsOverQuota(lease) ? LeaseErrors.QuotaReached() : LeaseErrors.WaitExpired(wait);
+                return picks.QuotaOf(lease) is not null ? LeaseErrors.QuotaReached() : LeaseErrors.WaitExpired(wait);
             var writing = ComeInAsync(lease, expected);
             work.Running = writing;
             switch (await writing.WaitAsync(cancellationToken))
@@ -72,7 +72,7 @@ internal sealed partial class LeaseArrivals(
                 case CommitOutcome.Lost { Keys.Count: > 0 }:
                     return null;
                 default:
-                    return LeaseErrors.WaitExpired(wait);
+                    return LeaseErrors.WaitExpired(wait, picks.QuotaOf(lease));
             }
         });
     }

@@ -12,6 +12,8 @@ internal static class LeaseErrors
     public const string Unavailable = "unavailable";
     public const string ReleasedEarly = "released";
 
+    private const int LongestFault = 1000;
+
     public static LeaseError Invalid(string param, string message) => new(422, "invalid_value", message) { Param = param };
 
     public static LeaseError UnknownKind(string kind, IEnumerable<string> known) =>
@@ -25,12 +27,21 @@ internal static class LeaseErrors
     public static LeaseError QuotaExceeded(string kind, int asked, int limit, string of) =>
         new(422, "quota_exceeded", $"{asked} of '{kind}' were asked for, and one {of} may hold {limit}.") { Param = "resources" };
 
+    /// <param name="what">A resource, or a kind.</param>
+    /// <param name="why">What its kind says, which may repeat what a client sent.</param>
+    public static LeaseError NotInitialised(string what, string why) =>
+        new(422, InitialisationFailed, $"'{what}' could not be initialised: {(why.Length <= LongestFault ? why : why[..LongestFault] + "…")}");
+
     public static LeaseError QuotaReached() => new(429, "quota_reached", "This worker or key holds as many resources as it may. Release some, or wait.") { RetryAfter = TimeSpan.FromSeconds(1) };
 
     public static LeaseError QueueFull(int waiting) => new(429, "queue_full", $"{waiting} leases wait already.") { RetryAfter = TimeSpan.FromSeconds(5) };
 
-    public static LeaseError WaitExpired(TimeSpan wait) =>
-        new(504, WaitOver, wait == TimeSpan.Zero ? "Not all of it is free now, and the request does not wait." : $"Not all of it was free within {wait.TotalSeconds:0.###} s.");
+    /// <param name="wait">How long it would have waited.</param>
+    /// <param name="quota">What kept it from its turn, whatever was free. Null: it was not that.</param>
+    public static LeaseError WaitExpired(TimeSpan wait, QuotaInTheWay? quota = null) => new(504, WaitOver,
+        quota is { } own ? $"Its own quota kept it waiting for {wait.TotalSeconds:0.###} s: {own}"
+        : wait == TimeSpan.Zero ? "Not all of it is free now, and the request does not wait."
+        : $"Not all of it was free within {wait.TotalSeconds:0.###} s.");
 
     public static LeaseError NotFound(string id) => new(404, "not_found", $"There is no lease '{Shown(id)}'.");
 

@@ -13,7 +13,7 @@ namespace Weir.Leases.Broker;
 /// other half a second later. A renewal that landed meanwhile wins, since a lease ends only at the version that was seen; while nothing new can be seen, nothing is ended.
 /// </summary>
 internal sealed partial class LeaseExpiry(
-    FleetView view, LeaseCommits commits, LeaseEnds ends, ReplicaView replicas, IStateStore store, TimeProvider time, ILogger<LeaseExpiry> logger) : BackgroundService
+    FleetView view, LeasePicks picks, LeaseCommits commits, LeaseEnds ends, ReplicaView replicas, IStateStore store, TimeProvider time, ILogger<LeaseExpiry> logger) : BackgroundService
 {
     private static readonly TimeSpan Longest = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(5);
@@ -148,9 +148,9 @@ internal sealed partial class LeaseExpiry(
         }
     }
 
-    private static LeaseEnding EndingOf(LeaseRecord lease) => lease.State switch
+    private LeaseEnding EndingOf(LeaseRecord lease) => lease.State switch
     {
-        LeaseState.Waiting when LeaseErrors.WaitExpired(lease.EndsAt - lease.AskedAt) is var error => new LeaseEnding(LeaseState.Failed, error.Message, error.Code),
+        LeaseState.Waiting when LeaseErrors.WaitExpired(lease.EndsAt - lease.AskedAt, picks.QuotaOf(lease)) is var error => new LeaseEnding(LeaseState.Failed, error.Message, error.Code),
         LeaseState.Granted => Hung,
         _ => Expired,
     };

@@ -51,11 +51,13 @@ internal sealed class LeasePicks(FleetView view, IHomes homes, ReplicaView repli
         }
     }
 
-    public bool IsOverQuota(LeaseRecord lease)
+    /// <summary>The quota of its own that keeps a lease from its turn now. Null: there is none.</summary>
+    public QuotaInTheWay? QuotaOf(LeaseRecord lease)
     {
         var waiter = new Waiter(new Stored<LeaseRecord>(lease, 0));
+        // One that is being granted here counts as held itself.
         lock (view.Sync)
-            return IsOverQuota(lease, waiter);
+            return Tables.IsUnderway(lease.Id) ? null : QuotaOf(lease, waiter);
     }
 
     /// <summary>A grant is over: what it did not take may be picked again.</summary>
@@ -142,18 +144,20 @@ internal sealed class LeasePicks(FleetView view, IHomes homes, ReplicaView repli
         return new ReplicaShare(0, 1);
     }
 
-    private bool IsOverQuota(LeaseRecord lease, Waiter waiter)
+    private bool IsOverQuota(LeaseRecord lease, Waiter waiter) => QuotaOf(lease, waiter) is not null;
+
+    private QuotaInTheWay? QuotaOf(LeaseRecord lease, Waiter waiter)
     {
         foreach (var need in waiter.Needs)
         {
             if (Tables.Kinds.GetValueOrDefault(need.Kind)?.Options.Limits is not { } limits)
                 continue;
-            if (limits.PerWorker is { } perWorker && Tables.Held.OfWorker(need.Kind, lease.Tenant, lease.WorkerId) + need.Count > perWorker)
-                return true;
-            if (limits.PerKey is { } perKey && Tables.Held.OfKey(need.Kind, lease.KeyId) + need.Count > perKey)
-                return true;
+            if (limits.PerWorker is { } perWorker && Tables.Held.OfWorker(need.Kind, lease.Tenant, lease.WorkerId) is var ofWorker && ofWorker + need.Count > perWorker)
+                return new QuotaInTheWay(need.Kind, need.Count, ofWorker, perWorker, "worker");
+            if (limits.PerKey is { } perKey && Tables.Held.OfKey(need.Kind, lease.KeyId) is var ofKey && ofKey + need.Count > perKey)
+                return new QuotaInTheWay(need.Kind, need.Count, ofKey, perKey, "key");
         }
 
-        return false;
+        return null;
     }
 }

@@ -25,6 +25,7 @@ internal sealed class LeaseRequests(FleetView view, LeaseCapacity capacity, Leas
         if (FaultOf(request) is { } fault)
             return (null, fault);
         var demands = new List<LeaseDemand>(request.Demands.Count);
+        var kinds = new List<FleetKind>(request.Demands.Count);
         foreach (var asked in request.Demands)
         {
             FleetKind? kind;
@@ -35,6 +36,7 @@ internal sealed class LeaseRequests(FleetView view, LeaseCapacity capacity, Leas
                 return (null, LeaseErrors.KindNotAllowed(asked.Kind));
             if (kind is null)
                 return (null, LeaseErrors.UnknownKind(asked.Kind, view.Kinds.Select(known => known.Value.Name).Where(name => asker.MayUseKind?.Invoke(name) is not false)));
+            kinds.Add(kind);
             demands.Add(new LeaseDemand(kind.Name, asked.Count, asked.Config) { AskedAs = asked.Kind == kind.Name ? null : asked.Kind });
         }
 
@@ -42,6 +44,13 @@ internal sealed class LeaseRequests(FleetView view, LeaseCapacity capacity, Leas
         {
             if (capacity.FaultOf(kind.Key, kind.Sum(demand => demand.Count)) is { } never)
                 return (null, never);
+        }
+
+        // Where a resource that takes no config is told in its holding, the lease stands without it.
+        for (var i = 0; i < demands.Count && !request.KeepPartial; i++)
+        {
+            if (ConfigFaultOf(kinds[i], demands[i].Config) is { } why)
+                return (null, LeaseErrors.NotInitialised(kinds[i].Name, why));
         }
 
         var now = commits.Now;
@@ -63,6 +72,19 @@ internal sealed class LeaseRequests(FleetView view, LeaseCapacity capacity, Leas
             KeepPartial = request.KeepPartial,
             Digest = isKeyed ? DigestOf(request) : null,
         }, null);
+    }
+
+    // What a kind throws counts as what it says, as wherever else it is asked.
+    private static string? ConfigFaultOf(FleetKind kind, JsonElement? config)
+    {
+        try
+        {
+            return kind.Sort?.ConfigFaultOf(kind.Options, config)?.Message;
+        }
+        catch (Exception fault)
+        {
+            return fault.Message;
+        }
     }
 
     private static LeaseError? FaultOf(LeaseRequest request)

@@ -16,8 +16,6 @@ internal sealed class LeaseSteps(IServiceProvider services, TimeProvider time)
     /// <summary>The same of all resources of a lease, which is one document.</summary>
     private const int LargestDetailsOfAll = 128 << 10;
 
-    private const int LongestFault = 1000;
-
     private static readonly TimeSpan ObserveWithin = TimeSpan.FromSeconds(30);
 
     // Doors and instances stand on the view, and are asked for when they are first needed.
@@ -148,7 +146,7 @@ internal sealed class LeaseSteps(IServiceProvider services, TimeProvider time)
         ? await instances.EnsureAsync(resource, leaseId, cancellationToken)
         : KindResult.Failed<ResourceInstance>(Failed(resource.Value, "nothing here makes instances."));
 
-    private static LeaseError Failed(ResourceRecord resource, string why) => new(422, LeaseErrors.InitialisationFailed, $"'{resource.Id}' could not be initialised: {(why.Length <= LongestFault ? why : why[..LongestFault] + "…")}");
+    private static LeaseError Failed(ResourceRecord resource, string why) => LeaseErrors.NotInitialised(resource.Id, why);
 
     private static LeaseError Left() => new(499, LeaseErrors.ClientLeft, "Its client left before it was ready.");
 }

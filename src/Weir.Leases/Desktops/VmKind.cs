@@ -20,6 +20,8 @@ internal sealed class VmKind(SandboxHost host, CaptureRoom room, TimeProvider ti
 
     public override IReadOnlyList<KindFault> FaultsOf(string name, KindOptions options) => Faults(options);
 
+    public override LeaseError? ConfigFaultOf(KindOptions options, JsonElement? config) => VmConfig.Read(config).Error;
+
     internal static IReadOnlyList<KindFault> Faults(KindOptions options)
     {
         var faults = new List<KindFault>();

@@ -25,6 +25,9 @@ public abstract class ResourceKind
     /// <summary>What is wrong with a definition, one sentence each, with the setting and how to mend it. It must not look at anything outside of it.</summary>
     public virtual IReadOnlyList<KindFault> FaultsOf(string name, KindOptions options) => [];
 
+    /// <summary>What is wrong with a config by itself; asked before anything waits or is made. It must not look at anything outside of the config and the definition. Null: nothing that can be told so early.</summary>
+    public virtual LeaseError? ConfigFaultOf(KindOptions options, JsonElement? config) => null;
+
     /// <summary>The slots that a definition asks for; of a kind with instances, on each replica. Names of letters, digits, <c>.</c>, <c>_</c> and <c>-</c>.</summary>
     public virtual IEnumerable<string> SlotsOf(KindOptions options) => Enumerable.Range(0, options.Capacity ?? 0).Select(slot => slot.ToString(System.Globalization.CultureInfo.InvariantCulture));
 

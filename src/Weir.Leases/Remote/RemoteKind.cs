@@ -34,6 +34,12 @@ internal sealed class RemoteKind(RemoteCalls calls, Forwarder forwarder, TimePro
 
     public override IReadOnlyList<KindFault> FaultsOf(string name, KindOptions options) => RemoteFaults.Of(name, options);
 
+    // Where only some endpoints take one, it is not known before the grant which it will be.
+    public override LeaseError? ConfigFaultOf(KindOptions options, JsonElement? config) =>
+        config is { ValueKind: not (JsonValueKind.Null or JsonValueKind.Undefined) } && options.Endpoints.All(endpoint => endpoint.Initialise is null)
+            ? new LeaseError(422, "config_not_taken", "It takes no config: none of its endpoints has an 'initialise' path.")
+            : null;
+
     public override IEnumerable<string> SlotsOf(KindOptions options) => options.Endpoints.SelectMany(
         endpoint => Enumerable.Range(0, endpoint.Slots).Select(slot => string.Create(CultureInfo.InvariantCulture, $"{endpoint.Id}.{slot}")));
 

@@ -41,6 +41,8 @@ internal sealed class RagKind(KnowledgeCollections collections, RagAsker askers)
         return faults;
     }
 
+    public override LeaseError? ConfigFaultOf(KindOptions options, JsonElement? config) => RagConfig.Read(config).Error;
+
     public override async ValueTask<KindResult<JsonElement?>> InitialiseAsync(LeasedResource resource, JsonElement? config, CancellationToken cancellationToken)
     {
         var (view, error) = await FindAsync(resource with { Config = config }, cancellationToken);

@@ -130,6 +130,7 @@ public sealed class LeaseBrokerTests : IAsyncLifetime
         var waiting = Broker.AllocateAsync(Asker, Request(("slot", 1)) with { Wait = TimeSpan.FromSeconds(5) }, default);
         var answer = await AdvanceUntilAsync(waiting);
         (answer.Error!.Status, answer.Error.Code).ShouldBe((504, "wait_expired"));
+        answer.Error.Message.ShouldNotContain("quota");
         _time.Elapsed.ShouldBeInRange(TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(6));
     }
 
@@ -160,6 +161,24 @@ public sealed class LeaseBrokerTests : IAsyncLifetime
         answer.Error!.Code.ShouldBe("initialisation_failed");
         _replica.View.Revision.ShouldBe(before);
         await GotAsync(Request(("slot", 4)));
+    }
+
+    [Theory]
+    [InlineData("""{"wrong": "no such size"}""", "'slot' could not be initialised: no such size")]
+    [InlineData("""{"wrong": 3}""", "'slot' could not be initialised: ")]
+    public async Task Allocate_ConfigIsWrongByItself_IsRefusedBeforeItWaits(string json, string says)
+    {
+        await GotAsync(Request(("slot", 3)));
+        var before = _replica.View.Revision;
+        var wrong = JsonDocument.Parse(json).RootElement;
+        var request = Request() with { Demands = [new LeaseDemand("desk", 1, null), new LeaseDemand("seat", 2, wrong)], Wait = TimeSpan.FromMinutes(1) };
+        var answer = await Broker.AllocateAsync(Asker, request, default).WaitAsync(TimeSpan.FromSeconds(30));
+        (answer.Error!.Status, answer.Error.Code).ShouldBe((422, "initialisation_failed"));
+        answer.Error.Message.ShouldStartWith(says);
+        _replica.View.Revision.ShouldBe(before);
+
+        var partial = await Broker.AllocateAsync(Asker, request with { KeepPartial = true, Demands = [new LeaseDemand("slot", 1, wrong)] }, default);
+        partial.Error.ShouldBeNull("what keeps partial results leaves it to the resource itself");
     }
 
     [Fact]
@@ -256,6 +275,21 @@ public sealed class LeaseBrokerTests : IAsyncLifetime
         await GotAsync(Request(("slot", 2)) with { WorkerId = "other" });
         await Broker.ReleaseAsync(Asker, first.Value.Id, null, null, default);
         (await waiting.WaitAsync(TimeSpan.FromSeconds(30))).Lease.ShouldNotBeNull();
+    }
+
+    [Theory]
+    [InlineData(2, null, "limits.per_worker")]
+    [InlineData(null, 2, "limits.per_key")]
+    public async Task Quota_ThatKeptAWaiterToItsEnd_IsNamed(int? perWorker, int? perKey, string setting)
+    {
+        await LeaseReplica.DefineAsync(_store, "slot", new KindOptions { Capacity = 4, Limits = new KindLimitOptions { PerWorker = perWorker, PerKey = perKey } });
+        await UntilAsync(() => _replica.View.Kind("slot")!.Value.Options.Limits is { PerWorker: 2 } or { PerKey: 2 });
+        await GotAsync(Request(("slot", 2)) with { Ttl = TimeSpan.FromHours(1) });
+        var answer = await AdvanceUntilAsync(Broker.AllocateAsync(Asker, Request(("slot", 1)) with { Wait = TimeSpan.FromSeconds(5) }, default));
+        answer.Error!.Code.ShouldBe("wait_expired");
+        answer.Error.Message.ShouldContain(setting);
+        answer.Error.Message.ShouldContain("may hold 2 of 'slot'");
+        answer.Error.Message.ShouldContain("5 s");
     }
 
     [Fact]

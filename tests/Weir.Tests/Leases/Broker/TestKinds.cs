@@ -6,10 +6,13 @@ using Weir.Leases.Kinds;
 
 namespace Weir.Tests.Leases.Broker;
 
-/// <summary>Needs nothing: a lease of it alone is one commit. Its config may say <c>{"fail": "why"}</c>.</summary>
+/// <summary>Needs nothing: a lease of it alone is one commit. Its config may say <c>{"fail": "why"}</c>, or <c>{"wrong": "why"}</c>, which can be told beforehand.</summary>
 internal sealed class SlotKind : ResourceKind
 {
     public override string Sort => "slot";
+
+    public override LeaseError? ConfigFaultOf(KindOptions options, JsonElement? config) =>
+        config is { } told && told.TryGetProperty("wrong", out var why) ? new LeaseError(422, "invalid_value", why.GetString()!) : null;
 
     public override ValueTask<KindResult<JsonElement?>> InitialiseAsync(LeasedResource resource, JsonElement? config, CancellationToken cancellationToken) =>
         ValueTask.FromResult(config is { } told && told.TryGetProperty("fail", out var why) ? KindResult.Failed<JsonElement?>(new LeaseError(422, "no_such_thing", why.GetString()!)) : KindResult.Of<JsonElement?>(config));

@@ -58,6 +58,7 @@ public sealed class McpLifecycleTests : IAsyncLifetime
         released["structuredContent"]!.ToJsonString().ShouldBe("""{"status":"success","details":{"rag.0":{"success":true,"message":"Given back."},"vm.0":{"success":true,"message":"Given back."}},"failed_ids":[]}""");
         var again = await _mcp.CallAsync("release_batch_resources", new { worker_id = "w", resource_ids = new[] { "rag.0" } }, session);
         Failed(again).ShouldBeFalse(again.ToJsonString());
+        Failed(await _mcp.CallAsync("release_batch_resources", new { worker_id = "w" }, session)).ShouldBeFalse("all of it was given back");
         Failed(await _mcp.CallAsync("rag_ask", new { worker_id = "w", query = "q" }, session)).ShouldBeTrue();
     }
 
@@ -75,6 +76,8 @@ public sealed class McpLifecycleTests : IAsyncLifetime
     [InlineData("get_batch_initial_observations", """{"worker_id":"w"}""", "holds no lease")]
     [InlineData("renew_lease", """{"worker_id":"w","fence":3}""", "lease_id")]
     [InlineData("release_batch_resources", """{"worker_id":"w","resource_ids":["rag.99"]}""", "not_found")]
+    [InlineData("release_batch_resources", """{"worker_id":"w","resource_ids":["rag.0"]}""", "does not hold it")]
+    [InlineData("release_batch_resources", """{"worker_id":"w"}""", "holds no lease")]
     [InlineData("rag_ask", """{"query":"q"}""", "worker_id")]
     [InlineData("rag_ask", """{"worker_id":"w"}""", "'query' is missing")]
     [InlineData("search_tools", """{"query":"q"}""", "no catalog")]
@@ -162,6 +165,19 @@ public sealed class McpLifecycleTests : IAsyncLifetime
         var stranger = await _mcp.Server.AddKeyAsync("worker");
         var hidden = await _mcp.CallAsync("release_batch_resources", new { worker_id = "b", resource_ids = new[] { "rag.0" } }, key: stranger);
         ((string)hidden["structuredContent"]!["details"]!["rag.0"]!["message"]!).ShouldNotContain("'a'");
+    }
+
+    [Fact]
+    public async Task Release_OfWhatAnotherWorkerGaveBack_IsAFailure()
+    {
+        await _mcp.CallAsync("allocate_single_resource", new { worker_id = "a", resource_type = "rag" });
+        await _mcp.CallAsync("release_batch_resources", new { worker_id = "a" });
+        var refused = await _mcp.CallAsync("release_batch_resources", new { worker_id = "nobody", resource_ids = new[] { "rag.0" } });
+        Failed(refused).ShouldBeTrue(refused.ToJsonString());
+        refused["structuredContent"]!["failed_ids"]!.ToJsonString().ShouldBe("""["rag.0"]""");
+        ((string)refused["structuredContent"]!["details"]!["rag.0"]!["message"]!).ShouldContain("'nobody' does not hold it");
+        Failed(await _mcp.CallAsync("release_batch_resources", new { worker_id = "nobody" })).ShouldBeTrue();
+        Failed(await _mcp.CallAsync("release_batch_resources", new { worker_id = "a", resource_ids = new[] { "rag.0" } })).ShouldBeFalse();
     }
 
     [Fact]
