@@ -49,7 +49,10 @@ public interface ILeaseBroker
     /// <summary>Uses one resource of a lease, wherever it lives, and renews the lease when a third of its ttl has passed.</summary>
     Task<KindReply> UseAsync(LeaseAsker asker, string leaseId, string resourceId, KindCall call, CancellationToken cancellationToken);
 
-    /// <summary>A lease that the asker may see; null: there is none.</summary>
+    /// <summary>A lease that the asker may see, as it is stored where this replica has not read of it: another may just have made it. Null: there is none.</summary>
+    Task<Stored<LeaseRecord>?> FindAsync(LeaseAsker asker, string id, CancellationToken cancellationToken) => Task.FromResult(Find(asker, id));
+
+    /// <summary>A lease that the asker may see, as far as this replica has read; null: it knows of none.</summary>
     Stored<LeaseRecord>? Find(LeaseAsker asker, string id);
 
     /// <summary>Where a lease stands in the order of all who wait, from 1. Null: it does not wait.</summary>

@@ -8,14 +8,19 @@ namespace Weir.Leases.Broker;
 
 /// <summary>Gives leases out and takes them back, over the parts that do each of it.</summary>
 internal sealed class LeaseBroker(
-    FleetView view, LeaseRequests requests, LeaseArrivals arrivals, LeaseLookup lookup, LeaseRenewals renewals, LeaseEnds ends, LeaseSteps steps, LeaseCommits commits, LeaseMetrics metrics, TimeProvider time) : ILeaseBroker
+    FleetView view, LeaseRequests requests, LeaseArrivals arrivals, LeaseLookup lookup, LeaseRenewals renewals, LeaseEnds ends, LeaseSteps steps, LeaseCommits commits, LeaseMetrics metrics) : ILeaseBroker
 {
     private static readonly TimeSpan FeedBehind = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan KnownWithin = TimeSpan.FromSeconds(10);
     private static readonly LeaseEnding Released = new(LeaseState.Released, "It was released.");
     private static readonly LeaseEnding Withdrawn = new(LeaseState.Failed, "It was released before it was ready.", LeaseErrors.ReleasedEarly);
 
     public Stored<LeaseRecord>? Find(LeaseAsker asker, string id) => lookup.Find(asker, id);
+
+    public async Task<Stored<LeaseRecord>?> FindAsync(LeaseAsker asker, string id, CancellationToken cancellationToken)
+    {
+        await view.KnownAsync(cancellationToken);
+        return await lookup.FindAsync(asker, id, cancellationToken);
+    }
 
     public int? PositionOf(string id)
     {
@@ -26,7 +31,7 @@ internal sealed class LeaseBroker(
     public async Task<LeaseAnswer> AllocateAsync(LeaseAsker asker, LeaseRequest request, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        await KnownAsync(cancellationToken);
+        await view.KnownAsync(cancellationToken);
         var answer = await AnswerAsync(asker, request, cancellationToken);
         if (answer.Error is { } error)
             metrics.Refused(error);
@@ -188,19 +193,5 @@ internal sealed class LeaseBroker(
             return null;
         var record = holding.Instance is { } made ? resource.Value with { Instance = made } : resource.Value;
         return new LeasedResource(record, kind.Value.Options, LeaseSteps.SessionOf(lease.Value, fence), holding.Config);
-    }
-
-    private async Task KnownAsync(CancellationToken cancellationToken)
-    {
-        if (view.IsKnown)
-            return;
-        try
-        {
-            await view.Known.WaitAsync(KnownWithin, time, cancellationToken);
-        }
-        catch (TimeoutException)
-        {
-            throw LeaseErrors.StoreAway("the leases have not been read yet.");
-        }
     }
 }

@@ -23,6 +23,7 @@ internal sealed partial class LeaseEnds(LeaseCommits commits, FleetView view, IH
     // With so many ended ones to remember, they are forgotten sooner: what is kept is bounded whatever the traffic.
     private static readonly TimeSpan KeptBusy = TimeSpan.FromSeconds(30);
     private const int Many = 50_000;
+    private const int MostReturned = 256;
 
     // How long the releasing replica has before another may make a resource clean.
     private static readonly TimeSpan ResetTerm = TimeSpan.FromSeconds(30);
@@ -54,7 +55,10 @@ internal sealed partial class LeaseEnds(LeaseCommits commits, FleetView view, IH
         var (given, kept) = (lease.Value.Holdings.Where(holding => resources.Contains(holding.Resource)).ToList(), lease.Value.Holdings.Where(holding => !resources.Contains(holding.Resource)).ToList());
         var held = await StillHeldAsync(lease, given);
         var now = commits.Now;
-        var record = lease.Value with { Holdings = kept, Fence = FenceOf(lease) };
+        var record = lease.Value with
+        {
+            Holdings = kept, Fence = FenceOf(lease), Returned = [.. lease.Value.Returned.Concat(given.Select(holding => holding.Resource)).TakeLast(MostReturned)],
+        };
         List<Write> writes = [LeaseCommits.Put(record, lease.Version)];
         writes.AddRange(held.Select(one => GiveBack(one.Holding, one.Resource, now)));
         if (await commits.CommitAsync(writes, notAfter: lease.Value.EndsAt) is not CommitOutcome.Committed(var revision))

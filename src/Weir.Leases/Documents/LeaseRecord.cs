@@ -54,6 +54,9 @@ public sealed record LeaseRecord
     /// <summary>What it holds, or held last.</summary>
     public IReadOnlyList<LeaseHolding> Holdings { get; init; } = [];
 
+    /// <summary>The ids of what it gave back before its end, the latest 256: giving them back again is no error.</summary>
+    public IReadOnlyList<string> Returned { get; init; } = [];
+
     public IReadOnlyDictionary<string, string>? Labels { get; init; }
 
     /// <summary>Store time.</summary>

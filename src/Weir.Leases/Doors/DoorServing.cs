@@ -27,7 +27,8 @@ public sealed class DoorServing
 
     /// <param name="context">The request; its path begins with the door's.</param>
     /// <param name="resourceId">Whose door.</param>
-    public async Task ServeAsync(HttpContext context, string resourceId)
+    /// <param name="refuse">Why a session whose token opened the door may not use it; null: it may. Not asked about the calls between replicas.</param>
+    public async Task ServeAsync(HttpContext context, string resourceId, Func<LeaseSession, LeaseError?> refuse)
     {
         var token = DoorRequest.TakeToken(context.Request);
         if (DoorRequest.Read(context, resourceId) is not { } door)
@@ -38,6 +39,8 @@ public sealed class DoorServing
 
         var purpose = PrepareCalls.IsOne(door) ? DoorPurpose.Prepare : DoorPurpose.Use;
         var (resource, error) = await _doors.EnterAsync(resourceId, token, purpose, context.RequestAborted);
+        if (resource is not null && purpose == DoorPurpose.Use && refuse(resource.Session) is { } refusal)
+            (resource, error) = (null, refusal);
         using var passage = resource is null ? null : _traffic.Pass(resource);
         if (passage is null)
         {

@@ -20,6 +20,7 @@ namespace Weir.Server.Endpoints;
 internal sealed class AgentFlowEndpoints(ILeaseBroker broker, IFleetView view, IKindDesk desk, IDoors doors, IStateStore store, string partition, Drain drain)
 {
     private static readonly TimeSpan Ttl = TimeSpan.FromHours(1);
+    private static readonly TimeSpan SeenWithin = TimeSpan.FromSeconds(2);
 
     internal void Map(IEndpointRouteBuilder app)
     {
@@ -91,6 +92,9 @@ internal sealed class AgentFlowEndpoints(ILeaseBroker broker, IFleetView view, I
         }
 
         var lease = resource.Lease is { } holder ? await FindAsync(holder, context.RequestAborted) : null;
+        // The commit that gave it back wrote its document too: whoever has read that far knows of it.
+        if (lease is null)
+            await view.WhenAsync(document.Version, SeenWithin, context.RequestAborted);
         if (lease is null && HeldLast(asker, id, worker))
         {
             await context.Response.WriteJsonAsync(new ReleasedView("releasing"));
@@ -114,10 +118,12 @@ internal sealed class AgentFlowEndpoints(ILeaseBroker broker, IFleetView view, I
 
     // A release that comes twice is no error while the lease is remembered.
     private bool HeldLast(LeaseAsker asker, string resource, string worker) => view.Leases.Any(lease =>
-        lease.Value.Tenant == asker.Tenant && lease.Value.WorkerId == worker && lease.Value.HasEnded && lease.Value.Holdings.Any(holding => holding.Resource == resource));
+        lease.Value.Tenant == asker.Tenant && lease.Value.WorkerId == worker
+        && (lease.Value.Returned.Contains(resource) || (lease.Value.HasEnded && lease.Value.Holdings.Any(holding => holding.Resource == resource))));
 
-    private Task StatusAsync(HttpContext context)
+    private async Task StatusAsync(HttpContext context)
     {
+        await view.KnownAsync(context.RequestAborted);
         var asker = context.GetCaller().ToAsker();
         var kinds = desk.Status().Where(kind => asker.IsAdmin || asker.MayUseKind?.Invoke(kind.Name) != false).ToDictionary(
             kind => kind.Name,
@@ -125,7 +131,7 @@ internal sealed class AgentFlowEndpoints(ILeaseBroker broker, IFleetView view, I
                 kind.Total, kind.Free, kind.Leased + kind.Resetting, kind.Quarantined, kind.Allocations, kind.Releases,
                 view.Resources(kind.Name).ToDictionary(resource => resource.Value.Id, resource => WordOf(resource.Value.State), StringComparer.Ordinal)),
             StringComparer.Ordinal);
-        return context.Response.WriteJsonAsync(kinds);
+        await context.Response.WriteJsonAsync(kinds);
     }
 
     private static string WordOf(ResourceState state) => state switch

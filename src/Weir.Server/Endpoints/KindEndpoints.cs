@@ -52,12 +52,17 @@ internal sealed class KindEndpoints(IKindDesk desk, IFleetView view, KindViews v
         return Task.CompletedTask;
     }
 
-    private Task ListAsync(HttpContext context) => context.Response.WriteJsonAsync(new ListOf<KindView>(views.Read(context.GetCaller().ToAsker())));
-
-    private Task GetAsync(HttpContext context)
+    private async Task ListAsync(HttpContext context)
     {
+        await view.KnownAsync(context.RequestAborted);
+        await context.Response.WriteJsonAsync(new ListOf<KindView>(views.Read(context.GetCaller().ToAsker())));
+    }
+
+    private async Task GetAsync(HttpContext context)
+    {
+        await view.KnownAsync(context.RequestAborted);
         var name = view.Kind(NameOf(context))?.Value.Name;
-        return name is not null && views.Read(context.GetCaller().ToAsker(), name) is { } kind ? context.Response.WriteJsonAsync(kind) : context.WriteErrorAsync(NoKind());
+        await (name is not null && views.Read(context.GetCaller().ToAsker(), name) is { } kind ? context.Response.WriteJsonAsync(kind) : context.WriteErrorAsync(NoKind()));
     }
 
     private async Task PutAsync(HttpContext context)
@@ -72,6 +77,7 @@ internal sealed class KindEndpoints(IKindDesk desk, IFleetView view, KindViews v
 
         using (body)
         {
+            await view.KnownAsync(context.RequestAborted);
             var stored = view.Kind(name) is { } known && known.Value.Name == name ? known.Value.Options : null;
             var (options, wrong) = KindChange.Apply(name, stored, body.RootElement);
             if (options is null)
@@ -108,6 +114,7 @@ internal sealed class KindEndpoints(IKindDesk desk, IFleetView view, KindViews v
         }
 
         var asker = context.GetCaller().ToAsker();
+        await view.KnownAsync(context.RequestAborted);
         var asked = context.Request.Query["kind"].ToString();
         var found = view.Resources(asked.Length == 0 ? null : view.Kind(asked)?.Value.Name ?? asked).Select(one => one.Value)
             .Where(resource => (state is null || resource.State == state) && (after is null || string.CompareOrdinal(resource.Id, after) > 0)

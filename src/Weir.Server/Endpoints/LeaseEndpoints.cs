@@ -64,7 +64,7 @@ internal sealed class LeaseEndpoints(ILeaseBroker broker, IFleetView view, Lease
         if (answer.Lease is not { } lease)
             await context.WriteErrorAsync(answer.Error!.ToApiError());
         else if (lease.Value.HasEnded)
-            await context.WriteErrorAsync(new ApiError(410, "lease_ended", $"The lease that this Idempotency-Key made has ended: {lease.Value.Reason ?? lease.Value.State.ToString().ToLowerInvariant()}. Send another key for another lease.") { ShouldRetry = false });
+            await context.WriteErrorAsync(new ApiError(410, "lease_ended", $"The lease that this Idempotency-Key made has ended: {lease.Value.Reason?.TrimEnd('.') ?? lease.Value.State.ToString().ToLowerInvariant()}. Send another key for another lease.") { ShouldRetry = false });
         else if (lease.Value.State == LeaseState.Ready)
             await LeaseAnswers.WriteReadyAsync(context, broker, lease, async () => views.Of(asker, lease, request.Observe ? await broker.ObserveAsync(asker, lease.Value.Id, context.RequestAborted) : null));
         else
@@ -90,6 +90,7 @@ internal sealed class LeaseEndpoints(ILeaseBroker broker, IFleetView view, Lease
         }
 
         var asker = context.GetCaller().ToAsker();
+        await view.KnownAsync(context.RequestAborted);
         var worker = query["worker_id"].ToString();
         var asked = query["kind"].ToString();
         var kind = view.Kind(asked)?.Value.Name ?? asked;
@@ -112,7 +113,13 @@ internal sealed class LeaseEndpoints(ILeaseBroker broker, IFleetView view, Lease
 
         var (asker, id) = (context.GetCaller().ToAsker(), IdOf(context));
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, drain.Begun);
-        var lease = wait == TimeSpan.Zero ? broker.Find(asker, id) : await LeaseWatch.WhenSettledAsync(view, () => broker.Find(asker, id), wait, context.Time(), stop.Token);
+        var lease = await broker.FindAsync(asker, id, context.RequestAborted);
+        if (lease is { } found && wait > TimeSpan.Zero)
+        {
+            // What is not in the view is there all the same, until the view has come as far.
+            lease = await LeaseWatch.WhenSettledAsync(view, () => broker.Find(asker, id) ?? (view.Revision < found.Version ? found : null), wait, context.Time(), stop.Token);
+        }
+
         if (lease is null)
         {
             await context.WriteErrorAsync(LeaseErrors.NoLease());
@@ -125,7 +132,7 @@ internal sealed class LeaseEndpoints(ILeaseBroker broker, IFleetView view, Lease
 
     private async Task RenewAsync(HttpContext context)
     {
-        var (body, error) = await context.Request.ReadJsonAsync<RenewBody>();
+        var (body, error) = await context.Request.ReadJsonAsync<RenewBody>(LeaseBody.Takes);
         error ??= body!.Fault();
         if (error is not null)
         {
@@ -142,7 +149,7 @@ internal sealed class LeaseEndpoints(ILeaseBroker broker, IFleetView view, Lease
     private async Task ObserveAsync(HttpContext context)
     {
         var (asker, id) = (context.GetCaller().ToAsker(), IdOf(context));
-        if (broker.Find(asker, id) is not { } lease)
+        if (await broker.FindAsync(asker, id, context.RequestAborted) is not { } lease)
         {
             await context.WriteErrorAsync(LeaseErrors.NoLease());
             return;

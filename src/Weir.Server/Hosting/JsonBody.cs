@@ -7,8 +7,10 @@ namespace Weir.Server.Hosting;
 /// <summary>Reads and writes Weir's own JSON bodies; a body that does not fit is a value, not an exception.</summary>
 internal static class JsonBody
 {
+    /// <param name="request">Whose body it is.</param>
+    /// <param name="takes">From the path of a field to a sentence that says what it takes, for one of another type. Null, or from a path: that there is another type is all that is said.</param>
     /// <returns>The body, or what is wrong with it; exactly one is null.</returns>
-    public static async ValueTask<(T? Body, ApiError? Error)> ReadJsonAsync<T>(this HttpRequest request)
+    public static async ValueTask<(T? Body, ApiError? Error)> ReadJsonAsync<T>(this HttpRequest request, Func<string, string?>? takes = null)
         where T : class
     {
         if (!request.HasJsonContentType())
@@ -23,6 +25,9 @@ internal static class JsonBody
         {
             var path = fault.Path is { Length: > 2 } p && p.StartsWith("$.", StringComparison.Ordinal) ? p[2..] : null;
             var place = fault.LineNumber is { } line ? $" at line {line + 1}, byte {fault.BytePositionInLine + 1}" : "";
+            // What the JSON itself breaks has its reader's fault inside, and says nothing about the field.
+            if (path is not null && fault.InnerException is not JsonException && takes?.Invoke(path) is { } sentence)
+                return (null, ApiError.Malformed(sentence, path));
             // Said in our own words: the serializer's name types of the program.
             var message = fault.Message.Contains("could not be mapped to any .NET member", StringComparison.Ordinal)
                 ? $"The body has a field that is not known here{(path is null ? "" : $": {path}")}{place}."

@@ -10,6 +10,8 @@ namespace Weir.Server.Leases;
 [JsonNumberHandling(JsonNumberHandling.Strict)]
 internal sealed record LeaseBody
 {
+    internal const string TtlTakes = "'ttl' takes a duration from 1s to 24h as a text, such as \"15m\" or \"900s\".";
+    private const string WaitTakes = "'wait' takes a duration from 0s (now or never) to 24h as a text, such as \"2m\" or \"900ms\".";
     private const int MostResources = 256;
     private const int MostLabels = 32;
     private const int LongestLabel = 64;
@@ -63,9 +65,9 @@ internal sealed record LeaseBody
         if (total > MostResources)
             return (null, ApiError.Unprocessable($"A lease holds at most {MostResources} resources; this asks for {total}.", "resources"));
         if (Ttl is { } ttl && (ttl < TimeSpan.FromSeconds(1) || ttl > ADay))
-            return (null, ApiError.Unprocessable("'ttl' takes 1s to 24h.", "ttl"));
+            return (null, ApiError.Unprocessable(TtlTakes, "ttl"));
         if (Wait is { } wait && (wait < TimeSpan.Zero || wait > ADay))
-            return (null, ApiError.Unprocessable("'wait' takes 0s to 24h.", "wait"));
+            return (null, ApiError.Unprocessable(WaitTakes, "wait"));
         if (Priority is < 0 or > 9)
             return (null, ApiError.Unprocessable("'priority' takes 0 to 9; 9 goes first.", "priority"));
         if (FaultOfLabels() is { } labels)
@@ -80,6 +82,15 @@ internal sealed record LeaseBody
             Labels = Labels?.ToDictionary(label => label.Key, label => label.Value!, StringComparer.Ordinal),
         }, null);
     }
+
+    /// <summary>What a field takes, for one that has another type. Null: nothing more than that is to be said.</summary>
+    public static string? Takes(string path) => path switch
+    {
+        "ttl" => TtlTakes,
+        "wait" => WaitTakes,
+        _ when path.StartsWith("resources[", StringComparison.Ordinal) && path.EndsWith("].count", StringComparison.Ordinal) => $"'count' takes a whole number from 1 to {MostResources}.",
+        _ => null,
+    };
 
     public static ApiError? FaultOfWorker(string worker) => worker.Length is 0 or > 200 || worker.Any(char.IsControl)
         ? ApiError.Unprocessable("'worker_id' takes 1 to 200 printable characters.", "worker_id")
@@ -124,6 +135,6 @@ internal sealed record RenewBody
     public TimeSpan? Ttl { get; init; }
 
     public ApiError? Fault() => Fence is null ? ApiError.Malformed("The body needs the 'fence' that the lease was given with: a whole number.", "fence")
-        : Ttl is { } ttl && (ttl < TimeSpan.FromSeconds(1) || ttl > TimeSpan.FromDays(1)) ? ApiError.Unprocessable("'ttl' takes 1s to 24h.", "ttl")
+        : Ttl is { } ttl && (ttl < TimeSpan.FromSeconds(1) || ttl > TimeSpan.FromDays(1)) ? ApiError.Unprocessable(LeaseBody.TtlTakes, "ttl")
         : null;
 }

@@ -24,7 +24,7 @@ internal static class LeaseRequests
         var headers = context.Request.Headers;
         if (!InferenceEndpoints.TryReadHeaders(headers, context.GetCaller(), out var priority, out var timeout, out var wrong) || !TryReadKey(headers, out var key, out wrong))
             return (null, wrong);
-        var (body, malformed) = await context.Request.ReadJsonAsync<LeaseBody>();
+        var (body, malformed) = await context.Request.ReadJsonAsync<LeaseBody>(LeaseBody.Takes);
         if (body is null)
             return (null, malformed);
         var (request, fault) = body.Read(headers.ContainsKey("x-weir-priority") ? priority : null, timeout);

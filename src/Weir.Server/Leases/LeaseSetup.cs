@@ -23,6 +23,7 @@ internal static class LeaseSetup
         services.AddDoors(server.Fleet);
         services.AddLeaseUpkeep();
         services.AddKindSorts(server.Data);
+        services.AddSingleton<SessionCallers>();
         services.AddSingleton<UseRenewal>();
         services.AddSingleton<LeaseViews>();
         services.AddSingleton<KindViews>();

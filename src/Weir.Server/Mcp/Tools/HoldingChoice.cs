@@ -34,6 +34,7 @@ internal sealed class HoldingChoice(ILeaseBroker broker, IFleetView fleet, IStat
     /// <returns>At least one, or why there is none.</returns>
     public async ValueTask<(IReadOnlyList<Held> Held, string? Fault)> AllAsync(McpToolCall call, CancellationToken cancellationToken)
     {
+        await fleet.KnownAsync(cancellationToken);
         var found = Look(call);
         if (found.Count == 0 && await CatchUpAsync(cancellationToken)) found = Look(call);
         return found.Count > 0 ? (found, null) : ([], Nothing(call));

@@ -22,7 +22,7 @@ public sealed class ResourceDoorsTests : IAsyncDisposable
         var (resource, error) = await _it.EnterAsync("rag.3", _it.Doors.TokenOf("rag.3", "l1", fence));
 
         error.ShouldBeNull();
-        resource!.Session.ShouldBe(new LeaseSession("l1", fence, "w1", "t1", "k1"));
+        resource!.Session.ShouldBe(new LeaseSession("l1", fence, "w1", "t1", "loopback"));
         resource.Options.Collection.ShouldBe("handbook");
         resource.Config!.Value.GetProperty("top_k").GetInt32().ShouldBe(3);
         resource.Resource.Home.ShouldBe("home");

@@ -93,7 +93,7 @@ internal sealed class StoredFleet : IFleetView, IAsyncDisposable
         var (kind, slot) = (resource[..resource.IndexOf('.')], resource[(resource.IndexOf('.') + 1)..]);
         var record = new LeaseRecord
         {
-            Id = lease, Tenant = "t1", KeyId = "k1", WorkerId = "w1", State = state, Priority = 5, Ttl = ttl ?? TimeSpan.FromMinutes(15),
+            Id = lease, Tenant = "t1", KeyId = "loopback", WorkerId = "w1", State = state, Priority = 5, Ttl = ttl ?? TimeSpan.FromMinutes(15),
             Demands = [new LeaseDemand(kind, 1, config)], Holdings = [new LeaseHolding(resource, kind, kind, config)],
             AskedAt = now, GrantedAt = now, EndsAt = now + (ttl ?? TimeSpan.FromMinutes(15)),
         };

@@ -98,6 +98,8 @@ public sealed class AgentFlowEndpointsTests : IAsyncLifetime
         var (status, body) = await PostAsync("/release", """{"resource_id":"plain.0","worker_id":"w1"}""");
         (status, body.GetProperty("status").GetString()).ShouldBe((HttpStatusCode.OK, "releasing"));
         await _server.IsFreeAsync("plain", 1);
+        (await PostAsync("/release", """{"resource_id":"plain.0","worker_id":"w1"}""")).Status.ShouldBe(HttpStatusCode.OK);
+        (await PostAsync("/release", """{"resource_id":"plain.0","worker_id":"w2"}""")).Status.ShouldBe(HttpStatusCode.Forbidden);
         (await PostAsync("/release", """{"resource_id":"screen.0","worker_id":"w1"}""")).Status.ShouldBe(HttpStatusCode.OK);
         await _server.IsFreeAsync("screen", 1);
         (await PostAsync("/release", """{"resource_id":"screen.0","worker_id":"w1"}""")).Status.ShouldBe(HttpStatusCode.OK);
