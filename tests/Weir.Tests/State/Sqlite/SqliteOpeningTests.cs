@@ -5,6 +5,7 @@ using static Weir.Tests.State.Bodies;
 
 namespace Weir.Tests.State.Sqlite;
 
+[System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
 public sealed class SqliteOpeningTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("weir-state-").FullName;

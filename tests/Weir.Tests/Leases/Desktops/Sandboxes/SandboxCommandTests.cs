@@ -5,6 +5,7 @@ using Weir.Leases.Kinds;
 
 namespace Weir.Tests.Leases.Desktops.Sandboxes;
 
+[System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
 public sealed class SandboxCommandTests
 {
     private static readonly SandboxPlan Plan = new(1280, 800, DesktopProgram.Read("xterm -e 'a b'")!, DesktopNetwork.Nat, DesktopIsolation.Sandbox);
