@@ -109,6 +109,7 @@ internal sealed class LeaseBroker(
     {
         while (true)
         {
+            var seen = view.Revision;
             var (lease, fault) = requests.Read(asker, request);
             if (lease is null)
                 return fault!;
@@ -121,6 +122,7 @@ internal sealed class LeaseBroker(
                 {
                     if (await FoundAsync(request, there, cancellationToken) is { } found)
                         return found with { WasThere = true };
+                    await view.MovedAsync(seen, cancellationToken);
                     continue;
                 }
 
@@ -133,6 +135,7 @@ internal sealed class LeaseBroker(
             // Somebody else made it: the view may not have it yet.
             if (lease.Digest is not null && await commits.ReadLeaseAsync(lease.Id, cancellationToken) is { } made)
                 await view.WhenAsync(made.Version, FeedBehind, cancellationToken);
+            await view.MovedAsync(seen, cancellationToken);
         }
     }
 
@@ -153,6 +156,7 @@ internal sealed class LeaseBroker(
     {
         for (var isFresh = false; ; isFresh = true)
         {
+            var seen = view.Revision;
             var (lease, fault) = await lookup.HeldAsync(asker, id, fence, isFresh, CancellationToken.None);
             if (lease is null)
                 return fault;
@@ -168,7 +172,12 @@ internal sealed class LeaseBroker(
                 : given is null || lease.Value.Holdings.All(holding => given.Contains(holding.Resource)) ? await ends.EndAsync(lease, Released)
                 : await ends.ShrinkAsync(lease, given);
             if (ended is null)
+            {
+                // What the view shows of its resources may be old.
+                await view.MovedAsync(seen, CancellationToken.None);
                 continue;
+            }
+
             await view.WhenAsync(ended.Version, FeedBehind, CancellationToken.None);
             return null;
         }

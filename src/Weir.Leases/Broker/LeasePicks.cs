@@ -20,7 +20,7 @@ internal sealed class LeasePicks(FleetView view, IHomes homes, ReplicaView repli
 
     private FleetTables Tables => view.Tables;
 
-    /// <summary>Grants what can be granted of those who wait.</summary>
+    /// <summary>Grants what can be granted of those who wait. One whose wait is over is ended by and by, and gets nothing any more.</summary>
     public List<Grant> GrantWaiting(DateTimeOffset now)
     {
         var grants = new List<Grant>();
@@ -29,7 +29,7 @@ internal sealed class LeasePicks(FleetView view, IHomes homes, ReplicaView repli
             if (Tables.Line.Count == 0)
                 return grants;
             var supplies = Tables.Line.Kinds.Select(kind => new KindSupply(kind, Free(kind), Tables.Line.Of(kind).Count)).ToList();
-            foreach (var waiter in LeasePlan.Of(Tables.Line.InOrder, supplies, Counts))
+            foreach (var waiter in LeasePlan.Of(Tables.Line.InOrder, supplies, waiter => waiter.Record.EndsAt > now && Counts(waiter)))
             {
                 if (IsOurs(waiter.Record, now) && Pick(waiter, waiter.Lease.Version, isStored: true) is { } grant)
                     grants.Add(grant);

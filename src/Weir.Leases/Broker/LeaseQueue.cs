@@ -64,8 +64,9 @@ internal sealed partial class LeaseQueue(FleetView view, LeasePicks picks, Lease
             // On stale knowledge every grant would only lose.
             if (!view.IsCurrent)
                 return;
+            var seen = view.Revision;
             foreach (var grant in picks.GrantWaiting(commits.Now))
-                _ = RunAsync(grant);
+                _ = RunAsync(grant, seen);
         }
         catch (Exception fault)
         {
@@ -73,13 +74,15 @@ internal sealed partial class LeaseQueue(FleetView view, LeasePicks picks, Lease
         }
     }
 
-    private async Task RunAsync(Grant grant)
+    private async Task RunAsync(Grant grant, long seen)
     {
         try
         {
             var result = await grants.RunAsync(grant);
-            if (result.End is not GrantEnd.Ready)
-                Wake();
+            if (result.End is GrantEnd.Ready)
+                return;
+            await view.MovedAsync(seen, CancellationToken.None);
+            Wake();
         }
         catch (StoreUnavailableException away)
         {

@@ -10,6 +10,8 @@ namespace Weir.Leases.Fleet;
 /// <summary>Follows the feed of the fleet's partition into its tables. The feed alone writes what is stored; the broker marks its own picks beside it, under the same lock.</summary>
 internal sealed partial class FleetView(LeaseFleet fleet, IStateStore store, ResourceKinds sorts, TimeProvider time, ILogger<FleetView> logger) : BackgroundService, IFleetView
 {
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(20);
+
     private readonly FleetSignals _signals = new();
     private readonly TaskCompletionSource _known = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _revision;
@@ -98,6 +100,12 @@ internal sealed partial class FleetView(LeaseFleet fleet, IStateStore store, Res
 
         return WaitAsync(reached, within, cancellationToken);
     }
+
+    /// <summary>
+    /// Waits until the view shows something newer than what was looked at, or for a moment. For whoever lost to a change that the view did not show yet: it tries again on what is new, and never
+    /// round and round on the same.
+    /// </summary>
+    public async ValueTask MovedAsync(long since, CancellationToken cancellationToken) => await WhenAsync(since + 1, Moment, cancellationToken);
 
     /// <summary>Waits until a lease is as wanted.</summary>
     /// <param name="id">The lease.</param>

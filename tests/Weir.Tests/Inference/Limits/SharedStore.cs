@@ -6,6 +6,8 @@ namespace Weir.Tests.Inference.Limits;
 /// <summary>One replica's way to a store that several use: it can be cut off, left without answers, or robbed of some.</summary>
 internal sealed class SharedStore(IStateStore inner, Random? random = null) : IStateStore
 {
+    private int _commits;
+
     /// <summary>Nothing reaches the store.</summary>
     public bool IsAway { get; set; }
 
@@ -16,6 +18,9 @@ internal sealed class SharedStore(IStateStore inner, Random? random = null) : IS
     public double Unanswered { get; set; }
 
     public bool IsShared => true;
+
+    /// <summary>How many commits were asked for.</summary>
+    public int Commits => Volatile.Read(ref _commits);
 
     public IStoreClock Clock => inner.Clock;
 
@@ -29,6 +34,7 @@ internal sealed class SharedStore(IStateStore inner, Random? random = null) : IS
 
     public async ValueTask<CommitOutcome> CommitAsync(Commit commit, CancellationToken cancellationToken = default)
     {
+        Interlocked.Increment(ref _commits);
         await ReachAsync();
         if (random is null || random.NextDouble() >= Unanswered)
             return await inner.CommitAsync(commit, cancellationToken);

@@ -199,6 +199,30 @@ public sealed class LeaseRaceTests : IAsyncLifetime
         a.View.Resources("desk").ShouldNotContain(resource => resource.Value.State == ResourceState.Leased);
     }
 
+    [Fact]
+    public async Task Wait_IsOverWhenSomethingIsFreeAgain_IsNotTriedRoundAndRound()
+    {
+        var store = new SharedStore(_store);
+        var a = await StartAsync("a", store);
+        await GotAsync(a, "w", ("slot", 3));
+        await GotAsync(a, "x", ("slot", 1));
+        var waiting = a.Broker.AllocateAsync(Asker, Request("y", ("slot", 1)) with { Wait = TimeSpan.FromSeconds(5) }, default);
+        await UntilAsync(() => a.View.Leases.Any(lease => lease.Value.State == LeaseState.Waiting));
+        store.IsAway = true;
+        _time.Advance(TimeSpan.FromSeconds(6));
+        var slot = (await _store.ReadAsync(LeaseReplica.Partition, LeaseDocuments.Resources + "slot.0"))!;
+        var free = LeaseDocuments.ReadResource(slot.Body.Span)! with { State = ResourceState.Free, Lease = null };
+        await _store.CommitAsync(new Commit(LeaseReplica.Partition) { Writes = [new Write(slot.Key, slot.Version, LeaseDocuments.Write(free))] });
+
+        // It is free before anybody has ended the wait.
+        var before = store.Commits;
+        store.IsAway = false;
+        await UntilAsync(() => a.View.Resource("slot.0")!.Value.State == ResourceState.Free);
+
+        (await StepUntilAsync(waiting)).Error!.Code.ShouldBe("wait_expired");
+        (store.Commits - before).ShouldBeLessThan(20);
+    }
+
     /// <summary>So many commits are lost on their way.</summary>
     private sealed class Unheard : Random
     {
