@@ -226,6 +226,8 @@ internal sealed class XConnection : IAsyncDisposable
             }
 
             var fault = new XBrokenException($"The X server answered request {sequence} before request {next.Sequence}.");
+            // Broken before its run ends: whoever sees the end sees that too.
+            Break(fault);
             next.Run.Done.TrySetException(fault);
             throw fault;
         }
