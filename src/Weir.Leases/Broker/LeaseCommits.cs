@@ -17,14 +17,16 @@ internal sealed class LeaseCommits(LeaseFleet fleet, IStateStore store, TimeProv
 
     /// <param name="writes">All or nothing.</param>
     /// <param name="notAfter">In store time. Null: it hurts nobody when it is late, since its versions decide.</param>
+    /// <param name="checks">What has to stand beside them as it was seen. Null: nothing.</param>
     /// <returns>Committed or lost, never unknown.</returns>
     /// <exception cref="StoreUnavailableException">Nothing of it happened, or for minutes nobody could say.</exception>
-    public async Task<CommitOutcome> CommitAsync(IReadOnlyList<Write> writes, DateTimeOffset? notAfter = null)
+    public async Task<CommitOutcome> CommitAsync(IReadOnlyList<Write> writes, DateTimeOffset? notAfter = null, IReadOnlyList<Check>? checks = null)
     {
         var started = time.GetTimestamp();
-        while (true)
+        var wasLost = false;
+        for (var pause = FirstPause; ; pause = Longer(pause))
         {
-            var commit = new Commit(fleet.Partition) { Writes = writes, NotAfter = notAfter };
+            var commit = new Commit(fleet.Partition) { Writes = writes, Checks = checks ?? [], NotAfter = notAfter };
             var outcome = await store.CommitAsync(commit);
             if (outcome is not CommitOutcome.Unknown)
                 return outcome;
@@ -32,6 +34,12 @@ internal sealed class LeaseCommits(LeaseFleet fleet, IStateStore store, TimeProv
             // The store has not taken it, and will not: nobody was before us, so it is sent again, unless it is too late for it.
             if (outcome is not CommitOutcome.Lost { Keys.Count: 0 } || notAfter < Now)
                 return outcome;
+            if (time.GetElapsedTime(started) >= Settling)
+                throw LeaseErrors.StoreAway("it loses every change on its way.");
+            // One lost answer is chance; whatever loses them all is not mended by asking faster.
+            if (wasLost)
+                await Task.Delay(pause, time);
+            wasLost = true;
         }
     }
 
@@ -51,7 +59,7 @@ internal sealed class LeaseCommits(LeaseFleet fleet, IStateStore store, TimeProv
 
     private async Task<CommitOutcome> SettleAsync(Commit commit, long started)
     {
-        for (var pause = FirstPause; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
+        for (var pause = FirstPause; ; pause = Longer(pause))
         {
             try
             {
@@ -68,4 +76,5 @@ internal sealed class LeaseCommits(LeaseFleet fleet, IStateStore store, TimeProv
             await Task.Delay(pause, time);
         }
     }
+    private static TimeSpan Longer(TimeSpan pause) => pause * 2 < LongestPause ? pause * 2 : LongestPause;
 }

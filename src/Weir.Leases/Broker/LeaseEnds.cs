@@ -30,8 +30,11 @@ internal sealed partial class LeaseEnds(LeaseCommits commits, FleetView view, IH
     private static readonly TimeSpan FeedBehind = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ForgetWithin = TimeSpan.FromSeconds(10);
 
+    /// <param name="lease">The lease, as it was seen.</param>
+    /// <param name="ending">How it ends.</param>
+    /// <param name="unless">What it ends by, where that is changed meanwhile. Null: nothing but the lease.</param>
     /// <returns>The lease as it ended; null where it had been changed meanwhile.</returns>
-    public async Task<Stored<LeaseRecord>?> EndAsync(Stored<LeaseRecord> lease, LeaseEnding ending)
+    public async Task<Stored<LeaseRecord>?> EndAsync(Stored<LeaseRecord> lease, LeaseEnding ending, Check? unless = null)
     {
         var held = await StillHeldAsync(lease, lease.Value.Holdings);
         var now = commits.Now;
@@ -41,7 +44,7 @@ internal sealed partial class LeaseEnds(LeaseCommits commits, FleetView view, IH
         };
         List<Write> writes = [LeaseCommits.Put(record, lease.Version, now + KeptFor(record))];
         writes.AddRange(held.Select(one => GiveBack(one.Holding, one.Resource, now)));
-        if (await commits.CommitAsync(writes) is not CommitOutcome.Committed(var revision))
+        if (await commits.CommitAsync(writes, checks: unless is { } seen ? [seen] : null) is not CommitOutcome.Committed(var revision))
             return null;
         metrics.Ended(record, ending);
         Forget(lease, held);

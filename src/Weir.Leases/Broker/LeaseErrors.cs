@@ -12,20 +12,27 @@ internal static class LeaseErrors
     public const string Unavailable = "unavailable";
     public const string ReleasedEarly = "released";
 
+    private const string NoSuchKind = "unknown_kind";
+    private const string TooMany = "impossible";
+    private const string OverQuota = "quota_exceeded";
+
     private const int LongestFault = 1000;
 
     public static LeaseError Invalid(string param, string message) => new(422, "invalid_value", message) { Param = param };
 
     public static LeaseError UnknownKind(string kind, IEnumerable<string> known) =>
-        new(422, "unknown_kind", $"There is no kind '{kind}'. {(string.Join(", ", known) is { Length: > 0 } names ? $"There are: {names}." : "No kinds are configured.")}") { Param = "resources" };
+        new(422, NoSuchKind, $"There is no kind '{kind}'. {(string.Join(", ", known) is { Length: > 0 } names ? $"There are: {names}." : "No kinds are configured.")}") { Param = "resources" };
+
+    /// <summary>For whoever asked while it was there. It does not say which there are: not every key may see them all.</summary>
+    public static LeaseError KindEnded(string kind) => new(422, NoSuchKind, $"There is no kind '{kind}' any more.") { Param = "resources" };
 
     public static LeaseError KindNotAllowed(string kind) => new(403, "kind_not_allowed", $"This key may not lease '{kind}'.") { Param = "resources" };
 
     public static LeaseError Impossible(string kind, int asked, int there) =>
-        new(422, "impossible", $"{asked} of '{kind}' were asked for, and there {(there == 1 ? "is" : "are")} {there} in all, free or not.") { Param = "resources" };
+        new(422, TooMany, $"{asked} of '{kind}' were asked for, and there {(there == 1 ? "is" : "are")} {there} in all, free or not.") { Param = "resources" };
 
     public static LeaseError QuotaExceeded(string kind, int asked, int limit, string of) =>
-        new(422, "quota_exceeded", $"{asked} of '{kind}' were asked for, and one {of} may hold {limit}.") { Param = "resources" };
+        new(422, OverQuota, $"{asked} of '{kind}' were asked for, and one {of} may hold {limit}.") { Param = "resources" };
 
     /// <param name="what">A resource, or a kind.</param>
     /// <param name="why">What its kind says, which may repeat what a client sent.</param>
@@ -66,6 +73,7 @@ internal static class LeaseErrors
         WaitOver => new LeaseError(504, WaitOver, lease.Reason ?? "Not all of it was free in time."),
         Unavailable => new LeaseError(503, Unavailable, lease.Reason ?? "The server that worked on it is gone.") { RetryAfter = TimeSpan.FromSeconds(1) },
         null or ClientLeft or ReleasedEarly => Ended(lease),
+        NoSuchKind or TooMany or OverQuota => new LeaseError(422, lease.FailureCode, lease.Reason ?? "There is not so much of it any more.") { Param = "resources" },
         var code => new LeaseError(422, code, lease.Reason ?? "It could not be initialised."),
     };
 

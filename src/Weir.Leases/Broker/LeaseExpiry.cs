@@ -9,11 +9,12 @@ using Weir.State.Replicas;
 namespace Weir.Leases.Broker;
 
 /// <summary>
-/// Ends what is over in store time: waits, initialisations that hang, leases; and what was begun by a replica that is gone. The replica that answers for a lease comes first, any
-/// other half a second later. A renewal that landed meanwhile wins, since a lease ends only at the version that was seen; while nothing new can be seen, nothing is ended.
+/// Ends what is over in store time: waits, initialisations that hang, leases; what was begun by a replica that is gone; and waits for what there can never be any more. The replica that
+/// answers for a lease comes first, any other half a second later. A renewal that landed meanwhile wins, since a lease ends only at the version that was seen; while nothing new can be seen,
+/// nothing is ended.
 /// </summary>
 internal sealed partial class LeaseExpiry(
-    FleetView view, LeasePicks picks, LeaseCommits commits, LeaseEnds ends, ReplicaView replicas, IStateStore store, TimeProvider time, ILogger<LeaseExpiry> logger) : BackgroundService
+    FleetView view, LeasePicks picks, LeaseCapacity capacity, LeaseCommits commits, LeaseEnds ends, ReplicaView replicas, IStateStore store, TimeProvider time, ILogger<LeaseExpiry> logger) : BackgroundService
 {
     private static readonly TimeSpan Longest = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(5);
@@ -54,7 +55,11 @@ internal sealed partial class LeaseExpiry(
             if (!view.IsCurrent)
                 return Longest;
             if (time.GetElapsedTime(_swept) >= SweepEvery)
+            {
                 Sweep();
+                EndHopeless();
+            }
+
             var now = commits.Now;
             var (due, next) = Due(now);
             foreach (var lease in due)
@@ -118,17 +123,24 @@ internal sealed partial class LeaseExpiry(
         }
     }
 
-    private void Begin(Stored<LeaseRecord> lease, LeaseEnding ending)
+    /// <summary>Those whose clients are here, and those of nobody: each replica does it for its own.</summary>
+    private void EndHopeless()
     {
-        if (_ending.TryAdd(lease.Value.Id, true))
-            _ = EndAsync(lease, ending);
+        foreach (var (lease, fault, kind) in capacity.HopelessWaits(AtOnce, lease => lease.Replica is null || lease.Replica == replicas.Id))
+            Begin(lease, new LeaseEnding(LeaseState.Failed, fault.Message, fault.Code), kind);
     }
 
-    private async Task EndAsync(Stored<LeaseRecord> lease, LeaseEnding ending)
+    private void Begin(Stored<LeaseRecord> lease, LeaseEnding ending, Check? unless = null)
+    {
+        if (_ending.TryAdd(lease.Value.Id, true))
+            _ = EndAsync(lease, ending, unless);
+    }
+
+    private async Task EndAsync(Stored<LeaseRecord> lease, LeaseEnding ending, Check? unless)
     {
         try
         {
-            if (await ends.EndAsync(lease, ending) is { } ended)
+            if (await ends.EndAsync(lease, ending, unless) is { } ended)
             {
                 LogEnded(lease.Value.Id, lease.Value.WorkerId, lease.Value.State, ending.Reason);
                 await view.WhenAsync(ended.Version, SweepEvery, CancellationToken.None);

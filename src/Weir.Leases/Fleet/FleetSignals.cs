@@ -4,12 +4,19 @@ namespace Weir.Leases.Fleet;
 internal sealed class FleetSignals
 {
     private readonly PriorityQueue<TaskCompletionSource, long> _revisions = new();
+
+    // One for each revision: whoever comes back after a wait that was over adds none.
+    private readonly Dictionary<long, TaskCompletionSource> _byRevision = [];
     private readonly Dictionary<string, TaskCompletionSource> _leases = new(StringComparer.Ordinal);
 
     public Task At(long revision)
     {
-        var signal = New();
-        _revisions.Enqueue(signal, revision);
+        if (!_byRevision.TryGetValue(revision, out var signal))
+        {
+            _byRevision.Add(revision, signal = New());
+            _revisions.Enqueue(signal, revision);
+        }
+
         return signal.Task;
     }
 
@@ -24,7 +31,10 @@ internal sealed class FleetSignals
     public void Reached(long revision, List<TaskCompletionSource> due)
     {
         while (_revisions.TryPeek(out _, out var next) && next <= revision)
+        {
             due.Add(_revisions.Dequeue());
+            _byRevision.Remove(next);
+        }
     }
 
     public void Changed(string leaseId, List<TaskCompletionSource> due)

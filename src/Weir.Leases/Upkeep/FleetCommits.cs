@@ -40,6 +40,16 @@ internal sealed class FleetCommits(IStateStore store, IFleetView view, LeaseFlee
     public async Task<Stored<ResourceRecord>?> TryAsync(Stored<ResourceRecord> from, ResourceRecord to, CancellationToken cancellationToken) =>
         await TryAsync([Put(to, from.Version)], cancellationToken).ConfigureAwait(false) is { } revision ? new Stored<ResourceRecord>(to, revision) : null;
 
+    /// <summary>
+    /// Waits until the view shows what the store has now. For whoever has lost to a change that the view did not show yet: what it reads next is not what it lost with.
+    /// </summary>
+    /// <exception cref="StoreUnavailableException">The store is away.</exception>
+    public async Task CatchUpAsync(CancellationToken cancellationToken)
+    {
+        var revision = await store.RevisionAsync(fleet.Partition, cancellationToken).ConfigureAwait(false);
+        await view.WhenAsync(revision, SeenWithin, cancellationToken).ConfigureAwait(false);
+    }
+
     public static Write Put(ResourceRecord record, long expected) => new(LeaseDocuments.Resources + record.Id, expected, LeaseDocuments.Write(record));
 
     public static Write Remove(Stored<ResourceRecord> resource) => new(LeaseDocuments.Resources + resource.Value.Id, resource.Version, null);

@@ -129,7 +129,7 @@ internal sealed partial class KindDesk(
                 return new LeaseError(404, "not_found", $"There is no resource '{resourceId}'. GET /v1/resources lists them.");
             if (await change(resource).ConfigureAwait(false))
                 return null;
-            await view.WhenAsync(resource.Version + 1, TimeSpan.FromMilliseconds(100), cancellationToken).ConfigureAwait(false);
+            await commits.CatchUpAsync(cancellationToken).ConfigureAwait(false);
         }
 
         return Contended(resourceId);

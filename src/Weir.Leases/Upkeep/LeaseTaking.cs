@@ -45,7 +45,7 @@ internal sealed class LeaseTaking(FleetCommits commits, IFleetView view, KnownKi
             }
 
             // Whoever was first is read before the next try.
-            await view.WhenAsync(held.Version + 1, TimeSpan.FromMilliseconds(100), cancellationToken).ConfigureAwait(false);
+            await commits.CatchUpAsync(cancellationToken).ConfigureAwait(false);
         }
 
         throw new StoreUnavailableException($"'{resource}' could not be taken from its lease, which others change all the time.");

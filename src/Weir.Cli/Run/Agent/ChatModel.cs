@@ -64,7 +64,9 @@ internal sealed class ChatModel(HttpClient http, RunPlan plan, TimeProvider time
                 // The timeout of the attempt is the bound.
             }
 
-            await Task.Delay(wait ?? _again.After(failures), time, stop);
+            // One that says 0 is not asked round and round.
+            var own = _again.After(failures);
+            await Task.Delay(wait > own ? wait.Value : own, time, stop);
         }
     }
 

@@ -85,7 +85,7 @@ internal sealed partial class InstanceAdoption(
             };
             if (isDone)
                 return;
-            await view.WhenAsync(resource.Version + 1, TimeSpan.FromMilliseconds(100), stoppingToken).ConfigureAwait(false);
+            await commits.CatchUpAsync(stoppingToken).ConfigureAwait(false);
         }
     }
 

@@ -21,24 +21,33 @@ internal sealed partial class ResourceReset(
     {
         var began = time.GetTimestamp();
         if (await ClaimAsync(work, stoppingToken).ConfigureAwait(false) is not { } held)
-            return null;
+            return await LostAsync(null, stoppingToken).ConfigureAwait(false);
         var steps = new Steps(work, held, began);
         await DoAsync(steps, stoppingToken).ConfigureAwait(false);
         var took = time.GetElapsedTime(began);
         if (steps.IsLost)
-            return steps.Lingering;
+            return await LostAsync(steps.Lingering, stoppingToken).ConfigureAwait(false);
         metrics.Reset(work.Kind.Name, steps.Error, took);
-        if (steps.Error is { } error)
-        {
-            await QuarantineAsync(steps, error, stoppingToken).ConfigureAwait(false);
-            return steps.Lingering;
-        }
+        var isKept = steps.Error is { } error ? await QuarantineAsync(steps, error, stoppingToken).ConfigureAwait(false)
+            : !work.IsWanted ? await commits.TryAsync([FleetCommits.Remove(steps.Held)], stoppingToken).ConfigureAwait(false) is not null
+            : await FreeAsync(steps, took, stoppingToken).ConfigureAwait(false);
+        return isKept ? steps.Lingering : await LostAsync(steps.Lingering, stoppingToken).ConfigureAwait(false);
+    }
 
-        if (!work.IsWanted)
-            await commits.TryAsync([FleetCommits.Remove(steps.Held)], stoppingToken).ConfigureAwait(false);
-        else if (await commits.TryAsync(steps.Held, steps.Held.Value.Freed(steps.Made), stoppingToken).ConfigureAwait(false) is not null)
-            LogFree(work.Resource.Value.Id, took);
-        return null;
+    // Its resource is busy until the view shows who was first: another look would find the same to do, and lose again.
+    private async Task<Task?> LostAsync(Task? lingering, CancellationToken cancellationToken)
+    {
+        if (lingering is null)
+            await commits.CatchUpAsync(cancellationToken).ConfigureAwait(false);
+        return lingering;
+    }
+
+    private async Task<bool> FreeAsync(Steps steps, TimeSpan took, CancellationToken cancellationToken)
+    {
+        if (await commits.TryAsync(steps.Held, steps.Held.Value.Freed(steps.Made), cancellationToken).ConfigureAwait(false) is null)
+            return false;
+        LogFree(steps.Work.Resource.Value.Id, took);
+        return true;
     }
 
     // A home alone works on its resources, and by the ids of their instances: what is given back to it needs no claim. Elsewhere the commit also shows that what was
@@ -118,13 +127,13 @@ internal sealed partial class ResourceReset(
     }
 
     // The claim stands while something of it goes on, so that no other replica begins beside it.
-    private async Task QuarantineAsync(Steps steps, LeaseError error, CancellationToken cancellationToken)
+    private async Task<bool> QuarantineAsync(Steps steps, LeaseError error, CancellationToken cancellationToken)
     {
         var record = steps.Held.Value;
         var after = limits.RetryAfter(record.Failures + 1, random);
         LogFailed(record.Id, error.Message, after);
         var failed = record.Failed(error.Message, commits.Now + after);
-        await commits.TryAsync(steps.Held, steps.Lingering is null ? failed with { Claim = null } : failed, cancellationToken).ConfigureAwait(false);
+        return await commits.TryAsync(steps.Held, steps.Lingering is null ? failed with { Claim = null } : failed, cancellationToken).ConfigureAwait(false) is not null;
     }
 
     private async Task EndLateAsync(Task late, KindResource resource, ResourceKind sort)

@@ -14,6 +14,9 @@ internal sealed class SharedStore(IStateStore inner, Random? random = null) : IS
     /// <summary>The store answers nothing any more, and does not say so.</summary>
     public bool IsSilent { get; set; }
 
+    /// <summary>Its feed stands still; all else reaches the store.</summary>
+    public bool IsBehind { get; set; }
+
     /// <summary>The share of commits that are not answered; half of those have landed.</summary>
     public double Unanswered { get; set; }
 
@@ -74,7 +77,7 @@ internal sealed class SharedStore(IStateStore inner, Random? random = null) : IS
         // A feed goes on through a store that is away: it is only late.
         await foreach (var step in inner.WatchAsync(partition, prefixes, cancellationToken))
         {
-            while (IsAway)
+            while (IsAway || IsBehind)
                 await Task.Delay(1, cancellationToken);
             yield return step;
         }

@@ -200,6 +200,24 @@ public sealed class LeaseRaceTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Grant_EveryCommitIsLostOnItsWay_IsNotSentRoundAndRound()
+    {
+        var unheard = new Unheard { Left = int.MaxValue };
+        var store = new SharedStore(_store, unheard);
+        var a = await StartAsync("a", store);
+        var before = store.Commits;
+        store.Unanswered = 1;
+
+        var asking = Task.Run(() => a.Broker.AllocateAsync(Asker, Request("w", ("slot", 1)), default));
+        await UntilAsync(() => store.Commits - before >= 2);
+        await Task.Delay(20);
+
+        (store.Commits - before).ShouldBe(2);
+        (store.Unanswered, unheard.Left) = (0, 0);
+        (await StepUntilAsync(asking)).Lease!.Value.State.ShouldBe(LeaseState.Ready);
+    }
+
+    [Fact]
     public async Task Wait_IsOverWhenSomethingIsFreeAgain_IsNotTriedRoundAndRound()
     {
         var store = new SharedStore(_store);

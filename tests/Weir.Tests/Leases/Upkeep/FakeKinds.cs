@@ -28,6 +28,9 @@ internal sealed class BoxKind : ResourceKind
     /// <summary>What a look at what a former run has left waits for.</summary>
     public Task Looking { get; set; } = Task.CompletedTask;
 
+    /// <summary>Called when such a look begins.</summary>
+    public Action OnLook { get; set; } = () => { };
+
     public ConcurrentQueue<string> Forgotten { get; } = new();
 
     public KindTraits Traits { get; set; } = KindTraits.Instances | KindTraits.Checks;
@@ -60,6 +63,7 @@ internal sealed class BoxKind : ResourceKind
 
     public override async ValueTask<IReadOnlySet<string>> AdoptAsync(IReadOnlyList<KindResource> known, CancellationToken cancellationToken)
     {
+        OnLook();
         await Looking;
         var named = known.Select(resource => resource.Resource.Instance!.Id).ToHashSet();
         foreach (var id in Standing.Keys.Where(id => !named.Contains(id)))
