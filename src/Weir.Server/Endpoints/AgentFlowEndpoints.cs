@@ -119,7 +119,7 @@ internal sealed class AgentFlowEndpoints(ILeaseBroker broker, IFleetView view, I
     // A release that comes twice is no error while the lease is remembered.
     private bool HeldLast(LeaseAsker asker, string resource, string worker) => view.Leases.Any(lease =>
         lease.Value.Tenant == asker.Tenant && lease.Value.WorkerId == worker
-        && (lease.Value.Returned.Contains(resource) || (lease.Value.HasEnded && lease.Value.Holdings.Any(holding => holding.Resource == resource))));
+        && lease.Value.GaveBack(resource));
 
     private async Task StatusAsync(HttpContext context)
     {
