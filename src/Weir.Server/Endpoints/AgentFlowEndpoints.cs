@@ -124,6 +124,7 @@ internal sealed class AgentFlowEndpoints(ILeaseBroker broker, IFleetView view, I
     private async Task StatusAsync(HttpContext context)
     {
         await view.KnownAsync(context.RequestAborted);
+        await desk.MadeAsync(context.RequestAborted);
         var asker = context.GetCaller().ToAsker();
         var kinds = desk.Status().Where(kind => asker.IsAdmin || asker.MayUseKind?.Invoke(kind.Name) != false).ToDictionary(
             kind => kind.Name,
