@@ -87,6 +87,10 @@ public sealed record LeaseRecord
     /// <param name="version">The version of the document that holds this record.</param>
     public long FenceOf(long version) => Fence ?? (Holdings.Count > 0 ? version : 0);
 
+    /// <summary>It held a resource, and does not any more, as far as it is remembered: giving that back again is no error.</summary>
+    public bool GaveBack(string resource) =>
+        Returned.Contains(resource) || (HasEnded && Holdings.Any(holding => holding.Resource == resource));
+
     public bool HasEnded => State is LeaseState.Released or LeaseState.Expired or LeaseState.Failed;
 }
 

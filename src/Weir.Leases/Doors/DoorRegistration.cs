@@ -12,7 +12,7 @@ namespace Weir.Leases.Doors;
 public static class DoorRegistration
 {
     /// <summary>
-    /// Adds <see cref="IDoors"/>, <see cref="IHomes"/>, <see cref="IKindCalls"/> and <see cref="DoorServing"/>. Needs <see cref="IFleetView"/>,
+    /// Adds <see cref="IDoors"/>, <see cref="IHomes"/>, <see cref="IKindCalls"/> and <see cref="DoorServing"/>. Needs <see cref="IFleetView"/>, <see cref="ISessionRights"/>,
     /// <see cref="IStateStore"/>, <see cref="State.Replicas.ReplicaView"/>, <see cref="State.Replicas.IReplicaPlace"/>, <see cref="ResourceKinds"/>, <see cref="Broker.IInstances"/> and a <see cref="TimeProvider"/>.
     /// </summary>
     /// <param name="services">Where to.</param>
@@ -40,9 +40,9 @@ public static class DoorRegistration
         services.AddSingleton<IKindCalls, KindCalls>();
         services.AddSingleton<PrepareCalls>();
         services.AddSingleton(provider => new DoorServing(
-            provider.GetRequiredService<ResourceDoors>(), provider.GetRequiredService<DoorTraffic>(), provider.GetRequiredService<ResourceKinds>(),
-            provider.GetRequiredService<IHomes>(), provider.GetRequiredService<Forwarder>(), provider.GetRequiredService<PrepareCalls>(),
-            provider.GetRequiredService<LocalKinds>(), provider.GetRequiredService<DoorMetrics>()));
+            provider.GetRequiredService<ResourceDoors>(), provider.GetRequiredService<ISessionRights>(), provider.GetRequiredService<DoorTraffic>(),
+            provider.GetRequiredService<ResourceKinds>(), provider.GetRequiredService<IHomes>(), provider.GetRequiredService<Forwarder>(),
+            provider.GetRequiredService<PrepareCalls>(), provider.GetRequiredService<LocalKinds>(), provider.GetRequiredService<DoorMetrics>()));
         return services;
     }
 }

@@ -14,6 +14,7 @@ public sealed class DoorServing
         new(429, "door_busy", $"{DoorTraffic.MostAtOnce} requests to this resource are under way already: let some of them end.") { RetryAfter = TimeSpan.FromSeconds(1) };
 
     private readonly ResourceDoors _doors;
+    private readonly ISessionRights _rights;
     private readonly DoorTraffic _traffic;
     private readonly ResourceKinds _kinds;
     private readonly IHomes _homes;
@@ -22,13 +23,13 @@ public sealed class DoorServing
     private readonly LocalKinds _local;
     private readonly DoorMetrics _metrics;
 
-    internal DoorServing(ResourceDoors doors, DoorTraffic traffic, ResourceKinds kinds, IHomes homes, Forwarder forwarder, PrepareCalls prepare, LocalKinds local, DoorMetrics metrics) =>
-        (_doors, _traffic, _kinds, _homes, _forwarder, _prepare, _local, _metrics) = (doors, traffic, kinds, homes, forwarder, prepare, local, metrics);
+    internal DoorServing(
+        ResourceDoors doors, ISessionRights rights, DoorTraffic traffic, ResourceKinds kinds, IHomes homes, Forwarder forwarder, PrepareCalls prepare, LocalKinds local, DoorMetrics metrics) =>
+        (_doors, _rights, _traffic, _kinds, _homes, _forwarder, _prepare, _local, _metrics) = (doors, rights, traffic, kinds, homes, forwarder, prepare, local, metrics);
 
     /// <param name="context">The request; its path begins with the door's.</param>
     /// <param name="resourceId">Whose door.</param>
-    /// <param name="refuse">Why a session whose token opened the door may not use it; null: it may. Not asked about the calls between replicas.</param>
-    public async Task ServeAsync(HttpContext context, string resourceId, Func<LeaseSession, LeaseError?> refuse)
+    public async Task ServeAsync(HttpContext context, string resourceId)
     {
         var token = DoorRequest.TakeToken(context.Request);
         if (DoorRequest.Read(context, resourceId) is not { } door)
@@ -39,9 +40,9 @@ public sealed class DoorServing
 
         var purpose = PrepareCalls.IsOne(door) ? DoorPurpose.Prepare : DoorPurpose.Use;
         var (resource, error) = await _doors.EnterAsync(resourceId, token, purpose, context.RequestAborted);
-        if (resource is not null && purpose == DoorPurpose.Use && refuse(resource.Session) is { } refusal)
+        if (resource is not null && purpose == DoorPurpose.Use && _rights.Refusal(resource.Session) is { } refusal)
             (resource, error) = (null, refusal);
-        using var passage = resource is null ? null : _traffic.Pass(resource);
+        using var passage = resource is null ? null : _traffic.Pass(resource, purpose);
         if (passage is null)
         {
             error ??= Busy;

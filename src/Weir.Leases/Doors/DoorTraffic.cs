@@ -8,31 +8,33 @@ namespace Weir.Leases.Doors;
 
 /// <summary>
 /// The requests under way through doors, and the one place that cuts them: when the lease ends, in store time, when it is given back, when the resource is
-/// taken from it, and when the feed that would say so is behind. It watches only while there are any.
+/// taken from it, when the key that made it is revoked or expires, and when the feed of leases is behind. It watches only while there are any.
 /// </summary>
 internal sealed partial class DoorTraffic : IDisposable
 {
     /// <summary>How many requests one resource serves its lease at once.</summary>
     public const int MostAtOnce = 256;
 
-    // How often the feed is looked at while requests are under way.
+    // How often the feed, and what ends by time alone, is looked at while requests are under way.
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
 
     private readonly IFleetView _view;
     private readonly ResourceDoors _doors;
+    private readonly ISessionRights _rights;
     private readonly FeedFreshness _freshness;
     private readonly IStoreClock _clock;
     private readonly TimeProvider _time;
     private readonly ILogger<DoorTraffic> _log;
     private readonly Lock _sync = new();
-    private readonly Dictionary<(string Resource, DoorClaim Claim), Grant> _grants = [];
+    private readonly Dictionary<Way, Grant> _grants = [];
     private readonly Channel<bool> _changed = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private bool _isWatching;
 
-    public DoorTraffic(IFleetView view, ResourceDoors doors, FeedFreshness freshness, IStateStore store, TimeProvider time, ILogger<DoorTraffic> log)
+    public DoorTraffic(IFleetView view, ResourceDoors doors, ISessionRights rights, FeedFreshness freshness, IStateStore store, TimeProvider time, ILogger<DoorTraffic> log)
     {
-        (_view, _doors, _freshness, _clock, _time, _log) = (view, doors, freshness, store.Clock, time, log);
+        (_view, _doors, _rights, _freshness, _clock, _time, _log) = (view, doors, rights, freshness, store.Clock, time, log);
         view.Changed += Look;
+        rights.Changed += Look;
     }
 
     /// <summary>Requests under way.</summary>
@@ -47,14 +49,14 @@ internal sealed partial class DoorTraffic : IDisposable
 
     /// <summary>Lets a request in that the door has checked. It is to be disposed when the request has ended.</summary>
     /// <returns>Null: so many are under way already.</returns>
-    public DoorPassage? Pass(LeasedResource resource)
+    public DoorPassage? Pass(LeasedResource resource, DoorPurpose purpose)
     {
-        (string Resource, DoorClaim Claim) key = (resource.Resource.Id, new DoorClaim(resource.Session.LeaseId, resource.Session.Fence));
+        var way = new Way(resource.Resource.Id, new DoorClaim(resource.Session.LeaseId, resource.Session.Fence), purpose);
         Grant? grant;
         lock (_sync)
         {
-            if (!_grants.TryGetValue(key, out grant))
-                _grants.Add(key, grant = new Grant(key));
+            if (!_grants.TryGetValue(way, out grant))
+                _grants.Add(way, grant = new Grant(way));
             if (grant.Passages == MostAtOnce)
                 return null;
             grant.Passages++;
@@ -66,23 +68,34 @@ internal sealed partial class DoorTraffic : IDisposable
         }
 
         // What ended between the check and here has been looked at already.
-        if (_doors.Judge(key.Resource, key.Claim).Error is { } error)
+        if (Refusal(way) is { } error)
             Cut(grant, error);
         Look();
         return new DoorPassage(grant, () => Leave(grant));
     }
 
-    public void Dispose() => _view.Changed -= Look;
+    public void Dispose()
+    {
+        _view.Changed -= Look;
+        _rights.Changed -= Look;
+    }
 
     private void Look() => _changed.Writer.TryWrite(true);
+
+    /// <summary>Why nobody may be here any more, as far as this replica has read. Keys say nothing of what replicas do for each other before a lease is used.</summary>
+    private LeaseError? Refusal(Way way)
+    {
+        var (resource, error) = _doors.Judge(way.Resource, way.Claim);
+        return error ?? (way.Purpose == DoorPurpose.Use ? _rights.Refusal(resource!.Session) : null);
+    }
 
     private void Leave(Grant grant)
     {
         lock (_sync)
         {
             // Where it was cut, another may stand under its key by now.
-            if (--grant.Passages == 0 && _grants.GetValueOrDefault(grant.Key) == grant)
-                _grants.Remove(grant.Key);
+            if (--grant.Passages == 0 && _grants.GetValueOrDefault(grant.Way) == grant)
+                _grants.Remove(grant.Way);
         }
     }
 
@@ -161,9 +174,9 @@ internal sealed partial class DoorTraffic : IDisposable
         var next = Period;
         foreach (var grant in grants)
         {
-            if (_doors.Judge(grant.Key.Resource, grant.Key.Claim).Error is { } error)
+            if (Refusal(grant.Way) is { } error)
                 Cut(grant, error);
-            else if (_doors.EndOf(grant.Key.Claim.LeaseId) - _clock.Now is { } left && left < next)
+            else if (_doors.EndOf(grant.Way.Claim.LeaseId) - _clock.Now is { } left && left < next)
                 next = left;
         }
 
@@ -188,7 +201,7 @@ internal sealed partial class DoorTraffic : IDisposable
                 return;
             grant.Error = error;
             // It takes nobody in any more: who comes after, if the claim holds again, begins another.
-            _grants.Remove(grant.Key);
+            _grants.Remove(grant.Way);
         }
 
         // Whoever is told ends by itself; none of it runs here.
@@ -198,10 +211,13 @@ internal sealed partial class DoorTraffic : IDisposable
     [LoggerMessage(EventName = "DoorsUnverified", Level = LogLevel.Error, Message = "Whether the feed of leases is behind could not be told; requests under way through doors are cut.")]
     private partial void LogUnverified(Exception fault);
 
-    /// <summary>All requests of one grant's resource; they are cut together.</summary>
-    internal sealed class Grant((string Resource, DoorClaim Claim) key)
+    /// <summary>What is under way by one right to one resource.</summary>
+    internal readonly record struct Way(string Resource, DoorClaim Claim, DoorPurpose Purpose);
+
+    /// <summary>All requests of one grant's resource and purpose; they are cut together.</summary>
+    internal sealed class Grant(Way way)
     {
-        public (string Resource, DoorClaim Claim) Key => key;
+        public Way Way => way;
 
         // Without a timer it holds nothing that must be disposed.
         public CancellationTokenSource Source { get; } = new();

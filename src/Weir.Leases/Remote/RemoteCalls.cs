@@ -21,8 +21,9 @@ internal sealed class RemoteCalls(Upstreams upstreams)
         RemoteEndpointOptions endpoint, HttpMethod method, string path, byte[]? body, int most, CancellationToken cancellationToken)
     {
         var target = TargetOf(endpoint);
-        var queryAt = path.IndexOf('?', StringComparison.Ordinal);
-        var address = queryAt < 0 ? target.AddressOf(path, "") : target.AddressOf(path[..queryAt], path[queryAt..]);
+        var shown = ShownOf(path);
+        var query = path[shown.Length..];
+        var address = target.AddressOf(shown, query);
         using var request = new HttpRequestMessage(method, address);
         if (body is not null)
         {
@@ -41,23 +42,28 @@ internal sealed class RemoteCalls(Upstreams upstreams)
             using var answer = await upstreams.SendAsync(request, cancellationToken);
             await using var stream = await answer.Content.ReadAsStreamAsync(cancellationToken);
             if (!answer.IsSuccessStatusCode)
-                return KindResult.Failed<RemoteAnswer>(Refused(target, method, path, (int)answer.StatusCode, await BoundedBody.ReadStartOfAsync(stream, LongestReason * 4, cancellationToken)));
+                return KindResult.Failed<RemoteAnswer>(Refused(target, method, shown, (int)answer.StatusCode, await BoundedBody.ReadStartOfAsync(stream, LongestReason * 4, cancellationToken), [.. endpoint.Headers.Values, query]));
             return await BoundedBody.ReadAsync(stream, most, cancellationToken) is { } read
                 ? KindResult.Of(new RemoteAnswer(answer.Content.Headers.ContentType?.MediaType ?? "", read))
-                : KindResult.Failed<RemoteAnswer>(new LeaseError(502, "upstream_broken", $"{target.Name} answered {method} {path} with more than {most >> 20} MB."));
+                : KindResult.Failed<RemoteAnswer>(new LeaseError(502, "upstream_broken", $"{target.Name} answered {method} {shown} with more than {most >> 20} MB."));
         }
         catch (Exception fault) when (!cancellationToken.IsCancellationRequested && fault is HttpRequestException or IOException or OperationCanceledException)
         {
             var why = fault is HttpRequestException { HttpRequestError: not HttpRequestError.Unknown } told ? $" ({told.HttpRequestError})" : "";
-            return KindResult.Failed<RemoteAnswer>(new LeaseError(502, "upstream_unreachable", $"{target.Name} cannot be reached for {method} {path}{why}."));
+            return KindResult.Failed<RemoteAnswer>(new LeaseError(502, "upstream_unreachable", $"{target.Name} cannot be reached for {method} {shown}{why}."));
         }
     }
 
+    /// <summary>A path as sentences name it: its query may hold a secret.</summary>
+    public static string ShownOf(string path) => path.IndexOf('?', StringComparison.Ordinal) is >= 0 and var queryAt ? path[..queryAt] : path;
+
     public static ForwardTarget TargetOf(RemoteEndpointOptions endpoint) => new(new Uri(endpoint.BaseUrl), endpoint.Headers) { Name = $"The endpoint '{endpoint.Id}'" };
 
-    private static LeaseError Refused(ForwardTarget target, HttpMethod method, string path, int status, ReadOnlyMemory<byte> body)
+    // It is read by whoever holds the lease, and logged: what was sent is not to be in it, although what answers may say all that it was sent.
+    private static LeaseError Refused(ForwardTarget target, HttpMethod method, string path, int status, ReadOnlyMemory<byte> body, IReadOnlyList<string> sent)
     {
-        var text = new string([.. Encoding.UTF8.GetString(body.Span).Trim().Take(LongestReason).Select(c => char.IsControl(c) ? ' ' : c)]);
+        var said = RemoteSecrets.Hide(Encoding.UTF8.GetString(body.Span), sent);
+        var text = new string([.. said.Trim().Take(LongestReason).Select(c => char.IsControl(c) ? ' ' : c)]);
         return new LeaseError(502, "upstream_refused", $"{target.Name} answered {method} {path} with {status}{(text.Length > 0 ? ": " + text : ".")}");
     }
 }

@@ -109,7 +109,7 @@ internal sealed class RemoteKind(RemoteCalls calls, Forwarder forwarder, TimePro
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return new LeaseError(504, "upstream_timeout", $"The endpoint '{endpoint.Id}' did not answer GET {path} within {HealthWithin.TotalSeconds:0} s.");
+            return new LeaseError(504, "upstream_timeout", $"The endpoint '{endpoint.Id}' did not answer GET {RemoteCalls.ShownOf(path)} within {HealthWithin.TotalSeconds:0} s.");
         }
     }
 

@@ -20,6 +20,12 @@ public interface IKindDesk
     /// <summary>Resets a quarantined resource and puts it to use again.</summary>
     Task<LeaseError?> RestoreAsync(string resourceId, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Waits until the configured kinds and their resources have been made for the first time since the start, half a second at most: before, <see cref="Status"/> shows less
+    /// than there is in a moment. Waits for nothing afterwards.
+    /// </summary>
+    ValueTask MadeAsync(CancellationToken cancellationToken);
+
     /// <summary>How each kind stands, by name.</summary>
     IReadOnlyList<KindStatus> Status();
 

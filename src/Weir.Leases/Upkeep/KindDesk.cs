@@ -9,7 +9,8 @@ namespace Weir.Leases.Upkeep;
 
 /// <inheritdoc cref="IKindDesk"/>
 internal sealed partial class KindDesk(
-    IStateStore store, IFleetView view, FleetCommits commits, ResourceKinds sorts, KnownKinds kinds, AbleKinds able, LeaseTaking taking, LeaseMetrics metrics, LeaseFleet fleet, ILogger<KindDesk> logger) : IKindDesk
+    IStateStore store, IFleetView view, FleetCommits commits, ResourceKinds sorts, KnownKinds kinds, AbleKinds able, LeaseTaking taking, LeaseMetrics metrics, FirstMaking making, LeaseFleet fleet,
+    ILogger<KindDesk> logger) : IKindDesk
 {
     private const int MostTries = 5;
     private const int LongestReason = 500;
@@ -75,6 +76,8 @@ internal sealed partial class KindDesk(
         async resource => resource.Value.State != ResourceState.Quarantined
             || await commits.TryAsync(resource, resource.Value.Resetting(resource.Value.Claim) with { Failures = 0 }, cancellationToken).ConfigureAwait(false) is not null,
         cancellationToken);
+
+    public ValueTask MadeAsync(CancellationToken cancellationToken) => making.WaitAsync(cancellationToken);
 
     public IReadOnlyList<KindStatus> Status()
     {

@@ -33,6 +33,9 @@ public sealed record UpkeepLimits
     /// <summary>How long a home has to be away before its resources are forgotten. Default 10 min.</summary>
     public TimeSpan HomeGoneAfter { get; init; } = TimeSpan.FromMinutes(10);
 
+    /// <summary>How long whoever is shown kinds just after a start waits for them and their resources to be made. Default 500 ms.</summary>
+    public TimeSpan ShownWithin { get; init; } = TimeSpan.FromMilliseconds(500);
+
     /// <summary>How long to wait before the <paramref name="failures"/>th failure in a row is followed by another try: a quarter more or less, so that what failed together is not tried together.</summary>
     internal TimeSpan RetryAfter(int failures, Random random)
     {

@@ -36,6 +36,7 @@ public static class UpkeepRegistration
         services.AddSingleton<ResourceReset>();
         services.AddSingleton<ResetDesk>();
         services.AddSingleton<HealthJudge>();
+        services.AddSingleton<FirstMaking>();
         services.AddSingleton<IKindDesk, KindDesk>();
         services.AddSingleton(provider => new ConfiguredKinds(
             provider.GetRequiredService<IStateStore>(), provider.GetRequiredService<FleetCommits>(), provider.GetRequiredService<ResourceKinds>(), provider.GetRequiredService<LeaseFleet>(),

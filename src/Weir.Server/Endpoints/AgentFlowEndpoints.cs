@@ -119,11 +119,12 @@ internal sealed class AgentFlowEndpoints(ILeaseBroker broker, IFleetView view, I
     // A release that comes twice is no error while the lease is remembered.
     private bool HeldLast(LeaseAsker asker, string resource, string worker) => view.Leases.Any(lease =>
         lease.Value.Tenant == asker.Tenant && lease.Value.WorkerId == worker
-        && (lease.Value.Returned.Contains(resource) || (lease.Value.HasEnded && lease.Value.Holdings.Any(holding => holding.Resource == resource))));
+        && lease.Value.GaveBack(resource));
 
     private async Task StatusAsync(HttpContext context)
     {
         await view.KnownAsync(context.RequestAborted);
+        await desk.MadeAsync(context.RequestAborted);
         var asker = context.GetCaller().ToAsker();
         var kinds = desk.Status().Where(kind => asker.IsAdmin || asker.MayUseKind?.Invoke(kind.Name) != false).ToDictionary(
             kind => kind.Name,

@@ -18,11 +18,10 @@ internal static class DoorEndpoints
     {
         var doors = app.Services.GetRequiredService<DoorServing>();
         var renewal = app.Services.GetRequiredService<UseRenewal>();
-        var callers = app.Services.GetRequiredService<SessionCallers>();
         app.MapMethods("/doors/{id}/{**path}", Methods, async context =>
             {
                 var id = (string)context.GetRouteValue("id")!;
-                await doors.ServeAsync(context, id, session => callers.Find(session).Error);
+                await doors.ServeAsync(context, id);
                 renewal.Used(id, context.Response.StatusCode);
             })
             .ChecksItsOwnToken().Describe("Uses a leased resource, with the token that the lease gave for it; whatever follows the door is the resource's own. Also over WebSockets.");

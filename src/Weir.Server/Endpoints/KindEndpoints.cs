@@ -52,15 +52,22 @@ internal sealed class KindEndpoints(IKindDesk desk, IFleetView view, KindViews v
         return Task.CompletedTask;
     }
 
-    private async Task ListAsync(HttpContext context)
+    /// <summary>Nothing is shown of a fleet that has not been read, and, for a moment, of one that is only being made.</summary>
+    private async ValueTask MadeAsync(HttpContext context)
     {
         await view.KnownAsync(context.RequestAborted);
+        await desk.MadeAsync(context.RequestAborted);
+    }
+
+    private async Task ListAsync(HttpContext context)
+    {
+        await MadeAsync(context);
         await context.Response.WriteJsonAsync(new ListOf<KindView>(views.Read(context.GetCaller().ToAsker())));
     }
 
     private async Task GetAsync(HttpContext context)
     {
-        await view.KnownAsync(context.RequestAborted);
+        await MadeAsync(context);
         var name = view.Kind(NameOf(context))?.Value.Name;
         await (name is not null && views.Read(context.GetCaller().ToAsker(), name) is { } kind ? context.Response.WriteJsonAsync(kind) : context.WriteErrorAsync(NoKind()));
     }
@@ -114,7 +121,7 @@ internal sealed class KindEndpoints(IKindDesk desk, IFleetView view, KindViews v
         }
 
         var asker = context.GetCaller().ToAsker();
-        await view.KnownAsync(context.RequestAborted);
+        await MadeAsync(context);
         var asked = context.Request.Query["kind"].ToString();
         var found = view.Resources(asked.Length == 0 ? null : view.Kind(asked)?.Value.Name ?? asked).Select(one => one.Value)
             .Where(resource => (state is null || resource.State == state) && (after is null || string.CompareOrdinal(resource.Id, after) > 0)

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Weir.Inference.Load;
 using Weir.Inference.Status;
+using Weir.Leases.Upkeep;
 using Weir.Retrieval.Embedding;
 using Weir.Server.Applying;
 using Weir.Server.Configuration;
@@ -30,6 +31,7 @@ internal static class StatusEndpoints
         var isAdmin = context.GetCaller().Has(Role.Admin);
         var readiness = context.Service<Readiness>().Read(withCauses: isAdmin);
         var started = context.Service<ServerStart>();
+        await context.Service<IKindDesk>().MadeAsync(context.RequestAborted);
         var health = store.Health;
         await context.Response.WriteJsonAsync(new StatusReport
         {

@@ -18,10 +18,14 @@ internal sealed class KeyRing(KeyStates states)
     /// <summary>Null until the store was read once: nobody can be told apart before.</summary>
     public KeyTable? Table => _table;
 
+    /// <summary>Raised after another <see cref="Table"/> stands, on the thread that reads the feed; must not block.</summary>
+    public event Action? Published;
+
     public void Publish(KeyTable table)
     {
         _table = table;
         Interlocked.Exchange(ref _published, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
+        Published?.Invoke();
     }
 
     /// <summary>Waits until a published table satisfies <paramref name="seen"/>. False when <paramref name="limit"/> is over first.</summary>

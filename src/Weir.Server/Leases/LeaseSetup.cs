@@ -24,6 +24,7 @@ internal static class LeaseSetup
         services.AddLeaseUpkeep();
         services.AddKindSorts(server.Data);
         services.AddSingleton<SessionCallers>();
+        services.AddSingleton<ISessionRights>(provider => provider.GetRequiredService<SessionCallers>());
         services.AddSingleton<UseRenewal>();
         services.AddSingleton<LeaseViews>();
         services.AddSingleton<KindViews>();

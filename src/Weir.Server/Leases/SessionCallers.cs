@@ -1,12 +1,21 @@
 using Weir.Leases;
+using Weir.Leases.Doors;
 using Weir.Leases.Kinds;
 using Weir.Server.Keys;
 
 namespace Weir.Server.Leases;
 
 /// <summary>On whose account a session goes: that of the key which allocated it, for as long as it is there.</summary>
-internal sealed class SessionCallers(KeyRing ring, TimeProvider time)
+internal sealed class SessionCallers(KeyRing ring, TimeProvider time) : ISessionRights
 {
+    event Action? ISessionRights.Changed
+    {
+        add => ring.Published += value;
+        remove => ring.Published -= value;
+    }
+
+    LeaseError? ISessionRights.Refusal(LeaseSession session) => Find(session).Error;
+
     /// <returns>The caller; else why there is none.</returns>
     public (Caller? Caller, LeaseError? Error) Find(LeaseSession session)
     {

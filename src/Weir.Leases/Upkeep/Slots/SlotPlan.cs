@@ -31,7 +31,8 @@ internal static class SlotPlan
 
     public static string IdOf(string kind, string? home, string slot) => home is null ? $"{kind}.{slot}" : $"{kind}.{home}.{slot}";
 
-    private static IEnumerable<ResourceRecord> Asked(KnownKind kind, string home, Func<KnownKind, bool?> isAble)
+    /// <summary>What there should be of a kind, as far as this replica makes it, as it is when it is new.</summary>
+    public static IEnumerable<ResourceRecord> Asked(KnownKind kind, string home, Func<KnownKind, bool?> isAble)
     {
         if (kind.HasInstances && isAble(kind) != true)
             yield break;

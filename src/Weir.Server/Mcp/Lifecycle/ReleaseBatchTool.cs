@@ -13,7 +13,7 @@ internal sealed class ReleaseBatchTool(HoldingChoice holdings, ILeaseBroker brok
     public override Tool Definition { get; } = Define(
         "release_batch_resources",
         "Release resources",
-        "Gives resources back; what the worker held in a lease that has ended, for as long as that is remembered, is given back again without error. Answers {status: success | partial_error, details: {id: {success, message}}, failed_ids}.",
+        "Gives resources back; what the worker has given back before, or held in a lease that has ended, is given back again without error for as long as that is remembered. Answers {status: success | partial_error, details: {id: {success, message}}, failed_ids}.",
         $$"""
         { "type": "object", "additionalProperties": false, "required": ["worker_id"], "properties": {
             "worker_id": {{LifecycleSchemas.WorkerId}},
@@ -29,7 +29,7 @@ internal sealed class ReleaseBatchTool(HoldingChoice holdings, ILeaseBroker brok
         if (fault is not null) return McpResults.Failed(fault);
         var (held, nothing) = await holdings.AllAsync(call, cancellationToken);
         // Nothing is left to do for whoever has given all of it back; anybody else has mistaken the worker.
-        if (ids is null && nothing is not null && !EndedOf(call, worker).Any(lease => lease.Holdings.Count > 0)) return McpResults.Failed(nothing);
+        if (ids is null && nothing is not null && !LeasesOf(call, worker).Any(lease => lease.HasEnded && lease.Holdings.Count > 0)) return McpResults.Failed(nothing);
         ids ??= [.. held.Select(one => one.Holding.Resource)];
 
         var details = new Dictionary<string, EntryOutcome>(StringComparer.Ordinal);
@@ -56,21 +56,17 @@ internal sealed class ReleaseBatchTool(HoldingChoice holdings, ILeaseBroker brok
 
     private static EntryOutcome OutcomeOf(LeaseError? error) => error is null ? new EntryOutcome(true, "Given back.") : new EntryOutcome(false, McpResults.SentenceOf(error));
 
-    /// <summary>What is remembered of the worker's leases that are over.</summary>
-    private IEnumerable<LeaseRecord> EndedOf(McpToolCall call, string worker) =>
-        fleet.Leases.Select(lease => lease.Value).Where(lease => lease.HasEnded && lease.WorkerId == worker && lease.Tenant == call.Asker.Tenant);
+    /// <summary>The worker's leases, also those that are over, for as long as they are remembered.</summary>
+    private IEnumerable<LeaseRecord> LeasesOf(McpToolCall call, string worker) =>
+        fleet.Leases.Select(lease => lease.Value).Where(lease => lease.WorkerId == worker && lease.Tenant == call.Asker.Tenant);
 
     // Another tenant's lease is not told of: its resource is just not this worker's.
     private EntryOutcome NotHeld(McpToolCall call, string worker, string id)
     {
+        // Whoever asks twice is told the same twice, also where somebody else has it by now.
+        if (LeasesOf(call, worker).Any(lease => lease.GaveBack(id))) return new EntryOutcome(true, "It was given back before.");
         if (fleet.Resource(id) is not { } resource) return new EntryOutcome(false, $"There is no resource '{id}'. (not_found)");
-        if (resource.Value.State != ResourceState.Leased)
-        {
-            return EndedOf(call, worker).Any(lease => lease.Holdings.Any(holding => holding.Resource == id))
-                ? new EntryOutcome(true, "It was given back before.")
-                : new EntryOutcome(false, $"Worker '{worker}' does not hold it, and nobody else does. (not_holder)");
-        }
-
+        if (resource.Value.State != ResourceState.Leased) return new EntryOutcome(false, $"Worker '{worker}' does not hold it, and nobody else does. (not_holder)");
         return resource.Value.Lease is { } lease && broker.Find(call.Asker, lease) is { } other
             ? new EntryOutcome(false, $"Worker '{worker}' is not its holder: worker '{other.Value.WorkerId}' is, and alone gives it back. (not_holder)")
             : new EntryOutcome(false, $"Worker '{worker}' is not its holder. (not_holder)");

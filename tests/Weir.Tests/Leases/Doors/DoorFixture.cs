@@ -1,5 +1,8 @@
 using Microsoft.Extensions.Logging.Abstractions;
+using System.Collections.Concurrent;
+using Weir.Leases;
 using Weir.Leases.Doors;
+using Weir.Leases.Kinds;
 using Weir.State;
 using Weir.State.Memory;
 using Weir.State.Replicas;
@@ -18,7 +21,7 @@ internal sealed class DoorFixture : IAsyncDisposable
         Signer.Use(new byte[DoorSigner.SecretLength]);
         Freshness = new FeedFreshness(Store, StoredFleet.Partition, Fleet, Time, NullLogger<FeedFreshness>.Instance);
         Doors = new ResourceDoors(Fleet, Store, Signer, Freshness, new Place("home", new Uri("http://weir.example:7800/base/")));
-        Traffic = new DoorTraffic(Fleet, Doors, Freshness, Store, Time, NullLogger<DoorTraffic>.Instance);
+        Traffic = new DoorTraffic(Fleet, Doors, Keys, Freshness, Store, Time, NullLogger<DoorTraffic>.Instance);
     }
 
     public ManualTimeProvider Time { get; } = new();
@@ -31,6 +34,8 @@ internal sealed class DoorFixture : IAsyncDisposable
 
     public DoorSigner Signer { get; } = new();
 
+    public FakeKeys Keys { get; } = new();
+
     public FeedFreshness Freshness { get; }
 
     public ResourceDoors Doors { get; }
@@ -40,12 +45,12 @@ internal sealed class DoorFixture : IAsyncDisposable
     public Task<DoorEntry> EnterAsync(string resource, string token) => Doors.EnterAsync(resource, token, CancellationToken.None).AsTask();
 
     /// <summary>Grants, reads it, and lets one request in.</summary>
-    public async Task<DoorPassage> PassAsync(string resource, string lease, TimeSpan ttl)
+    public async Task<DoorPassage> PassAsync(string resource, string lease, TimeSpan ttl, string key = "k1")
     {
-        var fence = await Fleet.GrantAsync(resource, lease, ttl);
+        var fence = await Fleet.GrantAsync(resource, lease, ttl, key: key);
         var entry = await EnterAsync(resource, Doors.TokenOf(resource, lease, fence));
         entry.Error.ShouldBeNull();
-        return Traffic.Pass(entry.Resource!).ShouldNotBeNull();
+        return Traffic.Pass(entry.Resource!, DoorPurpose.Use).ShouldNotBeNull();
     }
 
     /// <summary>Moves time in small steps, so that what waits on it gets its turn between them.</summary>
@@ -72,6 +77,25 @@ internal sealed class DoorFixture : IAsyncDisposable
         await Fleet.DisposeAsync();
         await Inner.DisposeAsync();
     }
+}
+
+/// <summary>Keys that a test revokes, with or without saying so.</summary>
+internal sealed class FakeKeys : ISessionRights
+{
+    private readonly ConcurrentDictionary<string, bool> _gone = new();
+
+    public event Action? Changed;
+
+    public LeaseError? Refusal(LeaseSession session) => _gone.ContainsKey(session.KeyId) ? new LeaseError(403, "key_revoked", "gone") : null;
+
+    public void Revoke(string key)
+    {
+        Expire(key);
+        Changed?.Invoke();
+    }
+
+    /// <summary>It is refused from now on, and nothing tells of it: time has passed.</summary>
+    public void Expire(string key) => _gone[key] = true;
 }
 
 internal sealed record Place(string Home, Uri? Url) : IReplicaPlace;

@@ -1,5 +1,6 @@
 using Weir.Leases.Documents;
 using Weir.Leases.Doors;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Leases.Doors;
 
@@ -58,9 +59,86 @@ public sealed class DoorTrafficTests : IAsyncDisposable
         await _it.Fleet.EndAsync("rag.0", "l1");
         await _it.Fleet.ReadAllAsync();
 
-        using var passage = _it.Traffic.Pass(entry.Resource!)!;
+        using var passage = _it.Traffic.Pass(entry.Resource!, DoorPurpose.Use)!;
 
         await WhenCutAsync(passage);
+    }
+
+    [Fact]
+    public async Task KeyRevoked_WhileRequestsAreUnderWay_CutsThoseOfItsLeasesAtOnceAndNoOthers()
+    {
+        using var first = await _it.PassAsync("rag.0", "l1", TimeSpan.FromHours(1), "gone");
+        using var second = await _it.PassAsync("rag.1", "l2", TimeSpan.FromHours(1), "gone");
+        using var other = await _it.PassAsync("rag.2", "l3", TimeSpan.FromHours(1), "stays");
+
+        // Time stands: what has changed is looked at because it has changed.
+        _it.Keys.Revoke("gone");
+        await WhenCutAsync(first);
+        await WhenCutAsync(second);
+
+        (first.Error!.Code, second.Error!.Code).ShouldBe(("key_revoked", "key_revoked"));
+        await _it.MoveAsync(TimeSpan.FromSeconds(3));
+        other.Cut.IsCancellationRequested.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task KeyExpired_WhichNothingTells_IsSeenWithinASecond()
+    {
+        using var passage = await _it.PassAsync("rag.0", "l1", TimeSpan.FromHours(1), "gone");
+        await _it.MoveAsync(TimeSpan.FromSeconds(3));
+        passage.Cut.IsCancellationRequested.ShouldBeFalse();
+
+        _it.Keys.Expire("gone");
+        var expired = _it.Time.Elapsed;
+        await _it.UntilAsync(() => passage.Cut.IsCancellationRequested);
+
+        // What a clock moved by hand does to the watch takes a turn or two to come about.
+        (_it.Time.Elapsed - expired).ShouldBeLessThan(TimeSpan.FromSeconds(4));
+    }
+
+    [Fact]
+    public async Task KeyRevoked_SinceTheCheckOfTheDoor_IsCutAtOnce()
+    {
+        var fence = await _it.Fleet.GrantAsync("rag.0", "l1", key: "gone");
+        var entry = await _it.EnterAsync("rag.0", _it.Doors.TokenOf("rag.0", "l1", fence));
+        _it.Keys.Expire("gone");
+
+        using var passage = _it.Traffic.Pass(entry.Resource!, DoorPurpose.Use)!;
+
+        await WhenCutAsync(passage);
+    }
+
+    [Fact]
+    public async Task KeyRevoked_WhileReplicasPrepareForEachOther_CutsNothingOfThat()
+    {
+        using var use = await _it.PassAsync("rag.0", "l1", TimeSpan.FromHours(1), "gone");
+        var entry = await _it.EnterAsync("rag.0", _it.Doors.TokenOf("rag.0", "l1", _it.Fleet.Resource("rag.0")!.Version));
+        using var preparing = _it.Traffic.Pass(entry.Resource!, DoorPurpose.Prepare)!;
+
+        _it.Keys.Revoke("gone");
+        await WhenCutAsync(use);
+        await _it.MoveAsync(TimeSpan.FromSeconds(3));
+        preparing.Cut.IsCancellationRequested.ShouldBeFalse();
+
+        await _it.Fleet.EndAsync("rag.0", "l1");
+        await WhenCutAsync(preparing);
+    }
+
+    [Fact]
+    public async Task End_AfterWaitsThatWereGivenUp_IsSeenWithoutAnyMoreTime()
+    {
+        using var passage = await _it.PassAsync("rag.0", "l1", TimeSpan.FromHours(1));
+        // Each second a wait is given up. None of them may take the change that comes afterwards from the wait that stands then.
+        for (var i = 0; i < 5; i++)
+        {
+            await Eventually.TrueAsync(() => _it.Time.NextTimer == TimeSpan.FromSeconds(1));
+            _it.Time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        await Eventually.TrueAsync(() => _it.Time.NextTimer == TimeSpan.FromSeconds(1));
+        await _it.Fleet.EndAsync("rag.0", "l1");
+        await WhenCutAsync(passage);
+        _it.Time.Elapsed.ShouldBe(TimeSpan.FromSeconds(5));
     }
 
     [Fact]
@@ -96,13 +174,13 @@ public sealed class DoorTrafficTests : IAsyncDisposable
     {
         var first = await _it.PassAsync("rag.0", "l1", TimeSpan.FromHours(1));
         var entry = await _it.EnterAsync("rag.0", _it.Doors.TokenOf("rag.0", "l1", _it.Fleet.Resource("rag.0")!.Version));
-        var others = Enumerable.Range(1, DoorTraffic.MostAtOnce - 1).Select(_ => _it.Traffic.Pass(entry.Resource!)!).ToList();
+        var others = Enumerable.Range(1, DoorTraffic.MostAtOnce - 1).Select(_ => _it.Traffic.Pass(entry.Resource!, DoorPurpose.Use)!).ToList();
 
-        _it.Traffic.Pass(entry.Resource!).ShouldBeNull();
+        _it.Traffic.Pass(entry.Resource!, DoorPurpose.Use).ShouldBeNull();
         first.Dispose();
         first.Dispose();
-        using var again = _it.Traffic.Pass(entry.Resource!).ShouldNotBeNull();
-        _it.Traffic.Pass(entry.Resource!).ShouldBeNull();
+        using var again = _it.Traffic.Pass(entry.Resource!, DoorPurpose.Use).ShouldNotBeNull();
+        _it.Traffic.Pass(entry.Resource!, DoorPurpose.Use).ShouldBeNull();
         others.ForEach(passage => passage.Dispose());
         _it.Traffic.Count.ShouldBe(1);
     }
@@ -148,7 +226,7 @@ public sealed class DoorTrafficTests : IAsyncDisposable
                 case 3 when held.TryGetValue(resource, out var mine):
                     var entry = await _it.EnterAsync(resource, _it.Doors.TokenOf(resource, mine.Lease, mine.Fence));
                     entry.Error.ShouldBeNull($"seed {seed}, step {step}");
-                    open.Add((resource, mine.Lease, _it.Traffic.Pass(entry.Resource!)!));
+                    open.Add((resource, mine.Lease, _it.Traffic.Pass(entry.Resource!, DoorPurpose.Use)!));
                     break;
             }
         }

@@ -86,14 +86,14 @@ internal sealed class StoredFleet : IFleetView, IAsyncDisposable
 
     /// <summary>Gives a resource to a lease, as one commit.</summary>
     /// <returns>The fence.</returns>
-    public async Task<long> GrantAsync(string resource, string lease, TimeSpan? ttl = null, string? home = null, JsonElement? config = null, LeaseState state = LeaseState.Ready)
+    public async Task<long> GrantAsync(string resource, string lease, TimeSpan? ttl = null, string? home = null, JsonElement? config = null, LeaseState state = LeaseState.Ready, string key = "loopback")
     {
         await _known.Task;
         var now = _store.Clock.Now;
         var (kind, slot) = (resource[..resource.IndexOf('.')], resource[(resource.IndexOf('.') + 1)..]);
         var record = new LeaseRecord
         {
-            Id = lease, Tenant = "t1", KeyId = "loopback", WorkerId = "w1", State = state, Priority = 5, Ttl = ttl ?? TimeSpan.FromMinutes(15),
+            Id = lease, Tenant = "t1", KeyId = key, WorkerId = "w1", State = state, Priority = 5, Ttl = ttl ?? TimeSpan.FromMinutes(15),
             Demands = [new LeaseDemand(kind, 1, config)], Holdings = [new LeaseHolding(resource, kind, kind, config)],
             AskedAt = now, GrantedAt = now, EndsAt = now + (ttl ?? TimeSpan.FromMinutes(15)),
         };

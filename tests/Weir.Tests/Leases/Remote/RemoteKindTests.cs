@@ -93,6 +93,43 @@ public sealed class RemoteKindTests : IDisposable
     }
 
     [Fact]
+    public async Task Initialise_RefusedByWhatShowsAllThatItWasSent_TellsTheReasonWithoutSecrets()
+    {
+        await using var upstream = await Upstream.StartAsync(async context =>
+        {
+            context.Response.StatusCode = 500;
+            var sent = string.Join('\n', context.Request.Headers.Select(header => $"{header.Key}: {header.Value}"));
+            await context.Response.WriteAsync($"disk full\n{context.Request.QueryString}\n{sent}\n{JsonSerializer.Serialize(sent)}");
+        });
+        var endpoint = new RemoteEndpointOptions
+        {
+            Id = "a", BaseUrl = upstream.Address, Initialise = "/setup?key=query-5ecret", Reset = "/reset?key=query-5ecret",
+            Headers = new Dictionary<string, string> { ["Authorization"] = "Bearer b0xkey77/with+signs/5ecret99", ["x-pass"] = "s3s4me" },
+        };
+
+        var refused = (await _kind.InitialiseAsync(Of(endpoint), null, CancellationToken.None)).Error!;
+        var unreset = (await _kind.ResetAsync(Of(endpoint), CancellationToken.None))!;
+
+        foreach (var (error, path) in new[] { (refused, "/setup"), (unreset, "/reset") })
+        {
+            error.Message.ShouldStartWith($"The endpoint 'a' answered POST {path} with 500: disk full");
+            error.Message.ShouldContain("Authorization: ***");
+            foreach (var secret in new[] { "b0xkey77", "5ecret99", "s3s4me", "query-5ecret" })
+                error.Message.ShouldNotContain(secret);
+        }
+    }
+
+    [Theory]
+    [InlineData("model missing", "Bearer abcdefgh12345678", "model missing")]
+    [InlineData("got Bearer ABCDEFGH12345678!", "Bearer abcdefgh12345678", "got ***!")]
+    [InlineData("got abcdefgh12345678!", "Bearer abcdefgh12345678", "got ***!")]
+    [InlineData("got abcdefgh\\u002B12345678!", "Bearer abcdefgh+12345678", "got ***\\u002B***!")]
+    [InlineData("cut off in abcdefgh123", "Bearer abcdefgh12345678", "cut off in ***")]
+    [InlineData("a k in it", "k", "a k in it")]
+    [InlineData("", "Bearer abcdefgh12345678", "")]
+    public void Hide_LeavesWhatIsNoSecret(string said, string header, string expected) => RemoteSecrets.Hide(said, [header, ""]).ShouldBe(expected);
+
+    [Fact]
     public async Task Observe_ReadsWhatIsShown()
     {
         var (type, body) = ("image/png", Png);

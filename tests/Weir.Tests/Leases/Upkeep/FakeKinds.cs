@@ -25,6 +25,9 @@ internal sealed class BoxKind : ResourceKind
 
     public LeaseError? Missing { get; set; }
 
+    /// <summary>What the answer to whether there can be boxes waits for.</summary>
+    public Task Answering { get; set; } = Task.CompletedTask;
+
     /// <summary>What a look at what a former run has left waits for.</summary>
     public Task Looking { get; set; } = Task.CompletedTask;
 
@@ -37,7 +40,11 @@ internal sealed class BoxKind : ResourceKind
 
     public override KindTraits TraitsOf(KindOptions options) => Traits;
 
-    public override ValueTask<LeaseError?> UnableAsync(KindOptions options, CancellationToken cancellationToken) => ValueTask.FromResult(Missing);
+    public override async ValueTask<LeaseError?> UnableAsync(KindOptions options, CancellationToken cancellationToken)
+    {
+        await Answering;
+        return Missing;
+    }
 
     public override async ValueTask<KindResult<JsonElement?>> CreateAsync(KindResource resource, CancellationToken cancellationToken)
     {

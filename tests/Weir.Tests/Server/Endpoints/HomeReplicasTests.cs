@@ -10,6 +10,7 @@ using Weir.Leases.Doors;
 using Weir.Leases.Fleet;
 using Weir.Leases.Kinds;
 using Weir.Server.Configuration;
+using Weir.Server.Keys;
 using Weir.State;
 using Weir.Tests.State.Redis;
 using Weir.Tests.Support;
@@ -98,6 +99,46 @@ public sealed class HomeReplicasTests(RedisFixture redis) : IClassFixture<RedisF
     }
 
     [Fact]
+    public async Task Lease_WhoseKeyIsRevoked_IsCutAtBothReplicasAndAnothersGoesOn()
+    {
+        var (revoked, secret) = await AddKeyAsync();
+        var (_, other) = await AddKeyAsync();
+        // Three of four are of both homes, and the last is used from the one that it is not of.
+        var lost = await LeaseAsync(_a, """{"worker_id":"w","ttl":"10m","resources":[{"kind":"box","count":3}]}""", secret);
+        var kept = (await LeaseAsync(_a, """{"worker_id":"w","ttl":"10m","resources":[{"kind":"box"}]}""", other)).GetProperty("resources")[0];
+        var (lostThere, lostHere) = (OfHome(lost, _b), OfHome(lost, _a));
+        using var far = await OpenEventsAsync(_a, lostThere);
+        using var near = await OpenEventsAsync(_b, lostThere);
+        using var back = await OpenEventsAsync(_b, lostHere);
+        using var socket = await ConnectAsync(_a, lostThere);
+        using var stays = await ConnectAsync(IdOf(kept).StartsWith($"box.{_a.Home}.", StringComparison.Ordinal) ? _b : _a, kept);
+        (await EchoAsync(socket, "x"), await EchoAsync(stays, "x")).ShouldBe(("x", "x"));
+
+        var asked = _a.Store.Clock.Now;
+        using (var answer = await _a.Server.SendAsync(HttpMethod.Delete, "/v1/keys/" + revoked, _a.Server.AdminKey))
+            answer.StatusCode.ShouldBe(HttpStatusCode.NoContent);
+
+        async Task<double> CutAsync(Func<Task> reading)
+        {
+            (await Should.ThrowAsync<Exception>(() => reading().WaitAsync(TimeSpan.FromSeconds(30)))).ShouldNotBeOfType<TimeoutException>();
+            return (_a.Store.Clock.Now - asked).TotalMilliseconds;
+        }
+
+        var late = await Task.WhenAll(
+            CutAsync(() => far.ReadToEndAsync()), CutAsync(() => near.ReadToEndAsync()), CutAsync(() => back.ReadToEndAsync()),
+            CutAsync(() => socket.ReceiveAsync(new byte[1], CancellationToken.None)));
+        TestContext.Current.TestOutputHelper?.WriteLine($"cut after the key was to be revoked, in ms: two hops {late[0]:0}, one {late[1]:0}, two back {late[2]:0}, WebSocket over two {late[3]:0}");
+        await Eventually.TrueAsync(() => _a.InFlight == 1 && _b.InFlight == 1);
+        (await EchoAsync(stays, "still")).ShouldBe("still");
+        foreach (var at in new[] { _a, _b })
+        {
+            var (status, body) = await UseAsync(at, lostThere, "/x");
+            (status, JsonDocument.Parse(body).RootElement.GetProperty("code").GetString()).ShouldBe((403, "key_revoked"));
+            (await UseAsync(at, kept, "/x")).Status.ShouldBe(200);
+        }
+    }
+
+    [Fact]
     public async Task Home_ThatLeavesAndComesBack_IsNotOfferedMeanwhileAndFindsItsOwnAgain()
     {
         var lease = await LeaseAsync(_a, """{"worker_id":"w","ttl":"10m","resources":[{"kind":"box","count":3}]}""");
@@ -158,9 +199,16 @@ public sealed class HomeReplicasTests(RedisFixture redis) : IClassFixture<RedisF
     private static JsonElement OfHome(JsonElement lease, Replica replica) =>
         lease.GetProperty("resources").EnumerateArray().First(one => IdOf(one).StartsWith($"box.{replica.Home}.", StringComparison.Ordinal));
 
-    private static async Task<JsonElement> LeaseAsync(Replica at, string body)
+    private async Task<(string Id, string Secret)> AddKeyAsync()
     {
-        using var answer = await at.Server.SendAsync(HttpMethod.Post, "/v1/leases", body: new StringContent(body, Encoding.UTF8, "application/json"));
+        var (record, secret) = await _a.Server.AddKeyRecordAsync(new KeyRequest { Roles = ["worker"] });
+        (await _b.Server.Service<KeyRing>().WhenAsync(table => table.Contains(record.Id), TimeSpan.FromSeconds(30), TimeProvider.System, CancellationToken.None)).ShouldBeTrue();
+        return (record.Id, secret);
+    }
+
+    private static async Task<JsonElement> LeaseAsync(Replica at, string body, string? key = null)
+    {
+        using var answer = await at.Server.SendAsync(HttpMethod.Post, "/v1/leases", key, body: new StringContent(body, Encoding.UTF8, "application/json"));
         var text = await answer.Content.ReadAsStringAsync();
         answer.StatusCode.ShouldBe(HttpStatusCode.Created, text);
         return JsonDocument.Parse(text).RootElement;

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
 using Weir.Leases.Kinds;
 using Weir.Tests.Server.Leases;
 using Weir.Tests.Support;
@@ -29,6 +30,30 @@ public sealed class KindEndpointsTests : IAsyncLifetime
         kind.TryGetProperty("definition", out _).ShouldBeFalse();
         (await GetAsync("/v1/kinds/simple", _server.AdminKey)).GetProperty("definition").GetProperty("limits").GetProperty("per_worker").GetInt32().ShouldBe(1);
         (await _server.Client.GetAsync("/v1/kinds/printer")).StatusCode.ShouldBe(HttpStatusCode.NotFound);
+    }
+
+    [Theory]
+    [InlineData("/v1/kinds", "data")]
+    [InlineData("/v1/status", "kinds")]
+    [InlineData("/status", null)]
+    public async Task Get_JustAfterTheStart_ShowsWhatIsConfigured(string path, string? list)
+    {
+        var options = SmallKinds.Options(null, ("plain", new KindOptions { Capacity = 3 }), ("screen", new KindOptions { Capacity = 2 }));
+        await using var server = await RunningServer.StartAsync(options with
+        {
+            Customize = builder =>
+            {
+                options.Customize!(builder);
+                builder.Services.AddSingleton(new Weir.Leases.Upkeep.UpkeepLimits { ShownWithin = TimeSpan.FromSeconds(30) });
+            },
+        });
+
+        var answer = await server.Client.GetFromJsonAsync<JsonElement>(path);
+
+        (string Name, int Total)[] kinds = list is null
+            ? [.. answer.EnumerateObject().Select(kind => (kind.Name, kind.Value.GetProperty("total").GetInt32()))]
+            : [.. answer.GetProperty(list).EnumerateArray().Select(kind => (kind.GetProperty("name").GetString()!, kind.GetProperty("total").GetInt32()))];
+        kinds.ShouldBe([("plain", 3), ("screen", 2)]);
     }
 
     [Fact]

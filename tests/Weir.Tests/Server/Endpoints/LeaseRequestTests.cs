@@ -112,6 +112,40 @@ public sealed class LeaseRequestTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("\"ttl\":\"0s\"", 422, "'ttl' takes a duration from 1s to 24h as a text, such as \"15m\" or \"900s\".")]
+    [InlineData("\"ttl\":900", 400, "'ttl' takes a duration from 1s to 24h as a text, such as \"15m\" or \"900s\".")]
+    [InlineData("\"ttl\":\"15 minutes\"", 400, "'ttl' takes a duration from 1s to 24h as a text, such as \"15m\" or \"900s\".")]
+    [InlineData("\"ttl\":{\"s\":1}", 400, "'ttl' takes a duration from 1s to 24h as a text, such as \"15m\" or \"900s\".")]
+    [InlineData("\"wait\":\"25h\"", 422, "'wait' takes a duration from 0s (now or never) to 24h as a text, such as \"2m\" or \"900ms\".")]
+    [InlineData("\"wait\":60", 400, "'wait' takes a duration from 0s (now or never) to 24h as a text, such as \"2m\" or \"900ms\".")]
+    [InlineData("\"wait\":\"soon\"", 400, "'wait' takes a duration from 0s (now or never) to 24h as a text, such as \"2m\" or \"900ms\".")]
+    [InlineData("\"wait\":\"-1s\"", 400, "'wait' takes a duration from 0s (now or never) to 24h as a text, such as \"2m\" or \"900ms\".")]
+    public async Task Post_BadTtlOrWait_SaysWhatItTakes(string field, int status, string sentence)
+    {
+        using var answer = await PostAsync($$"""{"worker_id":"w","resources":[{"kind":"rag"}],{{field}}}""");
+
+        ((int)answer.StatusCode).ShouldBe(status);
+        (await BodyAsync(answer)).GetProperty("detail").GetString().ShouldBe(sentence);
+        _leases.Asked.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("\"0s\"", 422)]
+    [InlineData("\"25h\"", 422)]
+    [InlineData("60", 400)]
+    [InlineData("\"long\"", 400)]
+    public async Task Renew_BadTtl_SaysWhatItTakes(string ttl, int status)
+    {
+        await PostAsync(Two);
+
+        using var answer = await _server.SendAsync(HttpMethod.Post, "/v1/leases/lease_0001/renew", body: Json($$"""{"fence":41,"ttl":{{ttl}}}"""));
+
+        ((int)answer.StatusCode).ShouldBe(status);
+        var problem = await BodyAsync(answer);
+        (problem.GetProperty("param").GetString(), problem.GetProperty("detail").GetString()).ShouldBe(("ttl", "'ttl' takes a duration from 1s to 24h as a text, such as \"15m\" or \"900s\"."));
+    }
+
+    [Theory]
     [InlineData("Idempotency-Key", "caf\u00e9")]
     [InlineData("x-weir-priority", "10")]
     [InlineData("x-weir-timeout", "soon")]

@@ -43,6 +43,8 @@ internal sealed class ScriptedLeases : ILeaseBroker, IFleetView, IDoors, IKindDe
 
     public IReadOnlyList<Stored<LeaseRecord>> Leases => [.. _leases.Values];
 
+    public ValueTask MadeAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
     public RunningServer.Options Options => new() { Customize = Register };
 
     public void Register(WebApplicationBuilder builder)

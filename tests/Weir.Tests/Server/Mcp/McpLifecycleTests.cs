@@ -70,6 +70,11 @@ public sealed class McpLifecycleTests : IAsyncLifetime
     [InlineData("allocate_batch_resources", """{"resource_types":["rag"]}""", "'worker_id' is missing")]
     [InlineData("allocate_batch_resources", """{"worker_id":"w","resource_types":["rag"],"timeout":-1}""", "from 0 to 86400")]
     [InlineData("allocate_batch_resources", """{"worker_id":"w","resource_types":["rag"],"tiemout":1}""", "'tiemout'")]
+    [InlineData("allocate_batch_resources", """{"worker_id":"w","resource_types":["rag"],"timeout":"2m"}""", "'timeout' must be a number")]
+    [InlineData("allocate_batch_resources", """{"worker_id":"w","resource_types":["rag"],"ttl":0}""", "from 1 to 86400")]
+    [InlineData("allocate_batch_resources", """{"worker_id":"w","resource_types":["rag"],"ttl":"15m"}""", "'ttl' must be a number")]
+    [InlineData("allocate_single_resource", """{"worker_id":"w","resource_type":"rag","ttl":86401}""", "from 1 to 86400")]
+    [InlineData("renew_lease", """{"worker_id":"w","ttl":0.5}""", "from 1 to 86400")]
     [InlineData("allocate_single_resource", """{"worker_id":"w","resource_type":3}""", "a string")]
     [InlineData("setup_rag_session", """{"worker_id":"w"}""", "allocate_batch_resources")]
     [InlineData("setup_batch_resources", """{"worker_id":"w","resource_init_configs":{"rag":{}}}""", "holds no lease")]
@@ -178,6 +183,28 @@ public sealed class McpLifecycleTests : IAsyncLifetime
         ((string)refused["structuredContent"]!["details"]!["rag.0"]!["message"]!).ShouldContain("'nobody' does not hold it");
         Failed(await _mcp.CallAsync("release_batch_resources", new { worker_id = "nobody" })).ShouldBeTrue();
         Failed(await _mcp.CallAsync("release_batch_resources", new { worker_id = "a", resource_ids = new[] { "rag.0" } })).ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Release_OfAPartTwiceWhileTheLeaseStands_IsDoneTwice()
+    {
+        await _mcp.CallAsync("allocate_batch_resources", new { worker_id = "w", resource_types = new[] { "rag", "vm" } });
+        foreach (var message in new[] { "Given back.", "It was given back before." })
+        {
+            var released = await _mcp.CallAsync("release_batch_resources", new { worker_id = "w", resource_ids = new[] { "rag.0" } });
+            Failed(released).ShouldBeFalse(released.ToJsonString());
+            ((string)released["structuredContent"]!["details"]!["rag.0"]!["message"]!).ShouldBe(message);
+        }
+
+        _mcp.Leases.Leases.Single().Value.Holdings.ShouldHaveSingleItem().Resource.ShouldBe("vm.0", "the lease stands");
+
+        // Somebody else has it by now, and keeps it.
+        await _mcp.CallAsync("allocate_single_resource", new { worker_id = "other", resource_type = "rag" });
+        _mcp.Leases.Resource("rag.0")!.Value.State.ShouldBe(Weir.Leases.Documents.ResourceState.Leased);
+        var late = await _mcp.CallAsync("release_batch_resources", new { worker_id = "w", resource_ids = new[] { "rag.0", "vm.0" } });
+        late["structuredContent"]!.ToJsonString().ShouldBe(
+            """{"status":"success","details":{"rag.0":{"success":true,"message":"It was given back before."},"vm.0":{"success":true,"message":"Given back."}},"failed_ids":[]}""");
+        _mcp.Leases.Resource("rag.0")!.Value.State.ShouldBe(Weir.Leases.Documents.ResourceState.Leased);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Weir.State;
 using Weir.State.Expiry;
+using Weir.Tests.Support;
 using static Weir.Tests.State.Bodies;
 
 namespace Weir.Tests.State.Redis;
@@ -41,6 +42,35 @@ public sealed class RedisFeedTests : IAsyncLifetime
             (await here.NextAsync()).ShouldBeOfType<Feed.Changes>().Revision.ShouldBe(revision);
             (await there.NextAsync()).ShouldBeOfType<Feed.Changes>().Revision.ShouldBe(revision);
         }
+    }
+
+    [Fact]
+    public async Task Watch_AfterPollsThatWereGivenUp_IsWokenByACommitAlone()
+    {
+        var poll = TimeSpan.FromMilliseconds(500);
+        var time = new ManualTimeProvider();
+        await using var polling = await OpenAsync(time);
+        await using var watch = new WatchReader(polling, "p", "");
+        await watch.NextAsync();
+        // Whoever is not subscribed yet is not woken.
+        await Eventually.TrueAsync(async () => (await _server.SayAsync("PUBSUB", "NUMSUB", "weir:{p}:w")).Contains(":1", StringComparison.Ordinal));
+
+        for (var i = 0; i < 5; i++)
+        {
+            var next = watch.NextAsync();
+            for (var polls = 0; polls < 3; polls++)
+            {
+                await Eventually.TrueAsync(() => time.NextTimer == poll);
+                time.Advance(poll);
+            }
+
+            // From here on time stands: no poll comes, and a read that one of the polls had left behind would take the wake.
+            await Eventually.TrueAsync(() => time.NextTimer == poll);
+            var revision = await _store.CommitAsync("p", Put($"k{i}", 0, "1"));
+            (await next).ShouldBeOfType<Feed.Changes>().Revision.ShouldBe(revision);
+        }
+
+        time.Elapsed.ShouldBe(poll * 15);
     }
 
     [Fact]

@@ -124,7 +124,7 @@ internal sealed class FakeLeases : ILeaseBroker, IFleetView, IDoors
             var gone = lease.Value.Holdings.Where(one => resources?.Contains(one.Resource) ?? true).ToList();
             foreach (var one in gone) Set(one.Resource, ResourceState.Free, null);
             var rest = lease.Value.Holdings.Except(gone).ToList();
-            _leases[id] = lease with { Value = rest.Count == 0 ? lease.Value with { State = LeaseState.Released } : lease.Value with { Holdings = rest } };
+            _leases[id] = lease with { Value = rest.Count == 0 ? lease.Value with { State = LeaseState.Released } : lease.Value with { Holdings = rest, Returned = [.. lease.Value.Returned, .. gone.Select(one => one.Resource)] } };
         }
 
         return Task.FromResult<LeaseError?>(null);
