@@ -25,7 +25,7 @@ internal sealed class SandboxStart(SandboxFolder folder, SandboxOptions options,
         {
             using var late = new CancellationTokenSource(options.StartWithin, time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
-            walls = ScriptProcess.Start(Script.Launch, folder.Make(instance), plan.Isolation == DesktopIsolation.Sandbox ? SandboxCommand.Sandboxed(user, HiddenFolders.Of(Path.GetDirectoryName(folder.Path)!)) : SandboxCommand.Bare(user));
+            walls = ScriptProcess.Start(Script.Launch, folder.Make(instance), CommandOf(plan, user));
             if (await FirstAsync(walls, plan.Isolation, either.Token).ConfigureAwait(false) is not { } first)
                 return await FailedAsync(instance, facts, walls, "The sandbox was not made").ConfigureAwait(false);
             facts = new SandboxFacts
@@ -75,6 +75,10 @@ internal sealed class SandboxStart(SandboxFolder folder, SandboxOptions options,
             walls?.Dispose();
         }
     }
+
+    private IReadOnlyList<string> CommandOf(SandboxPlan plan, int? user) => plan.Isolation == DesktopIsolation.Sandbox
+        ? SandboxCommand.Sandboxed(user, HiddenFolders.Of(Path.GetDirectoryName(folder.Path)!), OptFolder.Of(plan.Program.Command[0]))
+        : SandboxCommand.Bare(user);
 
     /// <summary>The process with which all of the sandbox ends.</summary>
     private async Task<ProcessIdentity?> FirstAsync(ScriptProcess walls, DesktopIsolation isolation, CancellationToken cancellationToken)
