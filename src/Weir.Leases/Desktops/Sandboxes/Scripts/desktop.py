@@ -1,9 +1,12 @@
 """The first program of a desktop: X server, window manager, accessibility bus and program, and commands on request.
 
-It reads its settings, one line of JSON, from standard input, and ends at once where none come: whoever began it has died.
-It answers with one line of JSON on standard output. Afterwards it is asked over a socket in its own folder. It runs as the
-desktop's user, beside programs that nobody trusts: nothing that it says is believed outside without a bound.
+It says on standard output that it runs, one line of JSON, and so that the walls around it stand. It reads its settings, one
+line too, from standard input, and ends at once where none come: whoever began it has died. It answers with one more line.
+Afterwards it is asked over a socket in its own folder. It runs as the desktop's user, beside programs that nobody trusts:
+nothing that it says is believed outside without a bound.
 """
+print('{"runs":1}', flush=True)  # Before the rest is even loaded: outside, the network waits for it.
+
 import ctypes
 import fcntl
 import json
