@@ -479,13 +479,13 @@ def main():
     os.closerange(3, LIFE)
     os.closerange(LIFE + 1, 4096)
     os.set_inheritable(LIFE, False)
-    # Programs of the same user can neither trace this one nor open what it has open.
-    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     os.umask(0o077)
     settings = json.loads(line)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES, most), min(FILES, most)))
     if settings["sandboxed"]:
+        # Programs of the same user can neither trace this one nor open what it has open.
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
         # Counted in the sandbox's own user namespace.
         _, most = resource.getrlimit(resource.RLIMIT_NPROC)
         bound = PROCESSES if most == resource.RLIM_INFINITY else min(PROCESSES, most)
