@@ -94,6 +94,7 @@ public sealed class SandboxWallTests(RealDesktops desktops) : IClassFixture<Real
     }
 
     [Fact]
+    [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
     public async Task Inside_ProgramOfOpt_SeesItsVendorsFolderAndNoOther()
     {
         await RequireAsync(Plan("xterm"));
