@@ -8,17 +8,26 @@ using Weir.Leases.Kinds;
 namespace Weir.Leases.Desktops;
 
 /// <summary>The eyes and hands of one desktop. Whatever its X server does costs a bounded time and amount of memory; a connection that broke is made again.</summary>
-internal sealed class DesktopScreen(IDesktop desktop, CaptureRoom room, TimeProvider time) : IAsyncDisposable
+internal sealed class DesktopScreen : IAsyncDisposable
 {
     private const int MostCaptures = 2;
 
-    private readonly XSession _session = new(desktop, time);
-    private readonly AccessibilityTree _tree = new(desktop, time);
+    private readonly CaptureRoom _room;
+    private readonly TimeProvider _time;
+    private readonly XSession _session;
+    private readonly SettledScreen _settled;
+    private readonly AccessibilityTree _tree;
     private readonly HeldInput _held = new();
-    private readonly LentKeys _lent = new(time);
+    private readonly LentKeys _lent;
     private readonly BoundedGate _acting = new(1);
     private readonly BoundedGate _capturing = new(MostCaptures);
     private readonly BoundedGate _reading = new(1);
+
+    public DesktopScreen(IDesktop desktop, CaptureRoom room, TimeProvider time)
+    {
+        (_room, _time, _session) = (room, time, new XSession(desktop, time));
+        (_settled, _tree, _lent) = (new SettledScreen(desktop, _session, room, time), new AccessibilityTree(desktop, time), new LentKeys(time));
+    }
 
     /// <summary>The screen as a PNG.</summary>
     /// <param name="withCursor">The pointer is drawn where it is.</param>
@@ -29,7 +38,7 @@ internal sealed class DesktopScreen(IDesktop desktop, CaptureRoom room, TimeProv
                 async display =>
                 {
                     var size = await display.SizeAsync().ConfigureAwait(false);
-                    using var place = await room.TakeAsync(size, cancellationToken).ConfigureAwait(false);
+                    using var place = await _room.TakeAsync(size, cancellationToken).ConfigureAwait(false);
                     if (!place.IsAcquired)
                         return KindResult.Failed<ReadOnlyMemory<byte>>(CaptureRoom.Full);
                     using var image = await display.ImageAsync(size).ConfigureAwait(false);
@@ -71,19 +80,22 @@ internal sealed class DesktopScreen(IDesktop desktop, CaptureRoom room, TimeProv
         return error;
     }
 
+    /// <summary>Until it shows what its program has to show; see <see cref="SettledScreen.WaitAsync"/>.</summary>
+    public Task SettleAsync(TimeSpan within, CancellationToken cancellationToken) => _settled.WaitAsync(within, cancellationToken);
+
     public ValueTask DisposeAsync() => _session.DisposeAsync();
 
     private async Task<KindResult<ActionReport>> ActAsync(ActionList list, CancellationToken cancellationToken)
     {
         var before = _held.Snapshot();
-        using var late = new CancellationTokenSource(ActionList.Longest, time);
+        using var late = new CancellationTokenSource(ActionList.Longest, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
         InputRunner? runner = null;
         KindResult<ActionReport> result;
         try
         {
             result = await _session.AskAsync(
-                async display => KindResult.Of(await (runner = new InputRunner(display, _held, _lent, time)).RunAsync(list, either.Token).ConfigureAwait(false)), again: false, cancellationToken).ConfigureAwait(false);
+                async display => KindResult.Of(await (runner = new InputRunner(display, _held, _lent, _time)).RunAsync(list, either.Token).ConfigureAwait(false)), again: false, cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -99,7 +111,7 @@ internal sealed class DesktopScreen(IDesktop desktop, CaptureRoom room, TimeProv
     private Task<KindResult<bool>> ReleaseAsync(IReadOnlyList<XInput> before, CancellationToken cancellationToken) => _session.AskAsync(
         async display =>
         {
-            await new InputRunner(display, _held, _lent, time).ReleaseAsync(before).ConfigureAwait(false);
+            await new InputRunner(display, _held, _lent, _time).ReleaseAsync(before).ConfigureAwait(false);
             return KindResult.Of(true);
         },
         again: true,

@@ -18,6 +18,10 @@ internal interface IDesktop
     /// <inheritdoc cref="Width"/>
     int Height { get; }
 
+    /// <summary>What its programs are at. Nothing that they may say of themselves is believed beyond that.</summary>
+    /// <returns>Null: it does not tell.</returns>
+    ValueTask<DesktopWork?> WorkAsync(CancellationToken cancellationToken);
+
     /// <summary>Runs a command inside, as the desktop's user and with its environment: DISPLAY, XAUTHORITY, DBUS_SESSION_BUS_ADDRESS.</summary>
     /// <param name="command">The program, by name or by path inside, and its arguments.</param>
     /// <param name="stdin">What it reads; then its input ends.</param>
@@ -25,6 +29,11 @@ internal interface IDesktop
     /// <param name="cancellationToken">Ends it and everything that it started in its process group.</param>
     ValueTask<DesktopRun> RunAsync(IReadOnlyList<string> command, ReadOnlyMemory<byte> stdin, int mostOutput, CancellationToken cancellationToken);
 }
+
+/// <summary>What the programs of a desktop are at.</summary>
+/// <param name="Start">Which start of its program that is of; another one after the program was begun anew with something else to open.</param>
+/// <param name="IsBusy">A thread of any of them runs, or waits for its turn or for the disk: what the screen shows is not all that is to come.</param>
+internal readonly record struct DesktopWork(int Start, bool IsBusy);
 
 /// <summary>What came of a command inside a desktop.</summary>
 /// <param name="ExitCode">As a shell tells it: 128 and the signal's number where one ended it. Null: it could not be run, was ended for its output, or the desktop went.</param>

@@ -39,8 +39,23 @@ internal sealed class VmKind(SandboxHost host, CaptureRoom room, TimeProvider ti
 
     public override async ValueTask<KindResult<JsonElement?>> CreateAsync(KindResource resource, CancellationToken cancellationToken)
     {
+        var began = time.GetTimestamp();
         var (sandbox, fault) = await host.CreateAsync(resource.Resource.Instance!.Id, PlanOf(resource.Options), cancellationToken).ConfigureAwait(false);
-        return sandbox is null ? KindResult.Failed<JsonElement?>(new LeaseError(503, "unavailable", "The desktop could not be made. " + fault)) : KindResult.Of<JsonElement?>(Details(sandbox));
+        if (sandbox is null)
+            return KindResult.Failed<JsonElement?>(new LeaseError(503, "unavailable", "The desktop could not be made. " + fault));
+        try
+        {
+            // What is kept ready shows its program, and so the lease that gets it does not wait for that.
+            if (await ScreenOfAsync(resource).ConfigureAwait(false) is { } screen)
+                await SettleAsync(screen, resource.Options, began, cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            await DestroyAsync(resource, CancellationToken.None).ConfigureAwait(false);
+            throw;
+        }
+
+        return KindResult.Of<JsonElement?>(Details(sandbox));
     }
 
     public override async ValueTask DestroyAsync(KindResource resource, CancellationToken cancellationToken)
@@ -62,14 +77,18 @@ internal sealed class VmKind(SandboxHost host, CaptureRoom room, TimeProvider ti
             return KindResult.Failed<JsonElement?>(wrong);
         if (Find(resource) is not { } sandbox)
             return KindResult.Failed<JsonElement?>(Gone(resource));
+        var began = time.GetTimestamp();
         var size = wanted.Size ?? SizeOf(resource.Options);
         var (changed, fault) = await host.ChangeAsync(sandbox, size.Width, size.Height, wanted.Open, cancellationToken).ConfigureAwait(false);
         if (changed is null)
             return KindResult.Failed<JsonElement?>(new LeaseError(503, "unavailable", "The desktop could not be made ready. " + fault));
         // Since it was last checked it may have stopped.
-        return await ScreenOfAsync(resource).ConfigureAwait(false) is not { } screen ? KindResult.Failed<JsonElement?>(Gone(resource))
-            : await screen.IsAliveAsync(cancellationToken).ConfigureAwait(false) is { } dead ? KindResult.Failed<JsonElement?>(dead)
-            : KindResult.Of<JsonElement?>(Details(changed));
+        if (await ScreenOfAsync(resource).ConfigureAwait(false) is not { } screen)
+            return KindResult.Failed<JsonElement?>(Gone(resource));
+        if (await screen.IsAliveAsync(cancellationToken).ConfigureAwait(false) is { } dead)
+            return KindResult.Failed<JsonElement?>(dead);
+        await SettleAsync(screen, resource.Options, began, cancellationToken).ConfigureAwait(false);
+        return KindResult.Of<JsonElement?>(Details(changed));
     }
 
     public override async ValueTask<KindResult<Observation?>> ObserveAsync(LeasedResource resource, CancellationToken cancellationToken)
@@ -108,6 +127,10 @@ internal sealed class VmKind(SandboxHost host, CaptureRoom room, TimeProvider ti
 
     private static ScreenSize SizeOf(KindOptions options) =>
         VmConfig.SizeOf(options.Size ?? VmConfig.DefaultSize) ?? throw new InvalidOperationException("The kind's size is not one.");
+
+    /// <summary>Never longer than half of what is left of the time for the whole: a lease does not fail because its screen does not come to rest.</summary>
+    private Task SettleAsync(DesktopScreen screen, KindOptions options, long began, CancellationToken cancellationToken) =>
+        screen.SettleAsync((options.InitialiseWithin - time.GetElapsedTime(began)) / 2, cancellationToken);
 
     private static LeaseError Gone(KindResource resource) => new(503, "unavailable", $"The desktop behind '{resource.Resource.Id}' is gone.");
 

@@ -43,7 +43,15 @@ internal sealed class Guard : IDisposable
     /// <summary>Nothing is left to guard.</summary>
     public void End()
     {
-        File.Delete(_file);
+        try
+        {
+            File.Delete(_file);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // Somebody has removed the folder.
+        }
+
         _identity.KillGroup();
     }
 

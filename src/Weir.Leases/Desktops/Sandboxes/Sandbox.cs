@@ -69,6 +69,19 @@ internal sealed class Sandbox : IDesktop, IDisposable
         }
     }
 
+    public async ValueTask<DesktopWork?> WorkAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var (head, _) = await DesktopCall.AskAsync(_calls.Path, new JsonObject { ["call"] = "work" }, default, 0, cancellationToken).ConfigureAwait(false);
+            return (int?)head["start"] is { } start && (bool?)head["busy"] is { } busy ? new DesktopWork(start, busy) : null;
+        }
+        catch (Exception e) when (e is IOException or InvalidOperationException or FormatException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Gives it a screen of another size, or another thing to open; programs begin anew. Nothing is done where both are as they were.</summary>
     /// <returns>The X server's number, or why it is none.</returns>
     public async Task<(int Display, string? Fault)> ChangeAsync(int width, int height, string? open, CancellationToken cancellationToken)

@@ -30,12 +30,13 @@ internal static class SandboxCommand
     // Whatever distribution: what is a folder of its own there, is one here.
     private static readonly string[] Merged = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 
-    /// <summary>The command that runs <c>desktop.py</c>, which is open as descriptor 3, and tells its status on 4; 5 is open as long as it stands.</summary>
+    /// <summary>The command that runs <c>desktop.py</c>, which is open as descriptor 3, and tells its status on 4; 5 is open as long as it stands, 8 is the lock that tells it when to end.</summary>
     /// <param name="outerUser">Who it is outside. Null: whoever this program is.</param>
     /// <param name="hidden">Folders of the machine that are empty inside, wherever they would be seen; without links in their paths.</param>
-    public static IReadOnlyList<string> Sandboxed(int? outerUser, IReadOnlyList<string> hidden) =>
+    /// <param name="vendor">The one folder of <c>/opt</c> that is seen inside. Null: none.</param>
+    public static IReadOnlyList<string> Sandboxed(int? outerUser, IReadOnlyList<string> hidden, string? vendor) =>
     [
-        .. As(outerUser), .. Walls(), .. Covers(outerUser, hidden), "--size", RunBytes, "--tmpfs", "/run", "--file", "3", "/run/desktop.py", "--remount-ro", "/",
+        .. As(outerUser), .. Walls(), .. vendor is null ? Array.Empty<string>() : ["--ro-bind", vendor, vendor], .. Covers(outerUser, hidden, vendor), "--size", RunBytes, "--tmpfs", "/run", "--file", "3", "/run/desktop.py", "--remount-ro", "/",
         "--chdir", "/home/user", "--json-status-fd", "4", "--sync-fd", "5", "--", "/usr/bin/python3", "-I", "-B", "/run/desktop.py",
     ];
 
@@ -110,10 +111,10 @@ internal static class SandboxCommand
     }
 
     /// <summary>After all that is bound: the last mount is the one that is seen.</summary>
-    private static List<string> Covers(int? outerUser, IReadOnlyList<string> hidden)
+    private static List<string> Covers(int? outerUser, IReadOnlyList<string> hidden, string? vendor)
     {
         var covers = new List<string>();
-        var bound = Merged.Select(name => "/" + name).Where(path => new DirectoryInfo(path).LinkTarget is null).Concat(Configuration).Append("/usr").Append(FontCache);
+        var bound = Merged.Select(name => "/" + name).Where(path => new DirectoryInfo(path).LinkTarget is null).Concat(Configuration).Append("/usr").Append(FontCache).Concat(vendor is null ? [] : [vendor]);
         foreach (var path in HiddenFolders.Inside(hidden, bound, asOther: outerUser is not null))
             covers.AddRange(["--size", CoverBytes, "--tmpfs", path, "--remount-ro", path]);
         return covers;

@@ -173,7 +173,7 @@ internal sealed partial class SandboxHost(SandboxOptions options, TimeProvider t
         await _opening.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            _folder ??= SandboxFolder.Open(options.Folder);
+            _folder ??= await SandboxFolder.OpenAsync(options.Folder, time, cancellationToken).ConfigureAwait(false);
             if (guarded && _guard is not { IsAlive: true })
             {
                 _guard?.Dispose();

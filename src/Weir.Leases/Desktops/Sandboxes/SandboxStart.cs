@@ -7,7 +7,7 @@ namespace Weir.Leases.Desktops.Sandboxes;
 
 /// <summary>
 /// Makes one sandbox, in this order: its folder; its walls, in which a first program waits for its settings and ends if they do not come; what is known of its
-/// processes, written down; its network; its settings. Whenever this process dies, either nothing stands or what stands is written down.
+/// processes, written down; its network, once the walls stand; its settings. Whenever this process dies, either nothing stands or what stands is written down.
 /// </summary>
 internal sealed class SandboxStart(SandboxFolder folder, SandboxOptions options, TimeProvider time)
 {
@@ -25,7 +25,7 @@ internal sealed class SandboxStart(SandboxFolder folder, SandboxOptions options,
         {
             using var late = new CancellationTokenSource(options.StartWithin, time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, late.Token);
-            walls = ScriptProcess.Start(Script.Launch, folder.Make(instance), plan.Isolation == DesktopIsolation.Sandbox ? SandboxCommand.Sandboxed(user, HiddenFolders.Of(Path.GetDirectoryName(folder.Path)!)) : SandboxCommand.Bare(user));
+            walls = ScriptProcess.Start(Script.Launch, folder.Make(instance), CommandOf(plan, user));
             if (await FirstAsync(walls, plan.Isolation, either.Token).ConfigureAwait(false) is not { } first)
                 return await FailedAsync(instance, facts, walls, "The sandbox was not made").ConfigureAwait(false);
             facts = new SandboxFacts
@@ -33,6 +33,9 @@ internal sealed class SandboxStart(SandboxFolder folder, SandboxOptions options,
                 Boot = SandboxFacts.CurrentBoot(), First = first, Isolation = plan.Isolation, Width = plan.Width, Height = plan.Height, Cookie = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)),
             };
             folder.Write(instance, facts);
+            // The walls set the loopback up while they are made, and fall where they find that the network has done it already.
+            if (await walls.LineAsync(either.Token).ConfigureAwait(false) is not { } runs || Number(runs, "runs") is null)
+                return await FailedAsync(instance, facts, walls, "The sandbox was not made").ConfigureAwait(false);
             if (plan is { Isolation: DesktopIsolation.Sandbox, Network: DesktopNetwork.Nat })
             {
                 var (network, fault) = await SandboxNetwork.AttachAsync(folder.Of(instance), first, either.Token).ConfigureAwait(false);
@@ -75,6 +78,10 @@ internal sealed class SandboxStart(SandboxFolder folder, SandboxOptions options,
             walls?.Dispose();
         }
     }
+
+    private IReadOnlyList<string> CommandOf(SandboxPlan plan, int? user) => plan.Isolation == DesktopIsolation.Sandbox
+        ? SandboxCommand.Sandboxed(user, HiddenFolders.Of(Path.GetDirectoryName(folder.Path)!), OptFolder.Of(plan.Program.Command[0]))
+        : SandboxCommand.Bare(user);
 
     /// <summary>The process with which all of the sandbox ends.</summary>
     private async Task<ProcessIdentity?> FirstAsync(ScriptProcess walls, DesktopIsolation isolation, CancellationToken cancellationToken)

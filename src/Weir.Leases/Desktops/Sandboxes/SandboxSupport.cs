@@ -8,7 +8,7 @@ internal static class SandboxSupport
     private static readonly string[] Folders = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"];
 
     private static readonly (string Program, string Package)[] Always =
-        [("/usr/bin/python3", "python3"), ("Xvfb", "xvfb"), ("openbox", "openbox"), ("xdotool", "xdotool"), ("setpriv", "util-linux"), ("setsid", "util-linux")];
+        [("/usr/bin/python3", "python3"), ("Xvfb", "xvfb"), ("openbox", "openbox"), ("xdotool", "xdotool"), ("setpriv", "util-linux"), ("setsid", "util-linux"), ("flock", "util-linux")];
 
     // Without these a desktop stands, but has no accessibility tree.
     private static readonly (string Path, string Package)[] Accessible =
@@ -91,7 +91,12 @@ internal static class SandboxSupport
         }
     }
 
-    private static bool Exists(string program) => program.StartsWith('/') ? File.Exists(program) : Folders.Any(folder => File.Exists(Path.Combine(folder, program)));
+    /// <summary>Where a program is, links not followed. Null: nowhere.</summary>
+    public static string? Find(string program) => program.StartsWith('/')
+        ? File.Exists(program) ? program : null
+        : Folders.Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
+
+    private static bool Exists(string program) => Find(program) is not null;
 
     private static bool HasFonts() => Directory.Exists("/usr/share/fonts") && Directory.EnumerateFiles("/usr/share/fonts", "*", SearchOption.AllDirectories).Any();
 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Weir.Leases.Desktops.Screens;
 
 namespace Weir.Leases.Desktops.X11;
@@ -112,6 +113,25 @@ internal sealed class XDisplay : IAsyncDisposable
                 throw new XBrokenException(error.ToString());
             // It has become smaller in between.
             size = new ScreenSize(Math.Min(size.Width, now.Width), Math.Min(size.Height, now.Height));
+        }
+    }
+
+    /// <summary>A sum over the screen that is another where what it shows is: over every eighth row, which nothing on a screen that is made to be seen slips through.</summary>
+    /// <returns>Null: the screen has become smaller meanwhile.</returns>
+    public async Task<uint?> SumAsync(ScreenSize size)
+    {
+        const int Step = 8;
+        var (rows, length) = ((size.Height + Step - 1) / Step, size.Width * 4);
+        var pixels = ArrayPool<byte>.Shared.Rent(rows * length);
+        try
+        {
+            var requests = Enumerable.Range(0, rows).Select(row => XRequest.Image(_connection.Setup.Root, row * Step, size.Width, 1, pixels.AsMemory(row * length, length)));
+            var replies = await _connection.RunAsync([.. requests]).ConfigureAwait(false);
+            return FirstErrorOf(replies) is null ? Crc32.Of(pixels.AsSpan(0, rows * length)) : null;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(pixels);
         }
     }
 

@@ -4,6 +4,7 @@ using Weir.Leases.Desktops.Screens;
 using Weir.Leases.Documents;
 using Weir.Leases.Kinds;
 using Weir.Tests.Leases.Desktops.Sandboxes;
+using Weir.Tests.Leases.Desktops.Screens;
 
 namespace Weir.Tests.Leases.Desktops;
 
@@ -88,7 +89,58 @@ public sealed class VmKindTests : IAsyncDisposable
         await kind.DestroyAsync(leased, token);
     }
 
+    [Fact]
+    public async Task Observe_FirstAfterInitialise_ShowsThePage()
+    {
+        var token = TestContext.Current.CancellationToken;
+        var options = new KindOptions { Size = "800x600", Network = DesktopNetwork.None };
+        await RequireAsync(options);
+        using var room = new CaptureRoom();
+        var kind = new VmKind(_desktops.Host, room, new PatientTime());
+        foreach (var color in (int[])[0x00a0ff, 0x20b040, 0xd03090])
+        {
+            var record = new ResourceRecord { Id = "vm.home.0", Kind = "vm", Slot = "home.0", State = ResourceState.Leased, Instance = new ResourceInstance($"i{color}", null) };
+            var leased = new LeasedResource(record, options, new LeaseSession("l", 1, "w", "t", "k"), null);
+            (await kind.CreateAsync(leased, token)).Error.ShouldBeNull();
+            (await kind.InitialiseAsync(leased, JsonSerializer.SerializeToElement(new { open = $"data:text/html,<body bgcolor='{color:x6}'>" }), token)).Error.ShouldBeNull();
+
+            var (seen, error) = await kind.ObserveAsync(leased, token);
+
+            error.ShouldBeNull();
+            PngDecoder.At(seen!.Screenshot!.Value.Span, 400, 400).ShouldBe(((byte)(color >> 16), (byte)(color >> 8), (byte)color));
+            await kind.DestroyAsync(leased, token);
+        }
+    }
+
+    [Fact]
+    public async Task Initialise_ProgramThatNeverRests_IsReadyInHalfOfItsTime()
+    {
+        var token = TestContext.Current.CancellationToken;
+        var options = new KindOptions { Program = "xterm -e 'while :; do date +%N; done'", Size = "640x480", Network = DesktopNetwork.None, InitialiseWithin = TimeSpan.FromSeconds(2) };
+        await RequireAsync(options);
+        using var room = new CaptureRoom();
+        var kind = new VmKind(_desktops.Host, room, TimeProvider.System);
+        var record = new ResourceRecord { Id = "vm.home.0", Kind = "vm", Slot = "home.0", State = ResourceState.Leased, Instance = new ResourceInstance("i1", null) };
+        var leased = new LeasedResource(record, options, new LeaseSession("l", 1, "w", "t", "k"), null);
+
+        (await kind.CreateAsync(leased, token)).Error.ShouldBeNull();
+        using var ends = new CancellationTokenSource();
+        var initialising = kind.InitialiseAsync(leased, null, ends.Token).AsTask();
+        await ends.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(initialising);
+        (await kind.InitialiseAsync(leased, null, token)).Error.ShouldBeNull();
+        (await kind.InitialiseAsync(leased with { Options = options with { InitialiseWithin = TimeSpan.FromMilliseconds(100) } }, null, token)).Error.ShouldBeNull();
+        await kind.DestroyAsync(leased, token);
+    }
+
     public ValueTask DisposeAsync() => _desktops.DisposeAsync();
+
+    /// <summary>What is bounded to seconds may take longer on a machine that does much else.</summary>
+    private sealed class PatientTime : TimeProvider
+    {
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            base.CreateTimer(callback, state, dueTime > TimeSpan.FromSeconds(1) ? dueTime * 8 : dueTime, period);
+    }
 
     private static async Task RequireAsync(KindOptions options) => await RealDesktops.RequireAsync(VmKind.PlanOf(options));
 }

@@ -72,6 +72,8 @@ internal sealed class XServer : IDesktop, IAsyncDisposable
         return process;
     }
 
+    public ValueTask<DesktopWork?> WorkAsync(CancellationToken cancellationToken) => ValueTask.FromResult<DesktopWork?>(new DesktopWork(0, false));
+
     public async ValueTask<DesktopRun> RunAsync(IReadOnlyList<string> command, ReadOnlyMemory<byte> stdin, int mostOutput, CancellationToken cancellationToken)
     {
         var process = Start(command[0], command.Skip(1));

@@ -1,9 +1,14 @@
 """The first program of a desktop: X server, window manager, accessibility bus and program, and commands on request.
 
-It reads its settings, one line of JSON, from standard input, and ends at once where none come: whoever began it has died.
-It answers with one line of JSON on standard output. Afterwards it is asked over a socket in its own folder. It runs as the
-desktop's user, beside programs that nobody trusts: nothing that it says is believed outside without a bound.
+It says on standard output that it runs, one line of JSON, and so that the walls around it stand. It reads its settings, one
+line too, from standard input, and ends at once where none come: whoever began it has died. It answers with one more line.
+Afterwards it is asked over a socket in its own folder. It runs as the desktop's user, beside programs that nobody trusts:
+nothing that it says is believed outside without a bound.
 """
+print('{"runs":1}', flush=True)  # Before the rest is even loaded: outside, the network waits for it.
+
+import ctypes
+import fcntl
 import json
 import os
 import resource
@@ -25,6 +30,10 @@ LONGEST_INPUT = 16 << 20
 LONGEST_FAULT = 2000
 LONGEST_PAUSE = 30.0
 WINDOW_WITHIN = 5.0
+LIFE = 8
+PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
+# The machine out of memory ends the program before what shows it, and that before whoever made the desktop.
+EXPENDABLE = 'read -r score </proc/self/oom_score_adj && echo $((score < 700 ? score + 300 : 1000)) >/proc/self/oom_score_adj; exec "$@"'
 AT_SPI = ("/usr/libexec/at-spi-bus-launcher", "/usr/lib/at-spi2-core/at-spi-bus-launcher")
 
 WINDOW_MANAGER = """<?xml version="1.0"?>
@@ -181,7 +190,7 @@ class Desktop:
     def start_program(self):
         self.program_round += 1
         if self.program:
-            self.keep("program", self.program + [word for word in [self.open or self.blank] if word])
+            self.keep("program", ["/bin/sh", "-c", EXPENDABLE, "sh", *self.program] + [word for word in [self.open or self.blank] if word])
 
     def stop_program(self):
         with self.spawning:
@@ -270,7 +279,10 @@ class Desktop:
                 with connection.makefile("rb") as reader:
                     request = json.loads(reader.readline(LONGEST_HEADER))
                     given = reader.read(min(int(request.get("stdin", 0)), LONGEST_INPUT))
-                head, body = self.change(request) if request["call"] == "change" else self.run(request, given, connection)
+                if request["call"] == "work":
+                    head, body = self.work(), b""
+                else:
+                    head, body = self.change(request) if request["call"] == "change" else self.run(request, given, connection)
                 head["length"] = len(body)
                 connection.sendall(json.dumps(head).encode() + b"\n" + body)
         except (OSError, ValueError, KeyError):
@@ -297,6 +309,12 @@ class Desktop:
                 return {"display": self.display}, b""
             except Fault as fault:
                 return {"fault": str(fault)}, b""
+
+    def work(self):
+        """Whether any thread but this program's own runs, or waits for its turn or for the disk."""
+        own = os.getpid()
+        others = [int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != own] if self.sandboxed else descendants(own)
+        return {"start": self.program_round, "busy": any(map(is_working, others))}
 
     def run(self, request, given, connection):
         try:
@@ -395,6 +413,21 @@ def descendants(root):
     return [pid for pid in found if not is_ended(pid)]
 
 
+def is_working(pid):
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return False
+    for task in tasks:
+        try:
+            with open(f"/proc/{pid}/task/{task}/stat", "rb") as stat:
+                if stat.read().rpartition(b")")[2].split(None, 1)[0] in (b"R", b"D"):
+                    return True
+        except (OSError, IndexError):
+            pass  # It has just ended.
+    return False
+
+
 def is_ended(pid):
     try:
         with open(f"/proc/{pid}/stat", "rb") as stat:
@@ -405,8 +438,7 @@ def is_ended(pid):
 
 def become_reaper(desktop):
     """Without a PID namespace: whoever loses his parent becomes this one's child, so that all can be found again and ended."""
-    import ctypes
-    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=desktop.end, args=(0,)).start())
 
     def reap():
@@ -423,6 +455,16 @@ def become_reaper(desktop):
     threading.Thread(target=reap, daemon=True).start()
 
 
+def end_with_owners(desktop):
+    """Ends the desktop when nobody holds its folder any more: neither whoever made it, nor the guard, nor who has taken it over."""
+    try:
+        fcntl.flock(LIFE, fcntl.LOCK_EX)
+        fcntl.flock(LIFE, fcntl.LOCK_UN)
+    except OSError:
+        return  # A file system without locks: the guard alone ends it.
+    desktop.end(0)
+
+
 def furnish(settings):
     """What programs look for in /etc, inside a sandbox."""
     for name, content in settings["files"].items():
@@ -434,12 +476,16 @@ def main():
     line = sys.stdin.readline()
     if not line.endswith("\n"):
         return 1
-    os.closerange(3, 4096)
+    os.closerange(3, LIFE)
+    os.closerange(LIFE + 1, 4096)
+    os.set_inheritable(LIFE, False)
     os.umask(0o077)
     settings = json.loads(line)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(FILES, most), min(FILES, most)))
     if settings["sandboxed"]:
+        # Programs of the same user can neither trace this one nor open what it has open.
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
         # Counted in the sandbox's own user namespace.
         _, most = resource.getrlimit(resource.RLIMIT_NPROC)
         bound = PROCESSES if most == resource.RLIM_INFINITY else min(PROCESSES, most)
@@ -451,6 +497,7 @@ def main():
     desktop = Desktop(settings)
     if not desktop.sandboxed:
         become_reaper(desktop)
+    threading.Thread(target=end_with_owners, args=(desktop,), daemon=True).start()
     answer = {}
     try:
         desktop.start()

@@ -4,6 +4,8 @@ exec 2>/dev/null
 trap '' INT TERM HUP
 cd / || exit 1
 folder=$1
+# Held until this ends, however it does; a desktop ends itself when nobody holds it, so that none outlasts both its maker and this.
+exec 9<"$folder/life" && flock -s 9 || exit 1
 read -r line && exit 0
 [ -z "$line" ] || exit 0
 sleep "$2"

@@ -43,6 +43,8 @@ public sealed class AccessibilityTreeTests
 
         public int Height => 0;
 
+        public ValueTask<DesktopWork?> WorkAsync(CancellationToken cancellationToken) => ValueTask.FromResult<DesktopWork?>(null);
+
         public ValueTask<DesktopRun> RunAsync(IReadOnlyList<string> command, ReadOnlyMemory<byte> stdin, int mostOutput, CancellationToken cancellationToken) => ValueTask.FromResult(run);
     }
 }

@@ -13,16 +13,16 @@ public sealed class SandboxCommandTests
     [Fact]
     public void Sandboxed_Root_DropsToTheUserBeforeAnythingElse()
     {
-        var command = SandboxCommand.Sandboxed(1900000001, []);
+        var command = SandboxCommand.Sandboxed(1900000001, [], null);
 
         command.Take(6).ShouldBe(["setpriv", "--no-new-privs", "--inh-caps=-all", "--reuid=1900000001", "--regid=1900000001", "--clear-groups"]);
-        SandboxCommand.Sandboxed(null, []).ShouldNotContain(word => word.StartsWith("--reuid", StringComparison.Ordinal));
+        SandboxCommand.Sandboxed(null, [], null).ShouldNotContain(word => word.StartsWith("--reuid", StringComparison.Ordinal));
     }
 
     [Fact]
     public void Sandboxed_Mounts_ShowNothingOfTheMachineThatCanBeWritten()
     {
-        var command = SandboxCommand.Sandboxed(null, []).ToList();
+        var command = SandboxCommand.Sandboxed(null, [], null).ToList();
 
         command.ShouldNotContain("--bind");
         command.ShouldNotContain("--share-net");
@@ -35,12 +35,35 @@ public sealed class SandboxCommandTests
     [Fact]
     public void Sandboxed_FolderBelowWhatIsBound_IsCoveredAfterTheBind()
     {
-        var command = SandboxCommand.Sandboxed(null, ["/usr/share/weir/data", "/usr/share/weir", "/opt/weir", "/usrdata"]).ToList();
+        var command = SandboxCommand.Sandboxed(null, ["/usr/share/weir/data", "/usr/share/weir", "/opt/weir", "/usrdata"], null).ToList();
 
         var at = command.IndexOf("/usr/share/weir");
         command.GetRange(at - 3, 6).ShouldBe(["--size", "4096", "--tmpfs", "/usr/share/weir", "--remount-ro", "/usr/share/weir"]);
         at.ShouldBeGreaterThan(command.FindLastIndex(word => word.StartsWith("--ro-bind", StringComparison.Ordinal)));
         command.ShouldNotContain(word => word.StartsWith("/opt", StringComparison.Ordinal) || word.StartsWith("/usrdata", StringComparison.Ordinal) || word == "/usr/share/weir/data");
+    }
+
+    [Fact]
+    public void Sandboxed_VendorOfTheProgram_IsAllThatIsSeenOfOpt()
+    {
+        var opt = Directory.CreateTempSubdirectory("weir-opt-").FullName;
+        try
+        {
+            var vendor = Directory.CreateDirectory(opt + "/maker").FullName;
+
+            var command = SandboxCommand.Sandboxed(null, [vendor + "/weir", opt + "/other"], vendor).ToList();
+
+            command.FindAll(word => word.StartsWith(opt, StringComparison.Ordinal)).ShouldBe([vendor, vendor, vendor + "/weir", vendor + "/weir"]);
+            var at = command.IndexOf(vendor);
+            command[at - 1].ShouldBe("--ro-bind");
+            command.GetRange(command.IndexOf(vendor + "/weir") - 1, 4).ShouldBe(["--tmpfs", vendor + "/weir", "--remount-ro", vendor + "/weir"]);
+            // The root itself is closed after that.
+            command.FindLastIndex(word => word == "/").ShouldBeGreaterThan(at);
+        }
+        finally
+        {
+            Directory.Delete(opt, recursive: true);
+        }
     }
 
     [Fact]

@@ -43,6 +43,39 @@ public sealed class SandboxRestartTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Killed_FolderRemovedBefore_TheyEndWithTheGuard()
+    {
+        var facts = await KilledAsync(guardSeconds: 1, () => Directory.Delete(_desktops.Folder, recursive: true), "a", "b");
+
+        await Eventually.TrueAsync(() => !facts.Any(fact => fact.First.IsAlive || fact.Network!.Value.IsAlive));
+        await Eventually.TrueAsync(() => ProcessesWith(_desktops.Folder).Count == 0);
+    }
+
+    [Fact]
+    public async Task Killed_GuardToo_TheyEndAtOnce()
+    {
+        var facts = await KilledAsync(guardSeconds: 600, KillGuard, "a", "b");
+
+        await Eventually.TrueAsync(() => !facts.Any(fact => fact.First.IsAlive || fact.Network!.Value.IsAlive));
+    }
+
+    [Fact]
+    public async Task LetGo_WithoutIsolationAndGuard_ItEndsWithAllThatItStarted()
+    {
+        var sandbox = await _desktops.MakeAsync("bare" + Guid.NewGuid().ToString("N"), Plan("xterm", DesktopNetwork.Nat, DesktopIsolation.None));
+        var mark = "mark" + Guid.NewGuid().ToString("N");
+        await InsideAsync(sandbox, $"(setsid sh -c \"trap '' TERM HUP; while :; do sleep 1; done\" {mark} >/dev/null 2>&1 &)");
+        await Eventually.TrueAsync(() => ProcessesWith(mark).Count > 0);
+
+        KillGuard();
+        sandbox.IsAlive.ShouldBeTrue();
+        _desktops.Restart();
+
+        await Eventually.TrueAsync(() => !sandbox.Facts.First.IsAlive && ProcessesWith(mark).Count == 0);
+        await Eventually.TrueAsync(() => !Directory.Exists(SandboxCommand.BareFolder(sandbox.Id)));
+    }
+
+    [Fact]
     public async Task Leave_SomeHeld_EndsTheOthersAndAnotherTakesThemOver()
     {
         var (held, free) = (await _desktops.MakeAsync("held", Plan("xterm")), await _desktops.MakeAsync("free", Plan("xterm")));
@@ -88,7 +121,9 @@ public sealed class SandboxRestartTests : IAsyncDisposable
     public ValueTask DisposeAsync() => _desktops.DisposeAsync();
 
     /// <summary>Another process made them, and was killed.</summary>
-    private async Task<IReadOnlyList<SandboxFacts>> KilledAsync(int guardSeconds, params string[] names)
+    private Task<IReadOnlyList<SandboxFacts>> KilledAsync(int guardSeconds, params string[] names) => KilledAsync(guardSeconds, () => { }, names);
+
+    private async Task<IReadOnlyList<SandboxFacts>> KilledAsync(int guardSeconds, Action before, params string[] names)
     {
         await RequireAsync(Plan("xterm", DesktopNetwork.Nat));
         var child = Path.Combine(AppContext.BaseDirectory, "Weir.DesktopChild.dll");
@@ -96,13 +131,21 @@ public sealed class SandboxRestartTests : IAsyncDisposable
         using var watchdog = new Watchdog(process);
         try
         {
-            return await ReadAsync(process, names);
+            var facts = await ReadAsync(process, names);
+            before();
+            return facts;
         }
         finally
         {
             process.Kill();
             await process.WaitForExitAsync(CancellationToken.None);
         }
+    }
+
+    private void KillGuard()
+    {
+        var words = File.ReadAllText(Path.Combine(_desktops.Folder, Guard.FileName)).Split(' ', '\n');
+        new ProcessIdentity(int.Parse(words[0], CultureInfo.InvariantCulture), long.Parse(words[1], CultureInfo.InvariantCulture)).KillGroup();
     }
 
     private async Task<IReadOnlyList<SandboxFacts>> ReadAsync(Process process, string[] names)

@@ -35,6 +35,50 @@ public sealed class SandboxTests(RealDesktops desktops) : IClassFixture<RealDesk
     }
 
     [Fact]
+    public async Task Create_Always_GoesBeforeItsMakerWhereMemoryRunsOut()
+    {
+        var sandbox = await _desktops.SharedAsync();
+        var own = Score("self");
+
+        Score($"{sandbox.Facts.First.Pid}").ShouldBe(Math.Min(1000, own + 200));
+        (await InsideAsync(sandbox, "cat /proc/self/oom_score_adj /proc/$(pgrep -x xterm)/oom_score_adj")).ShouldBe($"{Math.Min(1000, own + 200)}\n{Math.Min(1000, own + 500)}");
+    }
+
+    [Fact]
+    public async Task Create_FolderOfDesktopsRemoved_IsRefusedSayingSo()
+    {
+        await RequireAsync(Plan("xterm"));
+        var data = Directory.CreateTempSubdirectory("weir-removed-").FullName;
+        using var host = new SandboxHost(new SandboxOptions { Folder = data + "/desktops" }, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger<SandboxHost>.Instance);
+        (await host.CreateAsync("a", Plan("xterm"), TestContext.Current.CancellationToken)).Fault.ShouldBeNull();
+
+        Directory.Delete(data, recursive: true);
+
+        (await host.CreateAsync("b", Plan("xterm"), TestContext.Current.CancellationToken)).Fault.ShouldNotBeNull().ShouldContain("was removed");
+        Directory.Exists(data).ShouldBeFalse();
+        var first = host.Find("a")!.Facts.First;
+        await host.LeaveAsync(_ => false);
+        first.IsAlive.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Work_ProgramThatComputes_IsBusyAndOneThatWaitsIsNot()
+    {
+        var sandbox = await _desktops.MakeAsync("work", Plan("xterm"));
+        var token = TestContext.Current.CancellationToken;
+        await Eventually.TrueAsync(() => sandbox.WorkAsync(token).AsTask().GetAwaiter().GetResult() is { IsBusy: false });
+
+        await InsideAsync(sandbox, "(while :; do :; done) >/dev/null 2>&1 & echo $! >/tmp/loop");
+
+        var busy = (await sandbox.WorkAsync(token)).ShouldNotBeNull();
+        busy.IsBusy.ShouldBeTrue();
+        await InsideAsync(sandbox, "kill -9 $(cat /tmp/loop)");
+        await Eventually.TrueAsync(() => sandbox.WorkAsync(token).AsTask().GetAwaiter().GetResult() is { IsBusy: false });
+        (await _desktops.Host.ChangeAsync(sandbox, 800, 600, "other", token)).Fault.ShouldBeNull();
+        (await sandbox.WorkAsync(token)).ShouldNotBeNull().Start.ShouldNotBe(busy.Start);
+    }
+
+    [Fact]
     public async Task Create_FourAtOnce_AllStandApart()
     {
         await RequireAsync(Plan("xterm"));
@@ -170,6 +214,8 @@ public sealed class SandboxTests(RealDesktops desktops) : IClassFixture<RealDesk
         await Should.ThrowAsync<OperationCanceledException>(running);
         await Eventually.TrueAsync(() => ProcessesWith(mark).Count == 0);
     }
+
+    private static int Score(string process) => int.Parse(File.ReadAllText($"/proc/{process}/oom_score_adj"), System.Globalization.CultureInfo.InvariantCulture);
 
     private static string Titled(string title) => $"for i in $(seq 200); do xdotool search --onlyvisible --name '{title}' getwindowname 2>/dev/null && break; sleep 0.1; done";
 }

@@ -94,6 +94,40 @@ public sealed class SandboxWallTests(RealDesktops desktops) : IClassFixture<Real
     }
 
     [Fact]
+    [System.Runtime.Versioning.UnsupportedOSPlatform("windows")]
+    public async Task Inside_ProgramOfOpt_SeesItsVendorsFolderAndNoOther()
+    {
+        await RequireAsync(Plan("xterm"));
+        var (vendor, other) = ("/opt/weir-test-" + Guid.NewGuid().ToString("N"), "/opt/weir-test-" + Guid.NewGuid().ToString("N"));
+        try
+        {
+            Directory.CreateDirectory(vendor + "/app");
+            Directory.CreateDirectory(other);
+        }
+        catch (UnauthorizedAccessException)
+        {
+            Assert.Skip("This user cannot write below /opt.");
+        }
+
+        try
+        {
+            await File.WriteAllTextAsync(vendor + "/app/words", "from opt", TestContext.Current.CancellationToken);
+            await File.WriteAllTextAsync(vendor + "/app/program", "#!/bin/sh\ncat \"${0%/*}/words\" >/tmp/said\nexec xterm\n", TestContext.Current.CancellationToken);
+            File.SetUnixFileMode(vendor + "/app/program", (UnixFileMode)Convert.ToInt32("755", 8));
+            var sandbox = await _desktops.MakeAsync("opt", Plan(vendor + "/app/program"));
+
+            (await InsideAsync(sandbox, "cat /tmp/said; ls /opt")).ShouldBe("from opt" + Path.GetFileName(vendor));
+            (await InsideAsync(sandbox, $"touch {vendor}/x; touch /opt/x; ls {other}; ls -d {vendor}"))
+                .Split('\n').Select(line => line.Contains("Read-only", StringComparison.Ordinal) || line.Contains("No such file", StringComparison.Ordinal)).ShouldBe([true, true, true, false]);
+        }
+        finally
+        {
+            Directory.Delete(vendor, recursive: true);
+            Directory.Delete(other);
+        }
+    }
+
+    [Fact]
     public async Task Inside_OtherDesktopsAndProcesses_AreOutOfReach()
     {
         var (first, second) = (await _desktops.SharedAsync(), await _desktops.MakeAsync("b", Plan("xterm")));

@@ -1,0 +1,132 @@
+using Weir.Leases.Desktops;
+using Weir.Leases.Desktops.Screens;
+using Weir.Tests.Support;
+
+namespace Weir.Tests.Leases.Desktops.Screens;
+
+/// <summary>Of a real X server's screen, with programs that say what the test wants.</summary>
+public sealed class SettledScreenTests : IAsyncLifetime
+{
+    private readonly CaptureRoom _room = new();
+    private XServer _server = null!;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync() => _server = await XServer.StartAsync(640, 480);
+
+    [Fact]
+    public async Task Wait_BusyForAWhile_LooksUntilItHasBeenAtRest()
+    {
+        var desktop = new Working(_server, look => new DesktopWork(1, look < 3));
+        await using var session = new XSession(desktop, TimeProvider.System);
+        var time = new ManualTimeProvider();
+
+        await LookOnAsync(time, Settled(desktop, session, time).WaitAsync(SettledScreen.Longest, Token));
+
+        desktop.Looks.ShouldBe(3 + 1 + SettledScreen.Alike);
+    }
+
+    [Fact]
+    public async Task Wait_Again_ReturnsAtOnceUnlessTheProgramBeganAnew()
+    {
+        var start = 1;
+        var desktop = new Working(_server, _ => new DesktopWork(start, false));
+        await using var session = new XSession(desktop, TimeProvider.System);
+        var time = new ManualTimeProvider();
+        var settled = Settled(desktop, session, time);
+        await LookOnAsync(time, settled.WaitAsync(SettledScreen.Longest, Token));
+        desktop.Looks = 0;
+
+        await settled.WaitAsync(SettledScreen.Longest, Token);
+        desktop.Looks.ShouldBe(1);
+        start = 2;
+        await LookOnAsync(time, settled.WaitAsync(SettledScreen.Longest, Token));
+        desktop.Looks.ShouldBeGreaterThan(SettledScreen.Alike);
+    }
+
+    [Fact]
+    public async Task Wait_NeverAtRest_EndsInTimeAndWaitsAgain()
+    {
+        var time = new ManualTimeProvider();
+        var desktop = new Working(_server, _ => new DesktopWork(1, true));
+        await using var session = new XSession(desktop, TimeProvider.System);
+        var settled = Settled(desktop, session, time);
+        for (var round = 0; round < 2; round++)
+        {
+            desktop.Looks = 0;
+            var waiting = settled.WaitAsync(TimeSpan.FromHours(1), Token);
+            await Eventually.TrueAsync(() => desktop.Looks > 0);
+            time.Advance(SettledScreen.Longest);
+            await waiting;
+        }
+
+        (await Record.ExceptionAsync(() => settled.WaitAsync(TimeSpan.FromSeconds(-1), Token))).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Wait_NoScreenOrNothingSaid_ReturnsAtOnce()
+    {
+        var silent = new Working(_server, _ => null);
+        await using var session = new XSession(silent, TimeProvider.System);
+        await Settled(silent, session, TimeProvider.System).WaitAsync(SettledScreen.Longest, Token);
+        silent.Looks.ShouldBe(1);
+
+        var gone = new Working(_server, _ => new DesktopWork(1, false));
+        await using var closed = new XSession(gone, TimeProvider.System);
+        await closed.DisposeAsync();
+        await Settled(gone, closed, TimeProvider.System).WaitAsync(SettledScreen.Longest, Token);
+        gone.Looks.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task Wait_Cancelled_Throws()
+    {
+        using var ends = new CancellationTokenSource();
+        var desktop = new Working(_server, _ => new DesktopWork(1, true));
+        await using var session = new XSession(desktop, TimeProvider.System);
+        var waiting = Settled(desktop, session, new ManualTimeProvider()).WaitAsync(SettledScreen.Longest, ends.Token);
+
+        await ends.CancelAsync();
+
+        await Should.ThrowAsync<OperationCanceledException>(waiting);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _server.DisposeAsync();
+        _room.Dispose();
+    }
+
+    /// <summary>Time stands still but between two looks, however slow the machine is.</summary>
+    private static async Task LookOnAsync(ManualTimeProvider time, Task waiting)
+    {
+        await Eventually.TrueAsync(() =>
+        {
+            if (time.NextTimer == SettledScreen.Look)
+                time.Advance(SettledScreen.Look);
+            return waiting.IsCompleted;
+        });
+        await waiting;
+    }
+
+    private SettledScreen Settled(IDesktop desktop, XSession session, TimeProvider time) => new(desktop, session, _room, time);
+
+    private sealed class Working(XServer server, Func<int, DesktopWork?> work) : IDesktop
+    {
+        public int Looks { get; set; }
+
+        public string Id => server.Id;
+
+        public string DisplaySocket => server.DisplaySocket;
+
+        public ReadOnlyMemory<byte> Cookie => server.Cookie;
+
+        public int Width => server.Width;
+
+        public int Height => server.Height;
+
+        public ValueTask<DesktopWork?> WorkAsync(CancellationToken cancellationToken) => ValueTask.FromResult(work(Looks++));
+
+        public ValueTask<DesktopRun> RunAsync(IReadOnlyList<string> command, ReadOnlyMemory<byte> stdin, int mostOutput, CancellationToken cancellationToken) => server.RunAsync(command, stdin, mostOutput, cancellationToken);
+    }
+}
