@@ -115,6 +115,31 @@ public sealed class AgentEnvironmentTests
     }
 
     [Fact]
+    public async Task Renewal_GrantedAfterAWhileAndWeirIsAway_IsLostWithTheTtlOfTheRequest()
+    {
+        _server.Answer = asked =>
+        {
+            if (asked.Line.EndsWith("/renew", StringComparison.Ordinal))
+                throw new HttpRequestException("away");
+            if (asked.Line == "POST /v1/leases")
+                _time.Advance(TimeSpan.FromSeconds(30));
+            return null;
+        };
+        await using var lease = await Environment([new("rag")]).AllocateAsync("w");
+        var lost = new TaskCompletionSource<TimeSpan>();
+        using var registration = lease.Lost.Register(() => lost.SetResult(_time.Elapsed));
+
+        while (!lost.Task.IsCompleted)
+        {
+            if (_time.NextTimer is { } next)
+                _time.Advance(next);
+            await Task.Yield();
+        }
+
+        (await lost.Task).ShouldBe(Ttl);
+    }
+
+    [Fact]
     public async Task Renewal_AwayForAWhile_IsNotLost()
     {
         var failures = 3;

@@ -41,7 +41,7 @@ public sealed class HeldLeaseTests
         _time.Advance(Ttl / 3);
 
         await Eventually.TrueAsync(() => held.Lost.IsCancellationRequested);
-        held.LostReason.ShouldContain("lease_ended");
+        held.LostReason!.ShouldContain("lease_ended");
     }
 
     [Fact]
@@ -72,7 +72,7 @@ public sealed class HeldLeaseTests
         }
 
         await Eventually.TrueAsync(() => held.Lost.IsCancellationRequested);
-        held.LostReason.ShouldContain("could not be renewed");
+        held.LostReason!.ShouldContain("could not be renewed");
     }
 
     [Fact]
