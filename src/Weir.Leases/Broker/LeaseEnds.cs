@@ -15,7 +15,7 @@ namespace Weir.Leases.Broker;
 internal sealed record LeaseEnding(LeaseState State, string Reason, string? Code = null);
 
 /// <summary>Ends leases, wholly or in part: one commit over the lease and what it gives back, whose resources are then free, or are to be made clean.</summary>
-internal sealed partial class LeaseEnds(LeaseCommits commits, FleetView view, IHomes homes, ReplicaView replicas, LeaseMetrics metrics, TimeProvider time, ILogger<LeaseEnds> logger)
+internal sealed partial class LeaseEnds(LeaseCommits commits, FleetView view, ResourceKinds kinds, IHomes homes, ReplicaView replicas, LeaseMetrics metrics, TimeProvider time, ILogger<LeaseEnds> logger)
 {
     private static readonly TimeSpan Kept = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan KeptKeyed = TimeSpan.FromHours(1);
@@ -139,16 +139,16 @@ internal sealed partial class LeaseEnds(LeaseCommits commits, FleetView view, IH
             FleetKind? kind;
             lock (view.Sync)
                 kind = view.Tables.Kinds.GetValueOrDefault(holding.Kind);
-            if (kind?.Sort is { } sort)
-                _ = ForgetAsync(sort, new LeasedResource(resource.Value, kind.Options, session, holding.Config));
+            if (kind is not null && kinds.Of(kind.Name) is { } implementation)
+                _ = ForgetAsync(implementation, new LeasedResource(resource.Value, kind.Options, session, holding.Config));
         }
     }
 
-    private async Task ForgetAsync(ResourceKind sort, LeasedResource resource)
+    private async Task ForgetAsync(ResourceKind kind, LeasedResource resource)
     {
         try
         {
-            var forgetting = sort.ForgetAsync(resource, CancellationToken.None);
+            var forgetting = kind.ForgetAsync(resource, CancellationToken.None);
             if (!forgetting.IsCompletedSuccessfully)
                 await forgetting.AsTask().WaitAsync(ForgetWithin, time);
         }

@@ -171,9 +171,7 @@ internal sealed class UpkeepReplica : IAsyncDisposable, IHomes
         services.AddSingleton<IHomes>(this);
         services.AddSingleton<IKindCalls, DirectCalls>();
         services.AddLeases(UpkeepFleet.Name);
-        services.AddSingleton<ResourceKind>(Boxes);
-        services.AddSingleton<ResourceKind>(Cells);
-        services.AddSingleton<ResourceKind, SeatKind>();
+        services.AddResourceKind(Boxes.Sort, _ => Boxes).AddResourceKind(Cells.Sort, _ => Cells).AddResourceKind<SeatKind>();
         services.AddLeaseUpkeep();
         configure?.Invoke(services);
         _services = services.BuildServiceProvider();
