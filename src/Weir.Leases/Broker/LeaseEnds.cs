@@ -80,15 +80,16 @@ internal sealed partial class LeaseEnds(LeaseCommits commits, FleetView view, Re
         Forget(lease, [(holding, resource)]);
     }
 
-    private static long? FenceOf(Stored<LeaseRecord> lease) => lease.Value.FenceOf(lease.Version) is > 0 and var fence ? fence : null;
-
-    private TimeSpan KeptFor(LeaseRecord lease)
+    /// <summary>How long a lease is remembered once it has ended, so that whoever held it finds out.</summary>
+    public TimeSpan KeptFor(LeaseRecord lease)
     {
         int known;
         lock (view.Sync)
             known = view.Tables.Leases.Count;
         return known > Many ? KeptBusy : lease.Digest is null ? Kept : KeptKeyed;
     }
+
+    private static long? FenceOf(Stored<LeaseRecord> lease) => lease.Value.FenceOf(lease.Version) is > 0 and var fence ? fence : null;
 
     /// <summary>What the lease holds still: the version of a resource is the fence for as long as it does. One that an operator took from it is not given back.</summary>
     private async Task<IReadOnlyList<(LeaseHolding Holding, Stored<ResourceRecord> Resource)>> StillHeldAsync(Stored<LeaseRecord> lease, IReadOnlyList<LeaseHolding> holdings)
