@@ -77,7 +77,8 @@ internal sealed class LeaseRenewal : IAsyncDisposable
                 {
                     Keep(end);
                     (renewedAt, failures) = (sentAt, 0);
-                    wait = Spread(_ttl / 3);
+                    // An answer that came late has used some of it.
+                    wait = Spread(_ttl / 3) - _time.GetElapsedTime(sentAt);
                     continue;
                 }
 

@@ -99,17 +99,8 @@ public sealed class AgentEnvironmentTests
     {
         _server.Answer = asked => asked.Line.EndsWith("/renew", StringComparison.Ordinal) ? throw new HttpRequestException("away") : null;
         await using var lease = await Environment([new("rag")]).AllocateAsync("w");
-        var lost = new TaskCompletionSource<TimeSpan>();
-        using var registration = lease.Lost.Register(() => lost.SetResult(_time.Elapsed));
 
-        while (!lost.Task.IsCompleted)
-        {
-            if (_time.NextTimer is { } next)
-                _time.Advance(next);
-            await Task.Yield();
-        }
-
-        (await lost.Task).ShouldBe(Ttl);
+        (await WhenLostAsync(lease)).ShouldBe(Ttl);
         lease.LostReason!.ShouldContain("120 s");
         _server.Of("POST /v1/leases/l1/renew").Count.ShouldBeGreaterThan(4);
     }
@@ -126,17 +117,8 @@ public sealed class AgentEnvironmentTests
             return null;
         };
         await using var lease = await Environment([new("rag")]).AllocateAsync("w");
-        var lost = new TaskCompletionSource<TimeSpan>();
-        using var registration = lease.Lost.Register(() => lost.SetResult(_time.Elapsed));
 
-        while (!lost.Task.IsCompleted)
-        {
-            if (_time.NextTimer is { } next)
-                _time.Advance(next);
-            await Task.Yield();
-        }
-
-        (await lost.Task).ShouldBe(Ttl);
+        (await WhenLostAsync(lease)).ShouldBe(Ttl);
     }
 
     [Fact]
@@ -238,6 +220,21 @@ public sealed class AgentEnvironmentTests
         ExitReleases.ReleaseAll();
 
         _server.Of("DELETE").Count.ShouldBe(2);
+    }
+
+    /// <returns>The time at which it was lost; time goes on as fast as it is waited for.</returns>
+    private async Task<TimeSpan> WhenLostAsync(AgentLease lease)
+    {
+        var lost = new TaskCompletionSource<TimeSpan>();
+        using var registration = lease.Lost.Register(() => lost.SetResult(_time.Elapsed));
+        while (!lost.Task.IsCompleted)
+        {
+            if (_time.NextTimer is { } next)
+                _time.Advance(next);
+            await Task.Yield();
+        }
+
+        return await lost.Task;
     }
 
     private AgentEnvironment Environment(IReadOnlyList<ResourceRequest> resources, AgentEnvironmentOptions? options = null) =>
