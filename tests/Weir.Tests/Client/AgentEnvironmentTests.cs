@@ -169,6 +169,26 @@ public sealed class AgentEnvironmentTests
     }
 
     [Fact]
+    public async Task Renewal_AnsweredAfterMoreThanAThird_IsFollowedByTheNextAtOnce()
+    {
+        var renewals = 0;
+        _server.Answer = asked =>
+        {
+            if (asked.Line.EndsWith("/renew", StringComparison.Ordinal) && renewals++ == 0)
+                _time.Advance(TimeSpan.FromSeconds(50));
+            return null;
+        };
+        await using var lease = await Environment([new("rag")]).AllocateAsync("w");
+
+        await _time.WhenArmedAsync();
+        var first = _time.NextTimer!.Value;
+        _time.Advance(first);
+
+        await _server.WhenAsync("POST /v1/leases/l1/renew", 2);
+        _time.Elapsed.ShouldBe(first + TimeSpan.FromSeconds(50));
+    }
+
+    [Fact]
     public async Task Release_ManyTimesAtOnce_GivesBackOnceAndRenewsNoMore()
     {
         var lease = await Environment([new("rag")]).AllocateAsync("w");
