@@ -23,13 +23,14 @@ internal sealed class LeaseRenewal : IAsyncDisposable
     /// <param name="leases">The server's.</param>
     /// <param name="lease">Ready.</param>
     /// <param name="ttl">What it was asked for with.</param>
-    /// <param name="asked">When it was asked for, by the monotonic clock.</param>
+    /// <param name="asked">When it was asked for, by the monotonic clock: its ttl is counted from there, unless it had to wait.</param>
     /// <param name="time">The clock.</param>
     public LeaseRenewal(LeasesClient leases, Lease lease, TimeSpan ttl, long asked, TimeProvider time)
     {
         (_leases, _lease, _ttl, _time, _expiresAt) = (leases, lease, ttl, time, lease.ExpiresAt);
         Lost = _lost.Token;
-        _renewing = RunAsync(asked, time.GetTimestamp());
+        // After a long wait the moment of its answer is nearer to the truth than that of its request.
+        _renewing = RunAsync(asked, time.GetElapsedTime(asked) < ttl / 3 ? asked : time.GetTimestamp());
     }
 
     public CancellationToken Lost { get; }
@@ -59,7 +60,7 @@ internal sealed class LeaseRenewal : IAsyncDisposable
         _lost.Dispose();
     }
 
-    /// <summary>A lease that waited long was ready some time before its answer: the first renewal comes early, and its end is counted from the answer.</summary>
+    /// <summary>A lease that waited long was ready some time before its answer: the first renewal comes early.</summary>
     private async Task RunAsync(long asked, long renewedAt)
     {
         var failures = 0;
@@ -76,14 +77,15 @@ internal sealed class LeaseRenewal : IAsyncDisposable
                 {
                     Keep(end);
                     (renewedAt, failures) = (sentAt, 0);
-                    wait = Spread(_ttl / 3);
+                    // An answer that came late has used some of it.
+                    wait = Spread(_ttl / 3) - _time.GetElapsedTime(sentAt);
                     continue;
                 }
 
                 var left = _ttl - _time.GetElapsedTime(renewedAt);
                 if (refusal is not null || left <= TimeSpan.Zero)
                 {
-                    _lostReason = refusal ?? $"The lease could not be renewed within its {_ttl.TotalSeconds:0} s.";
+                    _lostReason = refusal ?? $"It could not be renewed within its {_ttl.TotalSeconds:0} s.";
                     // Not awaited: what is called there may dispose the lease, and what it throws is its own.
                     _ = _lost.CancelAsync();
                     return;

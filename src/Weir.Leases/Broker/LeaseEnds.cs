@@ -15,7 +15,7 @@ namespace Weir.Leases.Broker;
 internal sealed record LeaseEnding(LeaseState State, string Reason, string? Code = null);
 
 /// <summary>Ends leases, wholly or in part: one commit over the lease and what it gives back, whose resources are then free, or are to be made clean.</summary>
-internal sealed partial class LeaseEnds(LeaseCommits commits, FleetView view, IHomes homes, ReplicaView replicas, LeaseMetrics metrics, TimeProvider time, ILogger<LeaseEnds> logger)
+internal sealed partial class LeaseEnds(LeaseCommits commits, FleetView view, ResourceKinds kinds, IHomes homes, ReplicaView replicas, LeaseMetrics metrics, TimeProvider time, ILogger<LeaseEnds> logger)
 {
     private static readonly TimeSpan Kept = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan KeptKeyed = TimeSpan.FromHours(1);
@@ -83,15 +83,16 @@ internal sealed partial class LeaseEnds(LeaseCommits commits, FleetView view, IH
         Forget(lease, [(holding, resource)]);
     }
 
-    private static long? FenceOf(Stored<LeaseRecord> lease) => lease.Value.FenceOf(lease.Version) is > 0 and var fence ? fence : null;
-
-    private TimeSpan KeptFor(LeaseRecord lease)
+    /// <summary>How long a lease is remembered once it has ended, so that whoever held it finds out.</summary>
+    public TimeSpan KeptFor(LeaseRecord lease)
     {
         int known;
         lock (view.Sync)
             known = view.Tables.Leases.Count;
         return known > Many ? KeptBusy : lease.Digest is null ? Kept : KeptKeyed;
     }
+
+    private static long? FenceOf(Stored<LeaseRecord> lease) => lease.Value.FenceOf(lease.Version) is > 0 and var fence ? fence : null;
 
     /// <summary>What the lease holds still: the version of a resource is the fence for as long as it does. One that an operator took from it is not given back.</summary>
     private async Task<IReadOnlyList<(LeaseHolding Holding, Stored<ResourceRecord> Resource)>> StillHeldAsync(Stored<LeaseRecord> lease, IReadOnlyList<LeaseHolding> holdings)
@@ -142,16 +143,16 @@ internal sealed partial class LeaseEnds(LeaseCommits commits, FleetView view, IH
             FleetKind? kind;
             lock (view.Sync)
                 kind = view.Tables.Kinds.GetValueOrDefault(holding.Kind);
-            if (kind?.Sort is { } sort)
-                _ = ForgetAsync(sort, new LeasedResource(resource.Value, kind.Options, session, holding.Config));
+            if (kind is not null && kinds.Of(kind.Name) is { } implementation)
+                _ = ForgetAsync(implementation, new LeasedResource(resource.Value, kind.Options, session, holding.Config));
         }
     }
 
-    private async Task ForgetAsync(ResourceKind sort, LeasedResource resource)
+    private async Task ForgetAsync(ResourceKind kind, LeasedResource resource)
     {
         try
         {
-            var forgetting = sort.ForgetAsync(resource, CancellationToken.None);
+            var forgetting = kind.ForgetAsync(resource, CancellationToken.None);
             if (!forgetting.IsCompletedSuccessfully)
                 await forgetting.AsTask().WaitAsync(ForgetWithin, time);
         }

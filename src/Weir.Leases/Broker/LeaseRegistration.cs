@@ -14,6 +14,7 @@ public static class LeaseRegistration
         services.TryAddSingleton(TimeProvider.System);
         services.AddMetrics();
         services.AddSingleton(new LeaseFleet(fleet));
+        services.TryAddSingleton<KindSorts>();
         services.TryAddSingleton<ResourceKinds>();
         services.AddSingleton<FleetView>();
         services.AddSingleton<IFleetView>(provider => provider.GetRequiredService<FleetView>());

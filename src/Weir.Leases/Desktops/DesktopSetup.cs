@@ -31,9 +31,6 @@ public static class DesktopSetup
         return services;
     }
 
-    /// <summary>What is wrong with the definition of a kind of desktops; looks at nothing else.</summary>
-    public static IReadOnlyList<KindFault> FaultsOf(string name, KindOptions options) => VmKind.Faults(options);
-
     /// <summary>The Debian packages that desktops of a kind lack on this machine.</summary>
     public static IReadOnlyList<string> MissingPackages(KindOptions options) =>
         DesktopProgram.Read(options.Program) is null || VmConfig.SizeOf(options.Size ?? VmConfig.DefaultSize) is null ? [] : SandboxSupport.MissingPackages(VmKind.PlanOf(options));

@@ -8,31 +8,18 @@ using Weir.Leases.Kinds;
 namespace Weir.Leases.Desktops;
 
 /// <summary>Desktops: one sandbox for each resource, made anew for each lease.</summary>
-internal sealed class VmKind(SandboxHost host, CaptureRoom room, TimeProvider time) : ResourceKind
+internal sealed class VmKind(SandboxHost host, CaptureRoom room, TimeProvider time) : ResourceKind, IKindOfSort
 {
     private readonly ConcurrentDictionary<string, (Sandbox Sandbox, DesktopScreen Screen)> _screens = new(StringComparer.Ordinal);
 
-    public override string Sort => "vm";
+    public static KindSort Sort { get; } = new("vm")
+    {
+        TraitsOf = _ => KindTraits.Instances | KindTraits.Initialises | KindTraits.Checks,
+        FaultsOf = (_, options) => FaultsOf(options),
+        ConfigFaultOf = (_, config) => VmConfig.Read(config).Error,
+    };
 
     public override IReadOnlyList<KindTool> Tools => DesktopTools.All;
-
-    public override KindTraits TraitsOf(KindOptions options) => KindTraits.Instances | KindTraits.Initialises | KindTraits.Checks;
-
-    public override IReadOnlyList<KindFault> FaultsOf(string name, KindOptions options) => Faults(options);
-
-    public override LeaseError? ConfigFaultOf(KindOptions options, JsonElement? config) => VmConfig.Read(config).Error;
-
-    internal static IReadOnlyList<KindFault> Faults(KindOptions options)
-    {
-        var faults = new List<KindFault>();
-        if (options.Size is not null && VmConfig.SizeOf(options.Size) is null)
-            faults.Add(new KindFault("size", VmConfig.SizeRule));
-        if (DesktopProgram.Read(options.Program) is null)
-            faults.Add(new KindFault("program", "program must name a program, with its arguments behind it; a quote that is opened must be closed."));
-        if (options is { Isolation: DesktopIsolation.None, Network: DesktopNetwork.None })
-            faults.Add(new KindFault("network", "Without isolation a desktop has this machine's network: leave network out, or isolation."));
-        return faults;
-    }
 
     public override async ValueTask<LeaseError?> UnableAsync(KindOptions options, CancellationToken cancellationToken) =>
         await SandboxSupport.FaultOfAsync(PlanOf(options), time, cancellationToken).ConfigureAwait(false) is { } fault ? new LeaseError(503, "unavailable", "This replica can have no desktops. " + fault) : null;
@@ -123,6 +110,18 @@ internal sealed class VmKind(SandboxHost host, CaptureRoom room, TimeProvider ti
         var size = SizeOf(options);
         var program = DesktopProgram.Read(options.Program) ?? throw new InvalidOperationException("The kind's program is not one.");
         return new SandboxPlan(size.Width, size.Height, program, options.Network ?? DesktopNetwork.Nat, options.Isolation ?? DesktopIsolation.Sandbox);
+    }
+
+    private static List<KindFault> FaultsOf(KindOptions options)
+    {
+        var faults = new List<KindFault>();
+        if (options.Size is not null && VmConfig.SizeOf(options.Size) is null)
+            faults.Add(new KindFault("size", VmConfig.SizeRule));
+        if (DesktopProgram.Read(options.Program) is null)
+            faults.Add(new KindFault("program", "program must name a program, with its arguments behind it; a quote that is opened must be closed."));
+        if (options is { Isolation: DesktopIsolation.None, Network: DesktopNetwork.None })
+            faults.Add(new KindFault("network", "Without isolation a desktop has this machine's network: leave network out, or isolation."));
+        return faults;
     }
 
     private static ScreenSize SizeOf(KindOptions options) =>

@@ -13,7 +13,7 @@ public static class DoorRegistration
 {
     /// <summary>
     /// Adds <see cref="IDoors"/>, <see cref="IHomes"/>, <see cref="IKindCalls"/> and <see cref="DoorServing"/>. Needs <see cref="IFleetView"/>, <see cref="ISessionRights"/>,
-    /// <see cref="IStateStore"/>, <see cref="State.Replicas.ReplicaView"/>, <see cref="State.Replicas.IReplicaPlace"/>, <see cref="ResourceKinds"/>, <see cref="Broker.IInstances"/> and a <see cref="TimeProvider"/>.
+    /// <see cref="IStateStore"/>, <see cref="State.Replicas.ReplicaView"/>, <see cref="State.Replicas.IReplicaPlace"/>, <see cref="ResourceKinds"/>, <see cref="KindSorts"/>, <see cref="Broker.IInstances"/> and a <see cref="TimeProvider"/>.
     /// </summary>
     /// <param name="services">Where to.</param>
     /// <param name="fleet">Whose leases.</param>

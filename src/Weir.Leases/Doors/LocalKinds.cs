@@ -7,7 +7,7 @@ using Weir.Leases.Kinds;
 namespace Weir.Leases.Doors;
 
 /// <summary>The kinds of this replica, asked so that an exception of theirs is a failure that says its message.</summary>
-internal sealed class LocalKinds(ResourceKinds kinds, IInstances instances)
+internal sealed class LocalKinds(ResourceKinds kinds, KindSorts sorts, IInstances instances)
 {
     /// <summary>
     /// The resource with what stands behind it. What was made for its grant is known here before this replica has read the record of the lease that tells it, and is made now
@@ -16,7 +16,7 @@ internal sealed class LocalKinds(ResourceKinds kinds, IInstances instances)
     public async ValueTask<KindResult<LeasedResource>> WithInstanceAsync(LeasedResource resource, CancellationToken cancellationToken)
     {
         var record = resource.Resource;
-        if (record.Instance is not null || record.Home is null || kinds.Of(record.Kind)?.TraitsOf(resource.Options).HasFlag(KindTraits.Instances) is not true)
+        if (record.Instance is not null || record.Home is null || sorts.Of(record.Kind)?.TraitsOf(resource.Options).HasFlag(KindTraits.Instances) is not true)
             return KindResult.Of(resource);
         var (made, error) = await instances.EnsureAsync(new Stored<ResourceRecord>(record, resource.Session.Fence), resource.Session.LeaseId, cancellationToken);
         return new KindResult<LeasedResource>(error is null ? resource with { Resource = record with { Instance = made } } : null!, error);

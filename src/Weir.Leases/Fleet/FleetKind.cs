@@ -10,7 +10,7 @@ internal sealed class FleetKind
 
     /// <param name="stored">The definition.</param>
     /// <param name="sort">Null: this replica knows no such sort, and grants nothing of it.</param>
-    public FleetKind(Stored<KindRecord> stored, ResourceKind? sort)
+    public FleetKind(Stored<KindRecord> stored, KindSort? sort)
     {
         (Stored, Sort) = (stored, sort);
         Traits = sort?.TraitsOf(Options) ?? KindTraits.None;
@@ -23,7 +23,7 @@ internal sealed class FleetKind
 
     public KindOptions Options => Stored.Value.Options;
 
-    public ResourceKind? Sort { get; }
+    public KindSort? Sort { get; }
 
     public KindTraits Traits { get; }
 

@@ -8,7 +8,7 @@ using Weir.State;
 namespace Weir.Leases.Fleet;
 
 /// <summary>Follows the feed of the fleet's partition into its tables. The feed alone writes what is stored; the broker marks its own picks beside it, under the same lock.</summary>
-internal sealed partial class FleetView(LeaseFleet fleet, IStateStore store, ResourceKinds sorts, TimeProvider time, ILogger<FleetView> logger) : BackgroundService, IFleetView
+internal sealed partial class FleetView(LeaseFleet fleet, IStateStore store, KindSorts sorts, TimeProvider time, ILogger<FleetView> logger) : BackgroundService, IFleetView
 {
     private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(20);
 

@@ -5,8 +5,9 @@ using Weir.Leases.Documents;
 namespace Weir.Leases.Kinds;
 
 /// <summary>
-/// A sort of resource. Everything that leases do is done for each kind alike, in these steps; what a kind has nothing to do for, it does not override. One object
-/// serves all kinds of its sort and all of their resources, from any number of threads.
+/// What does the work of a sort of resource. Everything that leases do is done for each kind alike, in these steps; what a kind has nothing to do for, it does not
+/// override. One object serves all kinds of its sort and all of their resources, from any number of threads. What a definition alone tells is the sort's own:
+/// <see cref="IKindOfSort.Sort"/>.
 /// </summary>
 /// <remarks>
 /// No method is called under a lock. A method that takes a token ends soon after it is cancelled. An exception counts as a failure that says its message.
@@ -15,21 +16,6 @@ public abstract class ResourceKind
 {
     /// <summary>The code of an error of <see cref="CheckAsync"/> that says more than that a resource is not well: its instance has ended, and no lease can use it any more.</summary>
     public const string InstanceEnded = "instance_ended";
-
-    /// <summary>What the names of its kinds are, or begin with before a colon: <c>vm</c>.</summary>
-    public abstract string Sort { get; }
-
-    /// <summary>What has to be done for resources of such a kind.</summary>
-    public virtual KindTraits TraitsOf(KindOptions options) => KindTraits.None;
-
-    /// <summary>What is wrong with a definition, one sentence each, with the setting and how to mend it. It must not look at anything outside of it.</summary>
-    public virtual IReadOnlyList<KindFault> FaultsOf(string name, KindOptions options) => [];
-
-    /// <summary>What is wrong with a config by itself; asked before anything waits or is made. It must not look at anything outside of the config and the definition. Null: nothing that can be told so early.</summary>
-    public virtual LeaseError? ConfigFaultOf(KindOptions options, JsonElement? config) => null;
-
-    /// <summary>The slots that a definition asks for; of a kind with instances, on each replica. Names of letters, digits, <c>.</c>, <c>_</c> and <c>-</c>.</summary>
-    public virtual IEnumerable<string> SlotsOf(KindOptions options) => Enumerable.Range(0, options.Capacity ?? 0).Select(slot => slot.ToString(System.Globalization.CultureInfo.InvariantCulture));
 
     /// <summary>Why this replica cannot have resources of such a kind at all; asked once for each definition. Null: it can.</summary>
     public virtual ValueTask<LeaseError?> UnableAsync(KindOptions options, CancellationToken cancellationToken) => ValueTask.FromResult<LeaseError?>(null);
@@ -71,23 +57,4 @@ public abstract class ResourceKind
 
     /// <summary>What a model may do with such a resource.</summary>
     public virtual IReadOnlyList<KindTool> Tools => [];
-}
-
-/// <summary>What has to be done for resources of a kind.</summary>
-[Flags]
-public enum KindTraits
-{
-    None = 0,
-
-    /// <summary>Something is made for each and ended again, on one replica, its home.</summary>
-    Instances = 1,
-
-    /// <summary>To initialise one has effects beyond the lease's own record, so the lease is committed before.</summary>
-    Initialises = 2,
-
-    /// <summary>It has to be made clean after a lease.</summary>
-    Resets = 4,
-
-    /// <summary>Its health can be asked for.</summary>
-    Checks = 8,
 }

@@ -10,38 +10,21 @@ using Weir.Leases.Kinds;
 namespace Weir.Leases.Remote;
 
 /// <summary>Resources that are HTTP endpoints somewhere else, given out whole or by slots. What comes through the door goes on to the endpoint.</summary>
-internal sealed class RemoteKind(RemoteCalls calls, Forwarder forwarder, TimeProvider time) : ResourceKind
+internal sealed class RemoteKind(RemoteCalls calls, Forwarder forwarder, TimeProvider time) : ResourceKind, IKindOfSort
 {
     private const int LargestAnswer = 1 << 20;
     private const int LargestObservation = 16 << 20;
 
     private static readonly TimeSpan HealthWithin = TimeSpan.FromSeconds(5);
 
-    public override string Sort => "remote";
-
-    public override KindTraits TraitsOf(KindOptions options)
+    public static KindSort Sort { get; } = new("remote")
     {
-        var traits = KindTraits.None;
-        foreach (var endpoint in options.Endpoints)
-        {
-            traits |= endpoint.Initialise is null ? 0 : KindTraits.Initialises;
-            traits |= endpoint.Reset is null ? 0 : KindTraits.Resets;
-            traits |= endpoint.Health is null ? 0 : KindTraits.Checks;
-        }
-
-        return traits;
-    }
-
-    public override IReadOnlyList<KindFault> FaultsOf(string name, KindOptions options) => RemoteFaults.Of(name, options);
-
-    // Where only some endpoints take one, it is not known before the grant which it will be.
-    public override LeaseError? ConfigFaultOf(KindOptions options, JsonElement? config) =>
-        config is { ValueKind: not (JsonValueKind.Null or JsonValueKind.Undefined) } && options.Endpoints.All(endpoint => endpoint.Initialise is null)
-            ? new LeaseError(422, "config_not_taken", "It takes no config: none of its endpoints has an 'initialise' path.")
-            : null;
-
-    public override IEnumerable<string> SlotsOf(KindOptions options) => options.Endpoints.SelectMany(
-        endpoint => Enumerable.Range(0, endpoint.Slots).Select(slot => string.Create(CultureInfo.InvariantCulture, $"{endpoint.Id}.{slot}")));
+        TraitsOf = TraitsOf,
+        FaultsOf = RemoteFaults.Of,
+        ConfigFaultOf = ConfigFaultOf,
+        SlotsOf = options => options.Endpoints.SelectMany(
+            endpoint => Enumerable.Range(0, endpoint.Slots).Select(slot => string.Create(CultureInfo.InvariantCulture, $"{endpoint.Id}.{slot}"))),
+    };
 
     public override async ValueTask<KindResult<JsonElement?>> InitialiseAsync(LeasedResource resource, JsonElement? config, CancellationToken cancellationToken)
     {
@@ -112,6 +95,25 @@ internal sealed class RemoteKind(RemoteCalls calls, Forwarder forwarder, TimePro
             return new LeaseError(504, "upstream_timeout", $"The endpoint '{endpoint.Id}' did not answer GET {RemoteCalls.ShownOf(path)} within {HealthWithin.TotalSeconds:0} s.");
         }
     }
+
+    private static KindTraits TraitsOf(KindOptions options)
+    {
+        var traits = KindTraits.None;
+        foreach (var endpoint in options.Endpoints)
+        {
+            traits |= endpoint.Initialise is null ? 0 : KindTraits.Initialises;
+            traits |= endpoint.Reset is null ? 0 : KindTraits.Resets;
+            traits |= endpoint.Health is null ? 0 : KindTraits.Checks;
+        }
+
+        return traits;
+    }
+
+    // Where only some endpoints take one, it is not known before the grant which it will be.
+    private static LeaseError? ConfigFaultOf(KindOptions options, JsonElement? config) =>
+        config is { ValueKind: not (JsonValueKind.Null or JsonValueKind.Undefined) } && options.Endpoints.All(endpoint => endpoint.Initialise is null)
+            ? new LeaseError(422, "config_not_taken", "It takes no config: none of its endpoints has an 'initialise' path.")
+            : null;
 
     /// <summary>The endpoint of a slot, which is named after it.</summary>
     private static RemoteEndpointOptions? EndpointOf(KindResource resource)

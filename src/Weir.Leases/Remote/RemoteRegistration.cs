@@ -8,7 +8,4 @@ public static class RemoteRegistration
 {
     /// <summary>Adds the kinds <c>remote:…</c>. Needs what <see cref="Doors.DoorRegistration.AddDoors"/> adds.</summary>
     public static IServiceCollection AddRemoteKind(this IServiceCollection services) => services.AddSingleton<RemoteCalls>().AddResourceKind<RemoteKind>();
-
-    /// <summary>What is wrong with the definition of a remote kind; looks at nothing else.</summary>
-    public static IReadOnlyList<KindFault> FaultsOf(string name, KindOptions options) => RemoteFaults.Of(name, options);
 }

@@ -31,7 +31,7 @@ internal sealed partial class AbleKinds(TimeProvider time, ILogger<AbleKinds> lo
         LeaseError? error;
         try
         {
-            error = await kind.Sort.UnableAsync(kind.Options, ends.Token).AsTask().WaitAsync(Within, time).ConfigureAwait(false);
+            error = await kind.Implementation.UnableAsync(kind.Options, ends.Token).AsTask().WaitAsync(Within, time).ConfigureAwait(false);
         }
         catch (Exception fault)
         {

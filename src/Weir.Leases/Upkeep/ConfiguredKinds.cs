@@ -17,7 +17,7 @@ public sealed partial class ConfiguredKinds : BackgroundService
 
     private readonly IStateStore _store;
     private readonly FleetCommits _commits;
-    private readonly ResourceKinds _sorts;
+    private readonly KindSorts _sorts;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly string _partition;
@@ -25,7 +25,7 @@ public sealed partial class ConfiguredKinds : BackgroundService
     private volatile IReadOnlyDictionary<string, KindOptions> _options = new Dictionary<string, KindOptions>();
     private volatile TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    internal ConfiguredKinds(IStateStore store, FleetCommits commits, ResourceKinds sorts, LeaseFleet fleet, TimeProvider time, ILogger<ConfiguredKinds> logger)
+    internal ConfiguredKinds(IStateStore store, FleetCommits commits, KindSorts sorts, LeaseFleet fleet, TimeProvider time, ILogger<ConfiguredKinds> logger)
     {
         (_store, _commits, _sorts, _time, _logger) = (store, commits, sorts, time, logger);
         _partition = fleet.Partition;

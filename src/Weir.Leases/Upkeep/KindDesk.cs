@@ -9,7 +9,7 @@ namespace Weir.Leases.Upkeep;
 
 /// <inheritdoc cref="IKindDesk"/>
 internal sealed partial class KindDesk(
-    IStateStore store, IFleetView view, FleetCommits commits, ResourceKinds sorts, KnownKinds kinds, AbleKinds able, LeaseTaking taking, LeaseMetrics metrics, FirstMaking making, LeaseFleet fleet,
+    IStateStore store, IFleetView view, FleetCommits commits, KindSorts sorts, KnownKinds kinds, AbleKinds able, LeaseTaking taking, LeaseMetrics metrics, FirstMaking making, LeaseFleet fleet,
     ILogger<KindDesk> logger) : IKindDesk
 {
     private const int MostTries = 5;

@@ -15,17 +15,17 @@ public static class KindFaults
     private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Longest = TimeSpan.FromHours(1);
 
-    /// <param name="kinds">The sorts there are.</param>
+    /// <param name="sorts">The sorts there are.</param>
     /// <param name="name">The kind's.</param>
     /// <param name="options">Its definition.</param>
     /// <param name="others">The other kinds, whose names and aliases are theirs.</param>
     /// <returns>One entry for each fault; none: it can be used.</returns>
-    public static IReadOnlyList<KindFault> Of(ResourceKinds kinds, string name, KindOptions options, IEnumerable<KeyValuePair<string, KindOptions>> others)
+    public static IReadOnlyList<KindFault> Of(KindSorts sorts, string name, KindOptions options, IEnumerable<KeyValuePair<string, KindOptions>> others)
     {
         if (!IsName(name))
             return [new("", $"'{Shorten(name)}' is no name of a kind: a sort, or a sort, a colon and a name of a-z, 0-9, _ and -; at most {LongestName} characters.")];
-        if (kinds.Of(name) is not { } sort)
-            return [new("", $"There is no sort '{ResourceKinds.SortOf(name)}'; there are {string.Join(", ", kinds.Sorts)}.")];
+        if (sorts.Of(name) is not { } sort)
+            return [new("", $"There is no sort '{ResourceKinds.SortOf(name)}'; there are {string.Join(", ", sorts.Names)}.")];
         var faults = Common(options).Concat(Aliases(name, options, [.. others.Where(other => other.Key != name)])).ToList();
         if (faults.Count == 0)
             faults.AddRange(sort.FaultsOf(name, options));
@@ -67,7 +67,7 @@ public static class KindFaults
         }
     }
 
-    private static IEnumerable<KindFault> Slots(string name, KindOptions options, ResourceKind sort)
+    private static IEnumerable<KindFault> Slots(string name, KindOptions options, KindSort sort)
     {
         var traits = sort.TraitsOf(options);
         var slots = sort.SlotsOf(options).Take(MostSlots + 1).ToHashSet(StringComparer.Ordinal).Count;

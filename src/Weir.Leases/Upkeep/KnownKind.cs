@@ -4,11 +4,12 @@ using Weir.Leases.Kinds;
 
 namespace Weir.Leases.Upkeep;
 
-/// <summary>A kind as it is stored, with what its sort says of it. Immutable.</summary>
+/// <summary>A kind as it is stored, and what its sort makes of that. Immutable.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Options">What it is.</param>
-/// <param name="Sort">What does the work.</param>
-internal sealed record KnownKind(string Name, KindOptions Options, ResourceKind Sort)
+/// <param name="Sort">What its sort says of it.</param>
+/// <param name="Implementation">What does the work.</param>
+internal sealed record KnownKind(string Name, KindOptions Options, KindSort Sort, ResourceKind Implementation)
 {
     public KindTraits Traits { get; } = Sort.TraitsOf(Options);
 

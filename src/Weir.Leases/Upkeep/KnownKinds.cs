@@ -7,7 +7,7 @@ using Weir.Leases.Kinds;
 namespace Weir.Leases.Upkeep;
 
 /// <summary>The kinds of the fleet whose sorts are known here; each is read once for each version of its document.</summary>
-internal sealed partial class KnownKinds(IFleetView view, ResourceKinds sorts, ILogger<KnownKinds> logger)
+internal sealed partial class KnownKinds(IFleetView view, ResourceKinds kinds, ILogger<KnownKinds> logger)
 {
     private readonly ILogger _logger = logger;
     private volatile FrozenDictionary<string, Entry> _current = FrozenDictionary<string, Entry>.Empty;
@@ -27,7 +27,9 @@ internal sealed partial class KnownKinds(IFleetView view, ResourceKinds sorts, I
     public KnownKind? Find(string name) => Look().Find(name);
 
     /// <summary>What ends the instances of a kind that is gone: an instance's own identity is all that it takes.</summary>
-    public KnownKind? Gone(string name) => sorts.Of(name) is { } sort ? new KnownKind(name, new KindOptions(), sort) : null;
+    public KnownKind? Gone(string name) => KindOf(name, new KindOptions());
+
+    private KnownKind? KindOf(string name, KindOptions options) => kinds.Find(name) is { } kind ? new KnownKind(name, options, kind.Sort, kind.Implementation) : null;
 
     private Entry EntryOf(Stored<KindRecord> stored, FrozenDictionary<string, Entry> known)
     {
@@ -35,7 +37,7 @@ internal sealed partial class KnownKinds(IFleetView view, ResourceKinds sorts, I
             return before;
         try
         {
-            return new Entry(stored.Version, sorts.Of(stored.Value.Name) is { } sort ? new KnownKind(stored.Value.Name, stored.Value.Options, sort) : null);
+            return new Entry(stored.Version, KindOf(stored.Value.Name, stored.Value.Options));
         }
         catch (Exception fault)
         {

@@ -10,9 +10,6 @@ internal sealed class LeaseTaking(FleetCommits commits, IFleetView view, KnownKi
 {
     private const int MostTries = 8;
 
-    private static readonly TimeSpan Kept = TimeSpan.FromMinutes(10);
-    private static readonly TimeSpan KeptKeyed = TimeSpan.FromHours(1);
-
     /// <param name="resource">The resource.</param>
     /// <param name="grant">The version of the resource's document by which it is leased. Null: whatever it is.</param>
     /// <param name="next">What becomes of the resource.</param>
@@ -34,7 +31,7 @@ internal sealed class LeaseTaking(FleetCommits commits, IFleetView view, KnownKi
             var lease = view.Lease(leaseId);
             var left = lease is { Value.HasEnded: false } ? Shrink(lease, resource, code, reason) : null;
             if (left is not null)
-                writes.Add(new Write(LeaseDocuments.Leases + leaseId, lease!.Version, LeaseDocuments.Write(left), left.HasEnded ? commits.Now + (left.Digest is null ? Kept : KeptKeyed) : null));
+                writes.Add(new Write(LeaseDocuments.Leases + leaseId, lease!.Version, LeaseDocuments.Write(left), left.HasEnded ? commits.Now + ends.KeptFor(left) : null));
             else
                 checks.Add(new Check(LeaseDocuments.Leases + leaseId, lease?.Version ?? 0));
             if (await commits.TryAsync(writes, cancellationToken, checks).ConfigureAwait(false) is not null)

@@ -39,7 +39,7 @@ public static class UpkeepRegistration
         services.AddSingleton<FirstMaking>();
         services.AddSingleton<IKindDesk, KindDesk>();
         services.AddSingleton(provider => new ConfiguredKinds(
-            provider.GetRequiredService<IStateStore>(), provider.GetRequiredService<FleetCommits>(), provider.GetRequiredService<ResourceKinds>(), provider.GetRequiredService<LeaseFleet>(),
+            provider.GetRequiredService<IStateStore>(), provider.GetRequiredService<FleetCommits>(), provider.GetRequiredService<KindSorts>(), provider.GetRequiredService<LeaseFleet>(),
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<ConfiguredKinds>>()));
         services.AddSingleton<IConfiguredDocuments, KindDrift>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<ConfiguredKinds>());

@@ -11,7 +11,7 @@ using Weir.Server.Hosting;
 namespace Weir.Server.Leases;
 
 /// <summary>Makes of kinds and resources what is shown of them, and to whom.</summary>
-internal sealed class KindViews(IKindDesk desk, IFleetView view, ResourceKinds sorts, KnowledgeCollections collections)
+internal sealed class KindViews(IKindDesk desk, IFleetView view, KindSorts sorts, KnowledgeCollections collections)
 {
     /// <param name="asker">A key that may lease only some kinds sees only those; admins see definitions.</param>
     public IReadOnlyList<KindView> Read(LeaseAsker asker) =>

@@ -22,7 +22,7 @@ internal static class LeaseSetup
         services.AddLeases(server.Fleet);
         services.AddDoors(server.Fleet);
         services.AddLeaseUpkeep();
-        services.AddKindSorts(server.Data);
+        services.AddKinds(server.Data);
         services.AddSingleton<SessionCallers>();
         services.AddSingleton<ISessionRights>(provider => provider.GetRequiredService<SessionCallers>());
         services.AddSingleton<UseRenewal>();

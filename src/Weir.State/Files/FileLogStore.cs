@@ -64,8 +64,9 @@ internal sealed class FileLogStore : ILogStore, IAsyncDisposable
         {
             if (_writers.Remove(name, out var writer))
                 await writer.SupersedeAsync(long.MaxValue);
-            File.Delete(PathOf(name));
-            DurableFile.FlushFolder(_folder);
+            var path = PathOf(name);
+            File.Delete(path);
+            DurableFile.FlushEntry(path);
         }
         finally
         {

@@ -31,7 +31,7 @@ internal sealed class FileLogWriter : ILogWriter
             // Unbuffered: what a failed write leaves behind must not be written again later.
             file = new FileStream(path, Unbuffered());
             if (isNew)
-                DurableFile.FlushFolder(Path.GetDirectoryName(path)!);
+                DurableFile.FlushEntry(path);
             var log = await ScanAsync(path, name, cancellationToken);
             if (log.Fence > fence)
                 throw StaleFenceException.Of(name, fence, log.Fence);

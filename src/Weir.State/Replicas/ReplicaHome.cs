@@ -47,7 +47,7 @@ public sealed class ReplicaHome : IDisposable
                 name = Draw();
                 file.Write(Encoding.ASCII.GetBytes(name));
                 file.Flush(flushToDisk: true);
-                DurableFile.FlushFolder(Path.GetDirectoryName(path)!);
+                DurableFile.FlushEntry(path);
             }
 
             if (IsName(name))

@@ -99,19 +99,26 @@ public sealed class AgentEnvironmentTests
     {
         _server.Answer = asked => asked.Line.EndsWith("/renew", StringComparison.Ordinal) ? throw new HttpRequestException("away") : null;
         await using var lease = await Environment([new("rag")]).AllocateAsync("w");
-        var lost = new TaskCompletionSource<TimeSpan>();
-        using var registration = lease.Lost.Register(() => lost.SetResult(_time.Elapsed));
 
-        while (!lost.Task.IsCompleted)
-        {
-            if (_time.NextTimer is { } next)
-                _time.Advance(next);
-            await Task.Yield();
-        }
-
-        (await lost.Task).ShouldBe(Ttl);
+        (await WhenLostAsync(lease)).ShouldBe(Ttl);
         lease.LostReason!.ShouldContain("120 s");
         _server.Of("POST /v1/leases/l1/renew").Count.ShouldBeGreaterThan(4);
+    }
+
+    [Fact]
+    public async Task Renewal_GrantedAfterAWhileAndWeirIsAway_IsLostWithTheTtlOfTheRequest()
+    {
+        _server.Answer = asked =>
+        {
+            if (asked.Line.EndsWith("/renew", StringComparison.Ordinal))
+                throw new HttpRequestException("away");
+            if (asked.Line == "POST /v1/leases")
+                _time.Advance(TimeSpan.FromSeconds(30));
+            return null;
+        };
+        await using var lease = await Environment([new("rag")]).AllocateAsync("w");
+
+        (await WhenLostAsync(lease)).ShouldBe(Ttl);
     }
 
     [Fact]
@@ -159,6 +166,26 @@ public sealed class AgentEnvironmentTests
 
         await _server.WhenAsync("POST /v1/leases/l1/renew");
         _time.Elapsed.ShouldBe(TimeSpan.FromSeconds(50));
+    }
+
+    [Fact]
+    public async Task Renewal_AnsweredAfterMoreThanAThird_IsFollowedByTheNextAtOnce()
+    {
+        var renewals = 0;
+        _server.Answer = asked =>
+        {
+            if (asked.Line.EndsWith("/renew", StringComparison.Ordinal) && renewals++ == 0)
+                _time.Advance(TimeSpan.FromSeconds(50));
+            return null;
+        };
+        await using var lease = await Environment([new("rag")]).AllocateAsync("w");
+
+        await _time.WhenArmedAsync();
+        var first = _time.NextTimer!.Value;
+        _time.Advance(first);
+
+        await _server.WhenAsync("POST /v1/leases/l1/renew", 2);
+        _time.Elapsed.ShouldBe(first + TimeSpan.FromSeconds(50));
     }
 
     [Fact]
@@ -213,6 +240,21 @@ public sealed class AgentEnvironmentTests
         ExitReleases.ReleaseAll();
 
         _server.Of("DELETE").Count.ShouldBe(2);
+    }
+
+    /// <returns>The time at which it was lost; time goes on as fast as it is waited for.</returns>
+    private async Task<TimeSpan> WhenLostAsync(AgentLease lease)
+    {
+        var lost = new TaskCompletionSource<TimeSpan>();
+        using var registration = lease.Lost.Register(() => lost.SetResult(_time.Elapsed));
+        while (!lost.Task.IsCompleted)
+        {
+            if (_time.NextTimer is { } next)
+                _time.Advance(next);
+            await Task.Yield();
+        }
+
+        return await lost.Task;
     }
 
     private AgentEnvironment Environment(IReadOnlyList<ResourceRequest> resources, AgentEnvironmentOptions? options = null) =>

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Weir.Cli.Run.Execution;
 
-/// <summary>What the operating system has no managed name for.</summary>
+/// <summary>What processes need of the operating system that has no managed name.</summary>
 internal static partial class Native
 {
     public const int Terminate = 15;
@@ -25,27 +25,6 @@ internal static partial class Native
     /// <summary>Takes the entry of an ended child out of the table of processes.</summary>
     public static void Reap(int process) => _ = Wait(process, out _, DoNotHang);
 
-    /// <summary>Makes a new name in a folder outlive a power cut. Windows flushes the entry with the file.</summary>
-    /// <exception cref="IOException">The folder cannot be flushed.</exception>
-    public static void FlushFolderOf(string path)
-    {
-        if (OperatingSystem.IsWindows())
-            return;
-        var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        var descriptor = Open(folder, 0);
-        if (descriptor < 0)
-            throw new IOException($"The folder {folder} cannot be opened to flush it (error {Marshal.GetLastPInvokeError()}).");
-        try
-        {
-            if (Flush(descriptor) != 0)
-                throw new IOException($"The folder {folder} cannot be flushed (error {Marshal.GetLastPInvokeError()}).");
-        }
-        finally
-        {
-            _ = Close(descriptor);
-        }
-    }
-
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
     private static partial int SendSignal(int process, int signal);
@@ -57,16 +36,4 @@ internal static partial class Native
     [LibraryImport("libc", EntryPoint = "waitpid", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
     private static partial int Wait(int process, out int status, int options);
-
-    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-    private static partial int Open(string path, int flags);
-
-    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-    private static partial int Flush(int descriptor);
-
-    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-    private static partial int Close(int descriptor);
 }

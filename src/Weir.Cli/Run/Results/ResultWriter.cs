@@ -1,5 +1,5 @@
 using System.Threading.Channels;
-using Weir.Cli.Run.Execution;
+using Weir.State.Files;
 
 namespace Weir.Cli.Run.Results;
 
@@ -20,7 +20,7 @@ internal sealed class ResultWriter : IAsyncDisposable
     {
         _file = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read, bufferSize: 0);
         _file.Flush(flushToDisk: true);
-        Native.FlushFolderOf(path);
+        DurableFile.FlushEntry(path);
         _writing = Task.Run(WriteAsync);
     }
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
-using Weir.Cli.Run.Execution;
 using Weir.Cli.Run.Tasks;
+using Weir.State.Files;
 
 namespace Weir.Cli.Run.Results;
 
@@ -126,8 +126,7 @@ internal static class ResultsFile
             to.Flush(flushToDisk: true);
         }
 
-        File.Move(rewritten, path, overwrite: true);
-        Native.FlushFolderOf(path);
+        DurableFile.Publish(rewritten, path);
     }
 
     private static FileStream OpenRead(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);

@@ -21,7 +21,7 @@ internal sealed partial class HealthJudge(
     /// </summary>
     public bool Concerns(ResourceRecord record, KnownKind kind) => record.State switch
     {
-        _ when kind.HasInstances && !adoption.IsDone(kind.Sort.Sort) => false,
+        _ when kind.HasInstances && !adoption.IsDone(kind.Sort.Name) => false,
         ResourceState.Free => !kind.HasInstances || record.Instance is not null,
         ResourceState.Leased => true,
         ResourceState.Quarantined => !record.Held && !kind.HasInstances && record.RetryAt is null,
@@ -64,7 +64,7 @@ internal sealed partial class HealthJudge(
         _hung.TryRemove(record.Id, out _);
         var asked = new KindResource(record.State == ResourceState.Leased ? record with { Instance = taking.InstanceOf(resource) } : record, kind.Options);
         var done = await BoundedEffect.RunAsync(
-            async token => new KindResult<bool>(true, await kind.Sort.CheckAsync(asked, token).ConfigureAwait(false)), limits.CheckWithin, TimeSpan.Zero, time, cancellationToken).ConfigureAwait(false);
+            async token => new KindResult<bool>(true, await kind.Implementation.CheckAsync(asked, token).ConfigureAwait(false)), limits.CheckWithin, TimeSpan.Zero, time, cancellationToken).ConfigureAwait(false);
         if (done.Lingering is { } lingering)
             _hung[record.Id] = lingering;
         return done.Result.Error;

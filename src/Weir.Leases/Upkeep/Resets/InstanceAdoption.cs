@@ -26,7 +26,7 @@ internal sealed partial class InstanceAdoption(
     public Task RunAsync(Action<Stored<ResourceRecord>, KnownKind, ResourceInstance> adopted, Action done, CancellationToken stoppingToken) =>
         Task.WhenAll(sorts.All.Select(sort => RunAsync(sort, adopted, done, stoppingToken)));
 
-    private async Task RunAsync(ResourceKind sort, Action<Stored<ResourceRecord>, KnownKind, ResourceInstance> adopted, Action done, CancellationToken stoppingToken)
+    private async Task RunAsync(RegisteredKind sort, Action<Stored<ResourceRecord>, KnownKind, ResourceInstance> adopted, Action done, CancellationToken stoppingToken)
     {
         await Task.Yield();
         for (var pause = FirstPause; !stoppingToken.IsCancellationRequested; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
@@ -34,7 +34,7 @@ internal sealed partial class InstanceAdoption(
             try
             {
                 await AdoptAsync(sort, adopted, stoppingToken).ConfigureAwait(false);
-                Of(sort.Sort).TrySetResult();
+                Of(sort.Sort.Name).TrySetResult();
                 done();
                 return;
             }
@@ -44,21 +44,21 @@ internal sealed partial class InstanceAdoption(
             }
             catch (Exception fault)
             {
-                LogFailed(fault, sort.Sort, pause);
+                LogFailed(fault, sort.Sort.Name, pause);
             }
 
             await Task.Delay(pause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    private async Task AdoptAsync(ResourceKind sort, Action<Stored<ResourceRecord>, KnownKind, ResourceInstance> adopted, CancellationToken stoppingToken)
+    private async Task AdoptAsync(RegisteredKind sort, Action<Stored<ResourceRecord>, KnownKind, ResourceInstance> adopted, CancellationToken stoppingToken)
     {
-        var known = view.Resources().Where(resource => resource.Value.Home == homes.Own && ResourceKinds.SortOf(resource.Value.Kind) == sort.Sort)
+        var known = view.Resources().Where(resource => resource.Value.Home == homes.Own && ResourceKinds.SortOf(resource.Value.Kind) == sort.Sort.Name)
             .Select(resource => (Resource: resource, Instance: taking.InstanceOf(resource), Kind: kinds.Find(resource.Value.Kind) ?? kinds.Gone(resource.Value.Kind)))
             .Where(entry => entry is { Instance: not null, Kind: not null }).ToList();
         using var limit = new CancellationTokenSource(Within, time);
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stoppingToken);
-        var standing = await sort.AdoptAsync([.. known.Select(entry => new KindResource(entry.Resource.Value with { Instance = entry.Instance }, entry.Kind!.Options))], ends.Token).AsTask()
+        var standing = await sort.Implementation.AdoptAsync([.. known.Select(entry => new KindResource(entry.Resource.Value with { Instance = entry.Instance }, entry.Kind!.Options))], ends.Token).AsTask()
             .WaitAsync(ends.Token).ConfigureAwait(false);
         foreach (var (resource, instance, kind) in known)
         {
@@ -69,7 +69,7 @@ internal sealed partial class InstanceAdoption(
         }
 
         if (known.Count > 0)
-            LogAdopted(sort.Sort, standing.Count, known.Count - standing.Count);
+            LogAdopted(sort.Sort.Name, standing.Count, known.Count - standing.Count);
     }
 
     // What is being reset or is quarantined is made anew in any case.

@@ -31,7 +31,7 @@ internal sealed partial class MadeInstances(
             return elsewhere is null ? KindResult.Of(instance) : await elsewhere.MakeAsync(resource, leaseId, cancellationToken).ConfigureAwait(false);
 
         // Before that, what is made might be taken for what a former run has left.
-        await adoption.WhenDoneAsync(kind.Sort.Sort, cancellationToken).ConfigureAwait(false);
+        await adoption.WhenDoneAsync(kind.Sort.Name, cancellationToken).ConfigureAwait(false);
         Made? made;
         lock (_sync)
         {
@@ -100,7 +100,7 @@ internal sealed partial class MadeInstances(
     {
         var (kind, began) = (made.Kind, time.GetTimestamp());
         var resource = new KindResource(made.Resource.Value with { Instance = made.Instance }, kind.Options);
-        var done = await BoundedEffect.RunAsync(token => kind.Sort.CreateAsync(resource, token), kind.Options.InitialiseWithin, limits.Grace, time, made.Ends.Token).ConfigureAwait(false);
+        var done = await BoundedEffect.RunAsync(token => kind.Implementation.CreateAsync(resource, token), kind.Options.InitialiseWithin, limits.Grace, time, made.Ends.Token).ConfigureAwait(false);
         metrics.Made(kind.Name, done.Result.Error, time.GetElapsedTime(began));
         made.Lingering = done.Lingering;
         return done.Result.Error is { } error ? KindResult.Failed<ResourceInstance>(error) : KindResult.Of(made.Instance with { Data = done.Result.Value });
@@ -115,7 +115,7 @@ internal sealed partial class MadeInstances(
             var done = await BoundedEffect.RunAsync(
                 async token =>
                 {
-                    await made.Kind.Sort.DestroyAsync(resource, token).ConfigureAwait(false);
+                    await made.Kind.Implementation.DestroyAsync(resource, token).ConfigureAwait(false);
                     return KindResult.Of(true);
                 },
                 made.Kind.Options.ResetWithin, limits.Grace, time, stoppingToken).ConfigureAwait(false);

@@ -29,7 +29,7 @@ internal sealed record ResetPlan(IReadOnlyList<ResetWork> Work, DateTimeOffset? 
         foreach (var ofKind in scene.Resources.Where(resource => resource.Value.Home is null || resource.Value.Home == scene.Home).GroupBy(resource => resource.Value.Kind, StringComparer.Ordinal))
         {
             var kind = scene.Kinds.Find(ofKind.Key) ?? (scene.Kinds.IsStored(ofKind.Key) ? null : gone(ofKind.Key));
-            if (kind is null || !isAdopted(kind.Sort.Sort))
+            if (kind is null || !isAdopted(kind.Sort.Name))
                 continue;
             var room = atOnce - ofKind.Count(resource => scene.IsBusy(resource.Value.Id));
             var warm = ofKind.Count(resource => IsWarm(scene, resource.Value, kind));

@@ -63,12 +63,12 @@ internal sealed partial class ResourceReset(
 
     private async Task DoAsync(Steps steps, CancellationToken stoppingToken)
     {
-        var (kind, sort) = (steps.Work.Kind, steps.Work.Kind.Sort);
+        var kind = steps.Work.Kind;
         if (steps.Held.Value.Instance is { } old)
         {
             await made.SettledAsync(old.Id, stoppingToken).ConfigureAwait(false);
             var held = steps.Held.Value;
-            if (!await TryAsync(steps, token => Done(sort.DestroyAsync(new KindResource(held, kind.Options), token)), stoppingToken).ConfigureAwait(false))
+            if (!await TryAsync(steps, token => Done(kind.Implementation.DestroyAsync(new KindResource(held, kind.Options), token)), stoppingToken).ConfigureAwait(false))
                 return;
         }
 
@@ -94,23 +94,23 @@ internal sealed partial class ResourceReset(
             steps,
             async token =>
             {
-                var result = await kind.Sort.CreateAsync(resource, token).ConfigureAwait(false);
+                var result = await kind.Implementation.CreateAsync(resource, token).ConfigureAwait(false);
                 steps.Made = result.Error is null ? instance with { Data = result.Value } : null;
                 return new KindResult<bool>(true, result.Error);
             },
             stoppingToken).ConfigureAwait(false);
         // What is finished after all, when nobody waits any more, is nobody's.
         if (steps.Lingering is { } late)
-            steps.Lingering = EndLateAsync(late, resource, kind.Sort);
+            steps.Lingering = EndLateAsync(late, resource, kind.Implementation);
     }
 
     private async Task CleanAsync(Steps steps, CancellationToken stoppingToken)
     {
         var (kind, resource) = (steps.Work.Kind, new KindResource(steps.Held.Value, steps.Work.Kind.Options));
-        if (kind.Has(KindTraits.Resets) && !await TryAsync(steps, async token => new KindResult<bool>(true, await kind.Sort.ResetAsync(resource, token).ConfigureAwait(false)), stoppingToken).ConfigureAwait(false))
+        if (kind.Has(KindTraits.Resets) && !await TryAsync(steps, async token => new KindResult<bool>(true, await kind.Implementation.ResetAsync(resource, token).ConfigureAwait(false)), stoppingToken).ConfigureAwait(false))
             return;
         if (kind.Has(KindTraits.Checks))
-            await TryAsync(steps, async token => new KindResult<bool>(true, await kind.Sort.CheckAsync(resource, token).ConfigureAwait(false)), stoppingToken).ConfigureAwait(false);
+            await TryAsync(steps, async token => new KindResult<bool>(true, await kind.Implementation.CheckAsync(resource, token).ConfigureAwait(false)), stoppingToken).ConfigureAwait(false);
     }
 
     private async Task<bool> TryAsync(Steps steps, Func<CancellationToken, ValueTask<KindResult<bool>>> effect, CancellationToken stoppingToken)
@@ -136,10 +136,10 @@ internal sealed partial class ResourceReset(
         return await commits.TryAsync(steps.Held, steps.Lingering is null ? failed with { Claim = null } : failed, cancellationToken).ConfigureAwait(false) is not null;
     }
 
-    private async Task EndLateAsync(Task late, KindResource resource, ResourceKind sort)
+    private async Task EndLateAsync(Task late, KindResource resource, ResourceKind kind)
     {
         await late.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        var ended = await BoundedEffect.RunAsync(token => Done(sort.DestroyAsync(resource, token)), resource.Options.ResetWithin, limits.Grace, time, CancellationToken.None).ConfigureAwait(false);
+        var ended = await BoundedEffect.RunAsync(token => Done(kind.DestroyAsync(resource, token)), resource.Options.ResetWithin, limits.Grace, time, CancellationToken.None).ConfigureAwait(false);
         if (ended.Lingering is { } still)
             await still.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }

@@ -28,10 +28,10 @@ internal sealed class KindValidator : IConfigurationValidator
     private static void Validate(string name, KindOptions kind, IReadOnlyList<KeyValuePair<string, KindOptions>> before, FaultList faults)
     {
         var path = SettingPath.Member(Root, name);
-        var sorts = KindSorts.Definitions;
-        if (sorts.Of(name) is null && NearestName.Find(ResourceKinds.SortOf(name), sorts.Sorts) is { } near)
+        var sorts = ServerKinds.Sorts;
+        if (sorts.Of(name) is null && NearestName.Find(ResourceKinds.SortOf(name), sorts.Names) is { } near)
         {
-            faults.Add(path, "is of no sort that is known here", $"Did you mean \"{near}\"? There are {string.Join(", ", sorts.Sorts)}");
+            faults.Add(path, "is of no sort that is known here", $"Did you mean \"{near}\"? There are {string.Join(", ", sorts.Names)}");
             return;
         }
 

@@ -12,11 +12,15 @@ using Weir.State;
 namespace Weir.Server.Leases.Rag;
 
 /// <summary>A scoped session on a collection. Nothing is kept for it: what a query may see stands in its lease.</summary>
-internal sealed class RagKind(KnowledgeCollections collections, RagAsker askers) : ResourceKind
+internal sealed class RagKind(KnowledgeCollections collections, RagAsker askers) : ResourceKind, IKindOfSort
 {
     private static readonly string[] Required = ["query"];
 
-    public override string Sort => "rag";
+    public static KindSort Sort { get; } = new("rag")
+    {
+        FaultsOf = (_, options) => FaultsOf(options),
+        ConfigFaultOf = (_, config) => RagConfig.Read(config).Error,
+    };
 
     public override IReadOnlyList<KindTool> Tools { get; } =
     [
@@ -24,24 +28,6 @@ internal sealed class RagKind(KnowledgeCollections collections, RagAsker askers)
         Tool("sparse", "by its words: names, numbers and codes are found exactly"),
         Tool("hybrid", "by meaning and by its words together"),
     ];
-
-    public override IReadOnlyList<KindFault> FaultsOf(string name, KindOptions options)
-    {
-        var faults = new List<KindFault>();
-        if (options.Collection is { } collection && !KnowledgeCollections.IsName(collection))
-            faults.Add(new KindFault("collection", "must be the name of a collection: 1 to 64 letters, digits, '.', '_' or '-'."));
-        if (options.TopK is < 1 or > CollectionSearchRequest.MostResults)
-            faults.Add(new KindFault("top_k", $"must be from 1 to {CollectionSearchRequest.MostResults}."));
-        foreach (var (setting, isSet) in (ReadOnlySpan<(string, bool)>)[("size", options.Size is not null), ("network", options.Network is not null), ("program", options.Program is not null), ("isolation", options.Isolation is not null), ("endpoints", options.Endpoints.Count > 0)])
-        {
-            if (isSet)
-                faults.Add(new KindFault(setting, "means nothing for rag: leave it out."));
-        }
-
-        return faults;
-    }
-
-    public override LeaseError? ConfigFaultOf(KindOptions options, JsonElement? config) => RagConfig.Read(config).Error;
 
     public override async ValueTask<KindResult<JsonElement?>> InitialiseAsync(LeasedResource resource, JsonElement? config, CancellationToken cancellationToken)
     {
@@ -71,6 +57,22 @@ internal sealed class RagKind(KnowledgeCollections collections, RagAsker askers)
         ("health", "GET") => await HealthAsync(resource, cancellationToken),
         _ => KindReply.Unknown(resource, call),
     };
+
+    private static List<KindFault> FaultsOf(KindOptions options)
+    {
+        var faults = new List<KindFault>();
+        if (options.Collection is { } collection && !KnowledgeCollections.IsName(collection))
+            faults.Add(new KindFault("collection", "must be the name of a collection: 1 to 64 letters, digits, '.', '_' or '-'."));
+        if (options.TopK is < 1 or > CollectionSearchRequest.MostResults)
+            faults.Add(new KindFault("top_k", $"must be from 1 to {CollectionSearchRequest.MostResults}."));
+        foreach (var (setting, isSet) in (ReadOnlySpan<(string, bool)>)[("size", options.Size is not null), ("network", options.Network is not null), ("program", options.Program is not null), ("isolation", options.Isolation is not null), ("endpoints", options.Endpoints.Count > 0)])
+        {
+            if (isSet)
+                faults.Add(new KindFault(setting, "means nothing for rag: leave it out."));
+        }
+
+        return faults;
+    }
 
     private async ValueTask<KindReply> QueryAsync(LeasedResource resource, JsonElement? body, CancellationToken cancellationToken)
     {

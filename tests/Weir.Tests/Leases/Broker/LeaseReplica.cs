@@ -30,7 +30,7 @@ internal sealed class LeaseReplica : IAsyncDisposable
         services.AddSingleton<IHomes>(Homes);
         services.AddSingleton<IKindCalls, DirectCalls>();
         services.AddResourceKind<SlotKind>();
-        services.AddSingleton<ResourceKind>(Desk);
+        services.AddResourceKind(DeskKind.Sort, _ => Desk);
         if (store.IsShared)
             services.AddHostedService<ReplicaAnnouncer>();
         services.AddLeases("test");

@@ -7,28 +7,26 @@ using Weir.Leases.Kinds;
 namespace Weir.Tests.Leases.Broker;
 
 /// <summary>Needs nothing: a lease of it alone is one commit. Its config may say <c>{"fail": "why"}</c>, or <c>{"wrong": "why"}</c>, which can be told beforehand.</summary>
-internal sealed class SlotKind : ResourceKind
+internal sealed class SlotKind : ResourceKind, IKindOfSort
 {
-    public override string Sort => "slot";
-
-    public override LeaseError? ConfigFaultOf(KindOptions options, JsonElement? config) =>
-        config is { } told && told.TryGetProperty("wrong", out var why) ? new LeaseError(422, "invalid_value", why.GetString()!) : null;
+    public static KindSort Sort { get; } = new("slot")
+    {
+        ConfigFaultOf = (_, config) => config is { } told && told.TryGetProperty("wrong", out var why) ? new LeaseError(422, "invalid_value", why.GetString()!) : null,
+    };
 
     public override ValueTask<KindResult<JsonElement?>> InitialiseAsync(LeasedResource resource, JsonElement? config, CancellationToken cancellationToken) =>
         ValueTask.FromResult(config is { } told && told.TryGetProperty("fail", out var why) ? KindResult.Failed<JsonElement?>(new LeaseError(422, "no_such_thing", why.GetString()!)) : KindResult.Of<JsonElement?>(config));
 }
 
 /// <summary>Is initialised beyond the store, and made clean after each lease. A test may hold its initialisation up.</summary>
-internal sealed class DeskKind : ResourceKind
+internal sealed class DeskKind : ResourceKind, IKindOfSort
 {
-    public override string Sort => "desk";
+    public static KindSort Sort { get; } = new("desk") { TraitsOf = _ => KindTraits.Initialises | KindTraits.Resets };
 
     /// <summary>What an initialisation waits for. Null: nothing.</summary>
     public Func<LeasedResource, CancellationToken, Task>? Initialising { get; set; }
 
     public List<string> Forgotten { get; } = [];
-
-    public override KindTraits TraitsOf(KindOptions options) => KindTraits.Initialises | KindTraits.Resets;
 
     public override async ValueTask<KindResult<JsonElement?>> InitialiseAsync(LeasedResource resource, JsonElement? config, CancellationToken cancellationToken)
     {

@@ -24,7 +24,7 @@ public sealed class VmKindTests : IAsyncDisposable
     [InlineData(null, null, DesktopNetwork.None, DesktopIsolation.None, "network")]
     [InlineData(null, null, DesktopNetwork.None, null, null)]
     public void FaultsOf_Definition_NamesTheSetting(string? size, string? program, DesktopNetwork? network, DesktopIsolation? isolation, string? setting) =>
-        DesktopSetup.FaultsOf("vm", new KindOptions { Size = size, Program = program, Network = network, Isolation = isolation }).Select(fault => fault.Setting)
+        VmKind.Sort.FaultsOf("vm", new KindOptions { Size = size, Program = program, Network = network, Isolation = isolation }).Select(fault => fault.Setting)
             .ShouldBe(setting is null ? [] : [setting]);
 
     [Theory]

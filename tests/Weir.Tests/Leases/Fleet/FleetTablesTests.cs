@@ -107,7 +107,7 @@ public sealed class FleetTablesTests
         LeaseDocuments.ReadLease(LeaseDocuments.Write(lease with { Priority = 0 }))!.Priority.ShouldBe(0);
     }
 
-    private static FleetKind Kind(int capacity, long version) => new(new Stored<KindRecord>(new KindRecord("slot", new KindOptions { Capacity = capacity }), version), new SlotKind());
+    private static FleetKind Kind(int capacity, long version) => new(new Stored<KindRecord>(new KindRecord("slot", new KindOptions { Capacity = capacity }), version), SlotKind.Sort);
 
     private static LeaseRecord Lease(string id, int count) => new()
     {

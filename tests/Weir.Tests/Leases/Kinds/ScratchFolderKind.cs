@@ -5,17 +5,16 @@ using Weir.Leases.Kinds;
 namespace Weir.Tests.Leases.Kinds;
 
 /// <summary>A folder for each lease to work in, empty at its beginning.</summary>
-public sealed class ScratchFolderKind : ResourceKind
+public sealed class ScratchFolderKind : ResourceKind, IKindOfSort
 {
-    public override string Sort => "scratch";
-
-    // Weir empties a folder after each lease, and looks every ten seconds whether it is there.
-    public override KindTraits TraitsOf(KindOptions options) => KindTraits.Resets | KindTraits.Checks;
-
-    public override IReadOnlyList<KindFault> FaultsOf(string name, KindOptions options) =>
-        options.Settings.TryGetValue("path", out var path) && Path.IsPathFullyQualified(path)
+    public static KindSort Sort { get; } = new("scratch")
+    {
+        // Weir empties a folder after each lease, and looks every ten seconds whether it is there.
+        TraitsOf = _ => KindTraits.Resets | KindTraits.Checks,
+        FaultsOf = (_, options) => options.Settings.TryGetValue("path", out var path) && Path.IsPathFullyQualified(path)
             ? []
-            : [new KindFault("settings.path", "must be a full path: the folders are made below it.")];
+            : [new KindFault("settings.path", "must be a full path: the folders are made below it.")],
+    };
 
     public override ValueTask<KindResult<JsonElement?>> InitialiseAsync(LeasedResource resource, JsonElement? config, CancellationToken cancellationToken) =>
         ValueTask.FromResult(KindResult.Of<JsonElement?>(JsonSerializer.SerializeToElement(new { folder = FolderOf(resource) })));

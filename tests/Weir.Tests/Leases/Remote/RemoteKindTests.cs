@@ -32,10 +32,10 @@ public sealed class RemoteKindTests : IDisposable
             Endpoints = [new RemoteEndpointOptions { Id = "a", BaseUrl = "http://h", Slots = 2 }, new RemoteEndpointOptions { Id = "b", BaseUrl = "http://h", Reset = "/r", Health = "/h", Initialise = "/i" }],
         };
 
-        _kind.SlotsOf(options).ShouldBe(["a.0", "a.1", "b.0"]);
-        _kind.TraitsOf(options).ShouldBe(KindTraits.Initialises | KindTraits.Resets | KindTraits.Checks);
-        _kind.TraitsOf(options with { Endpoints = [options.Endpoints[0]] }).ShouldBe(KindTraits.None);
-        _kind.FaultsOf("remote:box", options).ShouldBeEmpty();
+        RemoteKind.Sort.SlotsOf(options).ShouldBe(["a.0", "a.1", "b.0"]);
+        RemoteKind.Sort.TraitsOf(options).ShouldBe(KindTraits.Initialises | KindTraits.Resets | KindTraits.Checks);
+        RemoteKind.Sort.TraitsOf(options with { Endpoints = [options.Endpoints[0]] }).ShouldBe(KindTraits.None);
+        RemoteKind.Sort.FaultsOf("remote:box", options).ShouldBeEmpty();
     }
 
     [Fact]
@@ -52,7 +52,7 @@ public sealed class RemoteKindTests : IDisposable
             ],
         };
 
-        var faults = _kind.FaultsOf("remote", options);
+        var faults = RemoteKind.Sort.FaultsOf("remote", options);
 
         faults.Select(fault => fault.Setting).ShouldBe(
             ["", "capacity", "endpoints.0.slots", "endpoints.0.base_url", "endpoints.0.health", "endpoints.1.base_url", "endpoints.1.reset", "endpoints.1.headers.Ho st", "endpoints.1.headers.Host",

@@ -9,7 +9,9 @@ namespace Weir.Tests.Leases.Upkeep;
 /// <summary>Boxes that are made and ended, and that know which of them stand.</summary>
 internal sealed class BoxKind : ResourceKind
 {
-    public override string Sort => "box";
+    public BoxKind() => Sort = new KindSort("box") { TraitsOf = _ => Traits };
+
+    public KindSort Sort { get; }
 
     /// <summary>By instance id: the resource that it was made for.</summary>
     public ConcurrentDictionary<string, string> Standing { get; } = new();
@@ -37,8 +39,6 @@ internal sealed class BoxKind : ResourceKind
     public ConcurrentQueue<string> Forgotten { get; } = new();
 
     public KindTraits Traits { get; set; } = KindTraits.Instances | KindTraits.Checks;
-
-    public override KindTraits TraitsOf(KindOptions options) => Traits;
 
     public override async ValueTask<LeaseError?> UnableAsync(KindOptions options, CancellationToken cancellationToken)
     {
@@ -84,7 +84,9 @@ internal sealed class BoxKind : ResourceKind
 /// <summary>Cells that are the same from lease to lease, and are made clean.</summary>
 internal sealed class CellKind : ResourceKind
 {
-    public override string Sort => "cell";
+    public CellKind() => Sort = new KindSort("cell") { TraitsOf = _ => Traits, FaultsOf = (_, options) => options.Program == "bad" ? [new KindFault("program", "is bad.")] : [] };
+
+    public KindSort Sort { get; }
 
     public KindTraits Traits { get; set; } = KindTraits.Resets | KindTraits.Checks;
 
@@ -92,17 +94,13 @@ internal sealed class CellKind : ResourceKind
 
     public Func<KindResource, CancellationToken, Task<LeaseError?>> Health { get; set; } = (_, _) => Task.FromResult<LeaseError?>(null);
 
-    public override KindTraits TraitsOf(KindOptions options) => Traits;
-
-    public override IReadOnlyList<KindFault> FaultsOf(string name, KindOptions options) => options.Program == "bad" ? [new KindFault("program", "is bad.")] : [];
-
     public override async ValueTask<LeaseError?> ResetAsync(KindResource resource, CancellationToken cancellationToken) => await Cleaning(resource, cancellationToken);
 
     public override async ValueTask<LeaseError?> CheckAsync(KindResource resource, CancellationToken cancellationToken) => await Health(resource, cancellationToken);
 }
 
 /// <summary>Seats: nothing has to be done for them.</summary>
-internal sealed class SeatKind : ResourceKind
+internal sealed class SeatKind : ResourceKind, IKindOfSort
 {
-    public override string Sort => "seat";
+    public static KindSort Sort { get; } = new("seat");
 }

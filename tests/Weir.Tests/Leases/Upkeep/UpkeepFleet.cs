@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -12,6 +11,7 @@ using Weir.Leases.Upkeep;
 using Weir.State;
 using Weir.State.Memory;
 using Weir.State.Replicas;
+using Weir.Tests.Leases.Broker;
 using Weir.Tests.Support;
 
 namespace Weir.Tests.Leases.Upkeep;
@@ -171,9 +171,7 @@ internal sealed class UpkeepReplica : IAsyncDisposable, IHomes
         services.AddSingleton<IHomes>(this);
         services.AddSingleton<IKindCalls, DirectCalls>();
         services.AddLeases(UpkeepFleet.Name);
-        services.AddSingleton<ResourceKind>(Boxes);
-        services.AddSingleton<ResourceKind>(Cells);
-        services.AddSingleton<ResourceKind, SeatKind>();
+        services.AddResourceKind(Boxes.Sort, _ => Boxes).AddResourceKind(Cells.Sort, _ => Cells).AddResourceKind<SeatKind>();
         services.AddLeaseUpkeep();
         configure?.Invoke(services);
         _services = services.BuildServiceProvider();
@@ -226,18 +224,5 @@ internal sealed class UpkeepReplica : IAsyncDisposable, IHomes
             await _fleet.PassAsync(TimeSpan.FromMilliseconds(100));
         await stopping;
         await _services.DisposeAsync();
-    }
-
-    /// <summary>Every kind is served here.</summary>
-    private sealed class DirectCalls(ResourceKinds kinds) : IKindCalls
-    {
-        public Task<KindResult<JsonElement?>> InitialiseAsync(LeasedResource resource, JsonElement? config, CancellationToken cancellationToken) =>
-            kinds.Of(resource.Resource.Kind)!.InitialiseAsync(resource, config, cancellationToken).AsTask();
-
-        public Task<KindResult<Observation?>> ObserveAsync(LeasedResource resource, CancellationToken cancellationToken) =>
-            kinds.Of(resource.Resource.Kind)!.ObserveAsync(resource, cancellationToken).AsTask();
-
-        public Task<KindReply> UseAsync(LeasedResource resource, KindCall call, CancellationToken cancellationToken) =>
-            kinds.Of(resource.Resource.Kind)!.UseAsync(resource, call, cancellationToken).AsTask();
     }
 }

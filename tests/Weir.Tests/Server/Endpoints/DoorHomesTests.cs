@@ -97,13 +97,11 @@ public sealed class DoorHomesTests : IAsyncLifetime
 
     private Task<DoorServer> StartAsync() => DoorServer.StartAsync(
         new WatchedStore(_store) { IsShared = true },
-        services => services.AddSingleton<ResourceKind>(provider => new HomedKind(provider)),
+        services => services.AddResourceKind(new KindSort("box"), provider => new HomedKind(provider)),
         new WeirOptions { Server = new ServerOptions { Url = $"http://127.0.0.1:{FreePort.Next()}" } });
 
     private sealed class HomedKind(IServiceProvider services) : ResourceKind
     {
-        public override string Sort => "box";
-
         private string Home => services.GetRequiredService<Weir.Leases.Doors.IHomes>().Own;
 
         public override ValueTask<KindResult<JsonElement?>> InitialiseAsync(LeasedResource resource, JsonElement? config, CancellationToken cancellationToken) => ValueTask.FromResult(

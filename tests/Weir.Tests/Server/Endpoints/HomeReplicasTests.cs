@@ -291,7 +291,7 @@ public sealed class HomeReplicasTests(RedisFixture redis) : IClassFixture<RedisF
                 Weir = new WeirOptions { Server = new ServerOptions { Url = _url }, Kinds = new Dictionary<string, KindOptions> { ["box"] = new() { Capacity = 2 } } },
                 Customize = builder =>
                 {
-                    builder.Services.AddSingleton<ResourceKind>(services => new HomedBoxes(Machine, new Lazy<IHomes>(services.GetRequiredService<IHomes>)));
+                    builder.Services.AddResourceKind(HomedBoxes.Sort, services => new HomedBoxes(Machine, new Lazy<IHomes>(services.GetRequiredService<IHomes>)));
                     builder.Services.AddSingleton<IStartupFilter, WebSockets>();
                 },
             });

@@ -20,9 +20,7 @@ internal sealed class Machine
 /// <summary>Boxes that live where they were made, and can be talked to there only with what was remembered of their making.</summary>
 internal sealed class HomedBoxes(Machine machine, Lazy<IHomes> homes) : ResourceKind
 {
-    public override string Sort => "box";
-
-    public override KindTraits TraitsOf(KindOptions options) => KindTraits.Instances | KindTraits.Initialises;
+    public static KindSort Sort { get; } = new("box") { TraitsOf = _ => KindTraits.Instances | KindTraits.Initialises };
 
     public override ValueTask<KindResult<JsonElement?>> CreateAsync(KindResource resource, CancellationToken cancellationToken)
     {

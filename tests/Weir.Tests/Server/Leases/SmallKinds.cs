@@ -41,20 +41,18 @@ internal static class SmallKinds
         builder.Services.AddResourceKind<PlainKind>().AddResourceKind<BrokenKind>().AddResourceKind<HangingKind>().AddResourceKind<ScreenKind>();
 
     /// <summary>Nothing has to be done for it; it says who uses it.</summary>
-    private sealed class PlainKind : ResourceKind
+    private sealed class PlainKind : ResourceKind, IKindOfSort
     {
-        public override string Sort => "plain";
+        public static KindSort Sort { get; } = new("plain");
 
         public override ValueTask<KindReply> UseAsync(LeasedResource resource, KindCall call, CancellationToken cancellationToken) => ValueTask.FromResult(
             call.Verb == "who" ? new KindReply { ContentType = "text/plain", Body = System.Text.Encoding.UTF8.GetBytes(resource.Session.WorkerId) } : KindReply.Unknown(resource, call));
     }
 
     /// <summary>Cannot be initialised unless its config says so.</summary>
-    private sealed class BrokenKind : ResourceKind
+    private sealed class BrokenKind : ResourceKind, IKindOfSort
     {
-        public override string Sort => "broken";
-
-        public override KindTraits TraitsOf(KindOptions options) => KindTraits.Initialises;
+        public static KindSort Sort { get; } = new("broken") { TraitsOf = _ => KindTraits.Initialises };
 
         public override ValueTask<KindResult<JsonElement?>> InitialiseAsync(LeasedResource resource, JsonElement? config, CancellationToken cancellationToken) => ValueTask.FromResult(
             config is { ValueKind: JsonValueKind.Object } given && given.TryGetProperty("works", out _)
@@ -63,11 +61,9 @@ internal static class SmallKinds
     }
 
     /// <summary>Never gets ready.</summary>
-    private sealed class HangingKind : ResourceKind
+    private sealed class HangingKind : ResourceKind, IKindOfSort
     {
-        public override string Sort => "hanging";
-
-        public override KindTraits TraitsOf(KindOptions options) => KindTraits.Initialises;
+        public static KindSort Sort { get; } = new("hanging") { TraitsOf = _ => KindTraits.Initialises };
 
         public override async ValueTask<KindResult<JsonElement?>> InitialiseAsync(LeasedResource resource, JsonElement? config, CancellationToken cancellationToken)
         {
@@ -77,9 +73,9 @@ internal static class SmallKinds
     }
 
     /// <summary>Shows a picture.</summary>
-    private sealed class ScreenKind : ResourceKind
+    private sealed class ScreenKind : ResourceKind, IKindOfSort
     {
-        public override string Sort => "screen";
+        public static KindSort Sort { get; } = new("screen");
 
         public override ValueTask<KindResult<Observation?>> ObserveAsync(LeasedResource resource, CancellationToken cancellationToken) =>
             ValueTask.FromResult(KindResult.Of<Observation?>(new Observation { Screenshot = Picture, Text = resource.Resource.Id }));

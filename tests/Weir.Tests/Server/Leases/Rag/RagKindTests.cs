@@ -172,7 +172,7 @@ public sealed class RagKindTests : IAsyncLifetime
 
     [Fact]
     public void Faults_OfADefinition_NameEachSetting() =>
-        _kind.FaultsOf("rag", new KindOptions { Capacity = 1, Collection = "no name", TopK = 0, Size = "800x600" }).Select(fault => fault.Setting).ShouldBe(["collection", "top_k", "size"]);
+        RagKind.Sort.FaultsOf("rag", new KindOptions { Capacity = 1, Collection = "no name", TopK = 0, Size = "800x600" }).Select(fault => fault.Setting).ShouldBe(["collection", "top_k", "size"]);
 
     private LeasedResource Session(KindOptions? options = null, string? config = null) => new(
         new ResourceRecord { Id = "rag.0", Kind = "rag", Slot = "0", State = ResourceState.Leased, Lease = "l1" }, options ?? new KindOptions(), _session, config is null ? null : Parse(config));

@@ -199,8 +199,6 @@ internal sealed class FakeLeases : ILeaseBroker, IFleetView, IDoors
 /// <summary>A kind whose tools ask, look, and fail.</summary>
 internal sealed class FakeKind(string sort) : ResourceKind
 {
-    public override string Sort => sort;
-
     public override IReadOnlyList<KindTool> Tools { get; } =
     [
         new($"{sort}_ask", "Asks.", JsonElement.Parse("""{"type":"object","properties":{"query":{"type":"string"},"top_k":{"type":"integer","minimum":1,"maximum":1000}},"required":["query"],"additionalProperties":false}"""), body => new KindCall("query", body)) { IsReadOnly = true },

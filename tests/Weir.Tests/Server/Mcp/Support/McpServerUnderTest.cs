@@ -37,7 +37,7 @@ internal sealed class McpServerUnderTest : IAsyncDisposable
                 builder.Services.AddSingleton<ILeaseBroker>(leases);
                 builder.Services.AddSingleton<IFleetView>(leases);
                 builder.Services.AddSingleton<IDoors>(leases);
-                builder.Services.AddSingleton(new ResourceKinds([new FakeKind("rag"), new FakeKind("vm"), new FakeKind("extra")]));
+                builder.Services.AddSingleton(new ResourceKinds([.. new[] { "rag", "vm", "extra" }.Select(sort => new RegisteredKind(new KindSort(sort), new FakeKind(sort)))]));
             },
         });
         return new McpServerUnderTest { Server = server, Leases = leases };
