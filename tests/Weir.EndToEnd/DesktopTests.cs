@@ -151,7 +151,7 @@ public sealed partial class DesktopTests : IAsyncLifetime
         _server!.Process.Signal(ChildProcess.SignalKill);
 
         await Eventually.TrueAsync(() => Standing().Count == 0 && !all.Concat(networks).Any(IsAlive));
-        await Eventually.TrueAsync(() => !Directory.EnumerateFileSystemEntries(Folder).Any(entry => Path.GetFileName(entry) != "lock"));
+        await Eventually.TrueAsync(() => !Directory.EnumerateFileSystemEntries(Folder).Any(entry => Path.GetFileName(entry) is not ("lock" or "life")));
         await RestartAsync();
         // The lease ends as soon as the new server has looked for its desktop.
         await Eventually.TrueAsync(async () =>
