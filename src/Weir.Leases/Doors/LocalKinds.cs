@@ -11,12 +11,12 @@ internal sealed class LocalKinds(ResourceKinds kinds, KindSorts sorts, IInstance
 {
     /// <summary>
     /// The resource with what stands behind it. What was made for its grant is known here before this replica has read the record of the lease that tells it, and is made now
-    /// where it was not.
+    /// where it was not. After a start this waits until it is known what of a former run still stands: before that, nobody can say that something is gone.
     /// </summary>
     public async ValueTask<KindResult<LeasedResource>> WithInstanceAsync(LeasedResource resource, CancellationToken cancellationToken)
     {
         var record = resource.Resource;
-        if (record.Instance is not null || record.Home is null || sorts.Of(record.Kind)?.TraitsOf(resource.Options).HasFlag(KindTraits.Instances) is not true)
+        if (record.Home is null || sorts.Of(record.Kind)?.TraitsOf(resource.Options).HasFlag(KindTraits.Instances) is not true)
             return KindResult.Of(resource);
         var (made, error) = await instances.EnsureAsync(new Stored<ResourceRecord>(record, resource.Session.Fence), resource.Session.LeaseId, cancellationToken);
         return new KindResult<LeasedResource>(error is null ? resource with { Resource = record with { Instance = made } } : null!, error);
@@ -28,7 +28,8 @@ internal sealed class LocalKinds(ResourceKinds kinds, KindSorts sorts, IInstance
             return KindResult.Failed<JsonElement?>(Unknown(resource));
         try
         {
-            return await kind.InitialiseAsync(resource, config, cancellationToken);
+            var (standing, error) = await WithInstanceAsync(resource, cancellationToken);
+            return error is null ? await kind.InitialiseAsync(standing, config, cancellationToken) : KindResult.Failed<JsonElement?>(error);
         }
         catch (Exception fault) when (!cancellationToken.IsCancellationRequested)
         {
@@ -42,7 +43,8 @@ internal sealed class LocalKinds(ResourceKinds kinds, KindSorts sorts, IInstance
             return KindResult.Failed<Observation?>(Unknown(resource));
         try
         {
-            return await kind.ObserveAsync(resource, cancellationToken);
+            var (standing, error) = await WithInstanceAsync(resource, cancellationToken);
+            return error is null ? await kind.ObserveAsync(standing, cancellationToken) : KindResult.Failed<Observation?>(error);
         }
         catch (Exception fault) when (!cancellationToken.IsCancellationRequested)
         {
@@ -56,7 +58,8 @@ internal sealed class LocalKinds(ResourceKinds kinds, KindSorts sorts, IInstance
             return KindReply.Failed(Unknown(resource));
         try
         {
-            return await kind.UseAsync(resource, call, cancellationToken);
+            var (standing, error) = await WithInstanceAsync(resource, cancellationToken);
+            return error is null ? await kind.UseAsync(standing, call, cancellationToken) : KindReply.Failed(error);
         }
         catch (Exception fault) when (!cancellationToken.IsCancellationRequested)
         {
