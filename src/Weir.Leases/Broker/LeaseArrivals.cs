@@ -19,7 +19,7 @@ internal sealed partial class LeaseArrivals(
 
     // Beyond the wait itself: a grant that began in its last moment, and a store that comes back.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(75);
-    private static readonly TimeSpan DropsWithin = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan DropsWithin = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
     private static readonly LeaseEnding ClientLeft = new(LeaseState.Failed, "Its client left.", LeaseErrors.ClientLeft);
@@ -83,7 +83,7 @@ internal sealed partial class LeaseArrivals(
         if (lease.Value.State == LeaseState.Waiting && lease.Value.Replica is { } replica && replica != replicas.Id && !replicas.Current.Ids.Contains(replica))
         {
             // Its client was connected to a replica that is gone, and is here now.
-            var taking = commits.CommitAsync([LeaseCommits.Put(lease.Value with { Replica = replicas.Id }, lease.Version)], notAfter: lease.Value.EndsAt);
+            var taking = commits.CommitAsync([LeaseCommits.Put(lease.Value with { Replica = replicas.Id }, lease.Version)], notAfter: lease.Value.EndsAt, within: LeaseCommits.Answered);
             work.Running = taking;
             await taking.WaitAsync(cancellationToken);
         }
@@ -200,7 +200,7 @@ internal sealed partial class LeaseArrivals(
         {
             if (Interlocked.Increment(ref _comingIn) + Waiting() > LargestQueue)
                 return null;
-            var outcome = await commits.CommitAsync([LeaseCommits.Put(lease, expected)], notAfter: lease.EndsAt);
+            var outcome = await commits.CommitAsync([LeaseCommits.Put(lease, expected)], notAfter: lease.EndsAt, within: LeaseCommits.Answered);
             if (outcome is CommitOutcome.Committed(var revision))
                 await view.WhenAsync(revision, FeedBehind, CancellationToken.None);
             return outcome;

@@ -8,7 +8,7 @@ namespace Weir.Leases.Broker;
 
 /// <summary>Gives leases out and takes them back, over the parts that do each of it.</summary>
 internal sealed class LeaseBroker(
-    FleetView view, LeaseRequests requests, LeaseArrivals arrivals, LeaseLookup lookup, LeaseRenewals renewals, LeaseEnds ends, LeaseSteps steps, LeaseCommits commits, LeaseMetrics metrics) : ILeaseBroker
+    FleetView view, LeaseRequests requests, LeaseArrivals arrivals, LeaseLookup lookup, LeaseRenewals renewals, LeaseEnds ends, LeaseSteps steps, LeaseCommits commits, LeaseMetrics metrics, TimeProvider time) : ILeaseBroker
 {
     private static readonly TimeSpan FeedBehind = TimeSpan.FromSeconds(2);
     private static readonly LeaseEnding Released = new(LeaseState.Released, "It was released.");
@@ -44,7 +44,7 @@ internal sealed class LeaseBroker(
         renewals.RenewAsync(asker, id, fence, ttl, cancellationToken);
 
     public Task<LeaseError?> ReleaseAsync(LeaseAsker asker, string id, long? fence, IReadOnlyList<string>? resources, CancellationToken cancellationToken) =>
-        ReleaseAsync(asker, id, fence, resources).WaitAsync(cancellationToken);
+        AnsweredAsync(ReleaseAsync(asker, id, fence, resources), cancellationToken);
 
     public async Task<LeaseAnswer> ConfigureAsync(LeaseAsker asker, string id, IReadOnlyDictionary<string, JsonElement?> configs, CancellationToken cancellationToken)
     {
@@ -74,7 +74,7 @@ internal sealed class LeaseBroker(
                 Fence = lease.Value.FenceOf(lease.Version),
                 Holdings = [.. lease.Value.Holdings.Select(holding => configured.GetValueOrDefault(holding.Resource, holding))],
             };
-            if (await commits.CommitAsync([LeaseCommits.Put(record, lease.Version)], notAfter: lease.Value.EndsAt) is not CommitOutcome.Committed(var revision))
+            if (await commits.CommitAsync([LeaseCommits.Put(record, lease.Version)], notAfter: lease.Value.EndsAt, within: LeaseCommits.Answered) is not CommitOutcome.Committed(var revision))
                 continue;
             await view.WhenAsync(revision, FeedBehind, cancellationToken);
             return new LeaseAnswer(new Stored<LeaseRecord>(record, revision), null);
@@ -103,6 +103,19 @@ internal sealed class LeaseBroker(
             return KindReply.Failed(LeaseErrors.Quarantined(resourceId));
         renewals.Used(lease);
         return await steps.Calls.UseAsync(leased, call, cancellationToken);
+    }
+
+    /// <summary>A release goes on until it is known what became of it; whoever asked for it is not kept waiting for that.</summary>
+    private async Task<LeaseError?> AnsweredAsync(Task<LeaseError?> release, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await release.WaitAsync(LeaseCommits.Answered, time, cancellationToken);
+        }
+        catch (TimeoutException) when (!release.IsCompleted)
+        {
+            throw LeaseErrors.StoreAway("the release goes on by itself, and may be asked for again.");
+        }
     }
 
     private async Task<LeaseAnswer> AnswerAsync(LeaseAsker asker, LeaseRequest request, CancellationToken cancellationToken)
@@ -165,7 +178,9 @@ internal sealed class LeaseBroker(
             var given = resources?.ToHashSet(StringComparer.Ordinal);
             if (given is not null && lease.Value.State != LeaseState.Ready)
                 return LeaseErrors.NotReady(lease.Value);
-            // What it does not hold is given back already.
+            if (resources?.FirstOrDefault(id => !lease.Value.GaveBack(id) && lease.Value.Holdings.All(holding => holding.Resource != id)) is { } never)
+                return LeaseErrors.NotHeld(lease.Value, never);
+            // What it held and holds no more is given back already.
             if (given is not null && lease.Value.Holdings.All(holding => !given.Contains(holding.Resource)))
                 return null;
             var ended = lease.Value.State != LeaseState.Ready ? await ends.EndAsync(lease, Withdrawn)

@@ -112,12 +112,11 @@ internal sealed class LeaseCapacity(FleetView view, IHomes homes, ReplicaView re
         return kind.Options.Limits.PerKey is { } perKey && count > perKey ? LeaseErrors.QuotaExceeded(kind.Name, count, perKey, "key") : null;
     }
 
-    /// <summary>What a definition asks for and no operator holds back; where resources have homes, on those that are there.</summary>
+    /// <summary>What a definition asks for; where resources have homes, on those that are there. What an operator holds back comes again, and is waited for.</summary>
     private int There(FleetKind kind)
     {
-        // Asked for with each request, and so not by counting what may be thousands.
         if (!kind.Traits.HasFlag(KindTraits.Instances))
-            return kind.Slots - view.Tables.HeldOf(kind.Name).Count(resource => kind.AsksFor(resource.Record));
+            return kind.Slots;
         var (onHomes, ours) = (0, 0);
         foreach (var resource in view.Tables.ResourcesOf(kind.Name))
         {
@@ -125,7 +124,7 @@ internal sealed class LeaseCapacity(FleetView view, IHomes homes, ReplicaView re
                 continue;
             if (home == homes.Own)
                 ours++;
-            if (homes.IsThere(home) && !resource.Record.Held)
+            if (homes.IsThere(home))
                 onHomes++;
         }
 

@@ -7,6 +7,9 @@ namespace Weir.Leases.Broker;
 /// <summary>Reads and commits in the fleet's partition. Whoever commits learns what became of it: an outcome that is unknown is asked for until it is known.</summary>
 internal sealed class LeaseCommits(LeaseFleet fleet, IStateStore store, TimeProvider time)
 {
+    /// <summary>So long at most a client is kept waiting to be told what became of a change.</summary>
+    public static readonly TimeSpan Answered = TimeSpan.FromSeconds(10);
+
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
 
@@ -18,10 +21,14 @@ internal sealed class LeaseCommits(LeaseFleet fleet, IStateStore store, TimeProv
     /// <param name="writes">All or nothing.</param>
     /// <param name="notAfter">In store time. Null: it hurts nobody when it is late, since its versions decide.</param>
     /// <param name="checks">What has to stand beside them as it was seen. Null: nothing.</param>
+    /// <param name="within">
+    /// How long it is asked for what became of it; what the store is being asked by then is still awaited. Null: 4 minutes, for what has to be brought to its end whether or not anybody waits for it.
+    /// </param>
     /// <returns>Committed or lost, never unknown.</returns>
-    /// <exception cref="StoreUnavailableException">Nothing of it happened, or for minutes nobody could say.</exception>
-    public async Task<CommitOutcome> CommitAsync(IReadOnlyList<Write> writes, DateTimeOffset? notAfter = null, IReadOnlyList<Check>? checks = null)
+    /// <exception cref="StoreUnavailableException">Nothing of it happened, or for so long nobody could say.</exception>
+    public async Task<CommitOutcome> CommitAsync(IReadOnlyList<Write> writes, DateTimeOffset? notAfter = null, IReadOnlyList<Check>? checks = null, TimeSpan? within = null)
     {
+        var limit = within ?? Settling;
         var started = time.GetTimestamp();
         var wasLost = false;
         for (var pause = FirstPause; ; pause = Longer(pause))
@@ -30,11 +37,11 @@ internal sealed class LeaseCommits(LeaseFleet fleet, IStateStore store, TimeProv
             var outcome = await store.CommitAsync(commit);
             if (outcome is not CommitOutcome.Unknown)
                 return outcome;
-            outcome = await SettleAsync(commit, started);
+            outcome = await SettleAsync(commit, started, limit);
             // The store has not taken it, and will not: nobody was before us, so it is sent again, unless it is too late for it.
             if (outcome is not CommitOutcome.Lost { Keys.Count: 0 } || notAfter < Now)
                 return outcome;
-            if (time.GetElapsedTime(started) >= Settling)
+            if (time.GetElapsedTime(started) >= limit)
                 throw LeaseErrors.StoreAway("it loses every change on its way.");
             // One lost answer is chance; whatever loses them all is not mended by asking faster.
             if (wasLost)
@@ -57,7 +64,7 @@ internal sealed class LeaseCommits(LeaseFleet fleet, IStateStore store, TimeProv
 
     public static Write Put(ResourceRecord resource, long expected) => new(LeaseDocuments.Resources + resource.Id, expected, LeaseDocuments.Write(resource));
 
-    private async Task<CommitOutcome> SettleAsync(Commit commit, long started)
+    private async Task<CommitOutcome> SettleAsync(Commit commit, long started, TimeSpan limit)
     {
         for (var pause = FirstPause; ; pause = Longer(pause))
         {
@@ -66,15 +73,16 @@ internal sealed class LeaseCommits(LeaseFleet fleet, IStateStore store, TimeProv
                 if (await store.SettleAsync(commit) is var outcome and not CommitOutcome.Unknown)
                     return outcome;
             }
-            catch (StoreUnavailableException) when (time.GetElapsedTime(started) < Settling)
+            catch (StoreUnavailableException) when (time.GetElapsedTime(started) < limit)
             {
                 // Still not known.
             }
 
-            if (time.GetElapsedTime(started) >= Settling)
+            if (time.GetElapsedTime(started) >= limit)
                 throw LeaseErrors.StoreAway("what became of a change is not known.");
             await Task.Delay(pause, time);
         }
     }
+
     private static TimeSpan Longer(TimeSpan pause) => pause * 2 < LongestPause ? pause * 2 : LongestPause;
 }

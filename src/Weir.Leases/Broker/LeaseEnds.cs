@@ -23,7 +23,6 @@ internal sealed partial class LeaseEnds(LeaseCommits commits, FleetView view, Re
     // With so many ended ones to remember, they are forgotten sooner: what is kept is bounded whatever the traffic.
     private static readonly TimeSpan KeptBusy = TimeSpan.FromSeconds(30);
     private const int Many = 50_000;
-    private const int MostReturned = 256;
 
     // How long the releasing replica has before another may make a resource clean.
     private static readonly TimeSpan ResetTerm = TimeSpan.FromSeconds(30);
@@ -58,9 +57,9 @@ internal sealed partial class LeaseEnds(LeaseCommits commits, FleetView view, Re
         var (given, kept) = (lease.Value.Holdings.Where(holding => resources.Contains(holding.Resource)).ToList(), lease.Value.Holdings.Where(holding => !resources.Contains(holding.Resource)).ToList());
         var held = await StillHeldAsync(lease, given);
         var now = commits.Now;
-        var record = lease.Value with
+        var record = lease.Value.Returning(given.Select(holding => holding.Resource)) with
         {
-            Holdings = kept, Fence = FenceOf(lease), Returned = [.. lease.Value.Returned.Concat(given.Select(holding => holding.Resource)).TakeLast(MostReturned)],
+            Holdings = kept, Fence = FenceOf(lease),
         };
         List<Write> writes = [LeaseCommits.Put(record, lease.Version)];
         writes.AddRange(held.Select(one => GiveBack(one.Holding, one.Resource, now)));

@@ -92,7 +92,7 @@ internal sealed partial class LeaseGrants(
             return await RollBackAsync(lease, fault);
 
         var ready = Ready(lease.Value with { Fence = lease.Version }, commits.Now);
-        var outcome = await commits.CommitAsync([LeaseCommits.Put(ready, lease.Version)], notAfter: lease.Value.EndsAt);
+        var outcome = await commits.CommitAsync([LeaseCommits.Put(ready, lease.Version)], notAfter: lease.Value.EndsAt, within: WithinOf(grant));
         if (outcome is CommitOutcome.Committed(var revision))
             return new GrantResult(GrantEnd.Ready, new Stored<LeaseRecord>(ready, revision));
         return await RollBackAsync(lease, LeaseErrors.Ended(lease.Value));
@@ -139,7 +139,7 @@ internal sealed partial class LeaseGrants(
             pick.Resource.Value with { State = ResourceState.Leased, Lease = lease.Id, Claim = null, Reason = null }, pick.Resource.Version)));
         var latest = now + within;
         // After its wait nobody is there to be granted anything.
-        var outcome = await commits.CommitAsync(writes, grant.IsStored && grant.Lease.EndsAt < latest ? grant.Lease.EndsAt : latest);
+        var outcome = await commits.CommitAsync(writes, grant.IsStored && grant.Lease.EndsAt < latest ? grant.Lease.EndsAt : latest, within: WithinOf(grant));
         if (outcome is CommitOutcome.Committed)
             metrics.GaveOut(lease);
         return outcome switch
@@ -155,6 +155,9 @@ internal sealed partial class LeaseGrants(
 
     // What is keyed is found again by its key, and nothing of nobody's has a client.
     private CancellationToken LeftOf(Grant grant) => grant.Lease.Replica is null || grant.Lease.Digest is not null ? CancellationToken.None : clients.LeftOf(grant.Lease.Id);
+
+    /// <summary>One who waits by the lease's document sees in the view how it went; one who has only this call is told soon, and what became of it is dropped.</summary>
+    private static TimeSpan? WithinOf(Grant grant) => grant.IsStored ? null : LeaseCommits.Answered;
 
     private static LeaseEnding EndingOf(LeaseError fault) => fault.Code == LeaseErrors.ClientLeft ? Unanswered : new LeaseEnding(LeaseState.Failed, fault.Message, fault.Code);
 

@@ -75,7 +75,7 @@ internal sealed partial class LeaseRenewals(LeaseCommits commits, FleetView view
     public async Task<Stored<LeaseRecord>?> EndAtAsync(Stored<LeaseRecord> lease, DateTimeOffset end)
     {
         var record = lease.Value with { EndsAt = end, Fence = lease.Value.FenceOf(lease.Version) };
-        return await commits.CommitAsync([LeaseCommits.Put(record, lease.Version)], notAfter: lease.Value.EndsAt) is CommitOutcome.Committed(var revision)
+        return await commits.CommitAsync([LeaseCommits.Put(record, lease.Version)], notAfter: lease.Value.EndsAt, within: LeaseCommits.Answered) is CommitOutcome.Committed(var revision)
             ? new Stored<LeaseRecord>(record, revision)
             : null;
     }

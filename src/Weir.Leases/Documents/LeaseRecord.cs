@@ -27,6 +27,8 @@ public enum LeaseState
 /// <summary>A lease as it is stored, from its first wait until it is forgotten some time after its end.</summary>
 public sealed record LeaseRecord
 {
+    private const int MostReturned = 256;
+
     public required string Id { get; init; }
 
     /// <summary>Whom it belongs to.</summary>
@@ -54,7 +56,7 @@ public sealed record LeaseRecord
     /// <summary>What it holds, or held last.</summary>
     public IReadOnlyList<LeaseHolding> Holdings { get; init; } = [];
 
-    /// <summary>The ids of what it gave back before its end, the latest 256: giving them back again is no error.</summary>
+    /// <summary>The ids of what it gave back, or was taken from it, before its end, the latest 256: giving them back again is no error.</summary>
     public IReadOnlyList<string> Returned { get; init; } = [];
 
     public IReadOnlyDictionary<string, string>? Labels { get; init; }
@@ -83,6 +85,9 @@ public sealed record LeaseRecord
 
     /// <summary>SHA-256 of the request, of a lease whose id comes from an idempotency key. Null: it had none.</summary>
     public string? Digest { get; init; }
+
+    /// <summary>With resources that it holds no more; so many of the last ones are remembered.</summary>
+    public LeaseRecord Returning(IEnumerable<string> resources) => this with { Returned = [.. Returned.Concat(resources).TakeLast(MostReturned)] };
 
     /// <param name="version">The version of the document that holds this record.</param>
     public long FenceOf(long version) => Fence ?? (Holdings.Count > 0 ? version : 0);

@@ -46,7 +46,6 @@ internal sealed class FleetTables
     public IEnumerable<FleetResource> ResourcesOf(string? kind) => kind is null ? Resources.Values : _pools.TryGetValue(kind, out var pool) ? pool.All : [];
 
     /// <summary>Those of a kind that an operator holds back.</summary>
-    public IReadOnlyCollection<FleetResource> HeldOf(string kind) => _pools.TryGetValue(kind, out var pool) ? pool.Held : [];
 
     public IEnumerable<string> LeasesOf(string tenant, string worker) => _byWorker.TryGetValue((tenant, worker), out var ids) ? ids : [];
 

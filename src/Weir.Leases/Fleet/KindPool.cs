@@ -7,28 +7,18 @@ internal sealed class KindPool
 {
     private readonly Dictionary<string, FreeResources> _free = new(StringComparer.Ordinal);
     private readonly Dictionary<string, FleetResource> _all = new(StringComparer.Ordinal);
-    private readonly HashSet<FleetResource> _held = [];
     private readonly Dictionary<string, int> _usable = new(StringComparer.Ordinal);
 
     /// <summary>Every resource of the kind.</summary>
     public IReadOnlyCollection<FleetResource> All => _all.Values;
 
-    /// <summary>Those that an operator holds back: few, where all may be many.</summary>
-    public IReadOnlyCollection<FleetResource> Held => _held;
-
-    public void Add(FleetResource resource)
-    {
-        _all.Add(resource.Record.Id, resource);
-        if (resource.Record.Held)
-            _held.Add(resource);
-    }
+    public void Add(FleetResource resource) => _all.Add(resource.Record.Id, resource);
 
     public void Remove(FleetResource resource)
     {
         Withdraw(resource);
         Count(resource, isUsable: false);
         _all.Remove(resource.Record.Id);
-        _held.Remove(resource);
     }
 
     public void Offer(FleetResource resource)

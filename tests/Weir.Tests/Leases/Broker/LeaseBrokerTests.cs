@@ -64,7 +64,9 @@ public sealed class LeaseBrokerTests : IAsyncLifetime
         await UntilAsync(() => _replica.View.Leases.Any(other => other.Value.State == LeaseState.Waiting));
         (await StateAsync()).Resources.Values.Count(resource => resource.Value.State == ResourceState.Leased).ShouldBe(3);
 
-        (await Broker.ReleaseAsync(Asker, lease.Value.Id, fence, ["desk.0", "slot.9"], default)).ShouldBeNull();
+        (await Broker.ReleaseAsync(Asker, lease.Value.Id, fence, ["desk.0", "slot.9"], default))!.Code.ShouldBe("not_found");
+        (await Broker.ReleaseAsync(Asker, lease.Value.Id, fence, ["desk.0"], default)).ShouldBeNull();
+        (await Broker.ReleaseAsync(Asker, lease.Value.Id, fence, ["desk.0"], default)).ShouldBeNull();
         var state = await StateAsync();
         state.Resources["desk.0"].Value.State.ShouldBe(ResourceState.Resetting);
         state.Resources["desk.0"].Value.Claim!.Replica.ShouldBe("a");
@@ -78,12 +80,15 @@ public sealed class LeaseBrokerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Allocate_OneIsHeldBack_CanNeverBeMoreThanTheOthersUntilItIsNot()
+    public async Task Allocate_OneIsHeldBackByAnOperator_IsWaitedForAndKeepsNothingFromOthers()
     {
         await HoldAsync(true);
-        (await Broker.AllocateAsync(Asker, Request(("slot", 4)), default)).Error!.Code.ShouldBe("impossible");
+        var waiting = Broker.AllocateAsync(Asker, Request(("slot", 4)) with { Wait = TimeSpan.FromHours(1) }, default);
+        await UntilAsync(() => _replica.View.Leases.Any(lease => lease.Value.State == LeaseState.Waiting));
+        var other = await GotAsync(Request(("slot", 3)));
+        (await Broker.ReleaseAsync(Asker, other.Value.Id, null, null, default)).ShouldBeNull();
         await HoldAsync(false);
-        (await GotAsync(Request(("slot", 4)))).Value.Holdings.Count.ShouldBe(4);
+        (await AdvanceUntilAsync(waiting)).Lease!.Value.Holdings.Count.ShouldBe(4);
 
         async Task HoldAsync(bool isHeld)
         {

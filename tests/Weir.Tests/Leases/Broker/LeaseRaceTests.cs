@@ -241,6 +241,70 @@ public sealed class LeaseRaceTests : IAsyncLifetime
         (store.Commits - before).ShouldBeLessThan(20);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Allocate_StoreStopsAnsweringInTheMiddle_IsToldSoonAndNothingIsLeft(bool lands)
+    {
+        var freeze = new Freeze(lands);
+        var store = new SharedStore(_store, freeze);
+        var a = await StartAsync("a", store);
+        (freeze.Store, store.Unanswered) = (store, 1);
+        var began = _time.Elapsed;
+
+        var asking = a.Broker.AllocateAsync(Asker, Request("w", ("slot", 1)) with { Wait = TimeSpan.Zero, Ttl = TimeSpan.FromHours(1) }, default);
+        await Should.ThrowAsync<StoreUnavailableException>(() => StepUntilAsync(asking));
+        (_time.Elapsed - began).ShouldBeLessThan(TimeSpan.FromSeconds(20));
+
+        (freeze.Store, store.Unanswered, store.IsAway) = (null, 0, false);
+        for (var i = 0; (await _store.ListAsync(LeaseReplica.Partition, LeaseDocuments.Resources, limit: 100)).Any(document => LeaseDocuments.ReadResource(document.Body.Span)!.State == ResourceState.Leased); i++)
+        {
+            i.ShouldBeLessThan(1000);
+            _time.Advance(TimeSpan.FromMilliseconds(50));
+            await Task.Delay(1);
+        }
+    }
+
+    [Fact]
+    public async Task Release_StoreStopsAnsweringInTheMiddle_IsToldSoonAndGoesOn()
+    {
+        var freeze = new Freeze(lands: false);
+        var store = new SharedStore(_store, freeze);
+        var a = await StartAsync("a", store);
+        var lease = await GotAsync(a, "w", ("slot", 1));
+        (freeze.Store, store.Unanswered) = (store, 1);
+        var began = _time.Elapsed;
+
+        var releasing = a.Broker.ReleaseAsync(Asker, lease.Value.Id, null, null, default);
+        await Should.ThrowAsync<StoreUnavailableException>(() => StepUntilAsync(releasing));
+        (_time.Elapsed - began).ShouldBeLessThan(TimeSpan.FromSeconds(20));
+
+        (freeze.Store, store.Unanswered, store.IsAway) = (null, 0, false);
+        for (var i = 0; a.View.Lease(lease.Value.Id)!.Value.State != LeaseState.Released; i++)
+        {
+            i.ShouldBeLessThan(1000);
+            _time.Advance(TimeSpan.FromMilliseconds(50));
+            await Task.Delay(1);
+        }
+    }
+
+    /// <summary>The store stops in the middle of the next commit, before or after it has landed.</summary>
+    private sealed class Freeze(bool lands) : Random
+    {
+        /// <summary>Null: nothing stops.</summary>
+        public SharedStore? Store { get; set; }
+
+        public override double NextDouble()
+        {
+            if (Store is not { } store)
+                return 1;
+            store.IsAway = true;
+            return 0;
+        }
+
+        public override int Next(int maxValue) => lands ? 0 : 1;
+    }
+
     /// <summary>So many commits are lost on their way.</summary>
     private sealed class Unheard : Random
     {
