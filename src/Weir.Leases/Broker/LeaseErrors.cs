@@ -12,6 +12,9 @@ internal static class LeaseErrors
     public const string Unavailable = "unavailable";
     public const string ReleasedEarly = "released";
 
+    public const string KeyRevoked = "key_revoked";
+    public const string KeyExpired = "key_expired";
+
     private const string NoSuchKind = "unknown_kind";
     private const string TooMany = "impossible";
     private const string OverQuota = "quota_exceeded";
@@ -72,6 +75,7 @@ internal static class LeaseErrors
     {
         WaitOver => new LeaseError(504, WaitOver, lease.Reason ?? "Not all of it was free in time."),
         Unavailable => new LeaseError(503, Unavailable, lease.Reason ?? "The server that worked on it is gone.") { RetryAfter = TimeSpan.FromSeconds(1) },
+        KeyRevoked or KeyExpired => new LeaseError(403, lease.FailureCode, lease.Reason ?? "The key that allocated this lease is gone."),
         null or ClientLeft or ReleasedEarly => Ended(lease),
         NoSuchKind or TooMany or OverQuota => new LeaseError(422, lease.FailureCode, lease.Reason ?? "There is not so much of it any more.") { Param = "resources" },
         var code => new LeaseError(422, code, lease.Reason ?? "It could not be initialised."),

@@ -9,12 +9,12 @@ using Weir.State.Replicas;
 namespace Weir.Leases.Broker;
 
 /// <summary>
-/// Ends what is over in store time: waits, initialisations that hang, leases; what was begun by a replica that is gone; and waits for what there can never be any more. The replica that
-/// answers for a lease comes first, any other half a second later. A renewal that landed meanwhile wins, since a lease ends only at the version that was seen; while nothing new can be seen,
+/// Ends what is over in store time: waits, initialisations that hang, leases; what was begun by a replica that is gone; waits for what there can never be any more; and what
+/// was asked for with a key that is gone. The replica that answers for a lease comes first, any other half a second later. A renewal that landed meanwhile wins, since a lease ends only at the version that was seen; while nothing new can be seen,
 /// nothing is ended.
 /// </summary>
 internal sealed partial class LeaseExpiry(
-    FleetView view, LeasePicks picks, LeaseCapacity capacity, LeaseCommits commits, LeaseEnds ends, ReplicaView replicas, IStateStore store, TimeProvider time, ILogger<LeaseExpiry> logger) : BackgroundService
+    FleetView view, LeasePicks picks, LeaseCapacity capacity, LeaseKeys keys, LeaseCommits commits, LeaseEnds ends, ReplicaView replicas, IStateStore store, TimeProvider time, ILogger<LeaseExpiry> logger) : BackgroundService
 {
     private static readonly TimeSpan Longest = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(5);
@@ -58,6 +58,7 @@ internal sealed partial class LeaseExpiry(
             {
                 Sweep();
                 EndHopeless();
+                EndKeyless();
             }
 
             var now = commits.Now;
@@ -130,23 +131,40 @@ internal sealed partial class LeaseExpiry(
             Begin(lease, new LeaseEnding(LeaseState.Failed, fault.Message, fault.Code), kind);
     }
 
-    private void Begin(Stored<LeaseRecord> lease, LeaseEnding ending, Check? unless = null)
+    /// <summary>What waits, or is leased, by a key that is gone: by the replica that answers for the lease, or by any where that is gone.</summary>
+    private void EndKeyless()
     {
-        if (_ending.TryAdd(lease.Value.Id, true))
-            _ = EndAsync(lease, ending, unless);
+        var alive = replicas.Current.Ids;
+        foreach (var (lease, fault) in keys.Without(AtOnce, lease => lease.Replica is not { } replica || replica == replicas.Id || !alive.Contains(replica)))
+        {
+            var ending = lease.Value.State == LeaseState.Waiting
+                ? new LeaseEnding(LeaseState.Failed, fault.Message, fault.Code)
+                : new LeaseEnding(LeaseState.Expired, fault.Code == LeaseErrors.KeyExpired ? "Its key has expired." : "Its key was revoked.");
+            // A key that was made elsewhere a moment ago may not be known here yet: the store has the last word.
+            Begin(lease, ending, isSo: keys.IsGoneAsync);
+        }
     }
 
-    private async Task EndAsync(Stored<LeaseRecord> lease, LeaseEnding ending, Check? unless)
+    private void Begin(Stored<LeaseRecord> lease, LeaseEnding ending, Check? unless = null, Func<LeaseRecord, CancellationToken, Task<bool>>? isSo = null)
+    {
+        if (_ending.TryAdd(lease.Value.Id, true))
+            _ = EndAsync(lease, ending, unless, isSo);
+    }
+
+    private async Task EndAsync(Stored<LeaseRecord> lease, LeaseEnding ending, Check? unless, Func<LeaseRecord, CancellationToken, Task<bool>>? isSo)
     {
         try
         {
+            // Bounded: meanwhile it does not end by anything else.
+            if (isSo is not null && !await isSo(lease.Value, CancellationToken.None).WaitAsync(SweepEvery, time))
+                return;
             if (await ends.EndAsync(lease, ending, unless) is { } ended)
             {
                 LogEnded(lease.Value.Id, lease.Value.WorkerId, lease.Value.State, ending.Reason);
                 await view.WhenAsync(ended.Version, SweepEvery, CancellationToken.None);
             }
         }
-        catch (StoreUnavailableException)
+        catch (Exception away) when (away is StoreUnavailableException or TimeoutException)
         {
             // It is over still when the store is back.
         }

@@ -7,7 +7,7 @@ using Weir.State.Replicas;
 namespace Weir.Leases.Broker;
 
 /// <summary>Decides on the view who may be granted what by this replica. All of it under the view's lock, and in memory.</summary>
-internal sealed class LeasePicks(FleetView view, IHomes homes, ReplicaView replicas, LeaseClients clients, IServiceProvider services)
+internal sealed class LeasePicks(FleetView view, IHomes homes, ReplicaView replicas, LeaseClients clients, LeaseKeys keys, IServiceProvider services)
 {
     // A waiter of nobody's is granted by one replica at a time, and by the next if that one does not come to it.
     private static readonly TimeSpan Turn = TimeSpan.FromSeconds(5);
@@ -100,7 +100,8 @@ internal sealed class LeasePicks(FleetView view, IHomes homes, ReplicaView repli
     private bool Counts(Waiter waiter)
     {
         var lease = waiter.Record;
-        if (Tables.IsUnderway(lease.Id) || IsOverQuota(lease, waiter))
+        // What a key that is gone were granted, nobody could use, or give back.
+        if (Tables.IsUnderway(lease.Id) || keys.SeemsGone(lease) || IsOverQuota(lease, waiter))
             return false;
         // More than there is by now, and maybe for ever: nobody else is to wait behind that.
         foreach (var need in waiter.Needs)

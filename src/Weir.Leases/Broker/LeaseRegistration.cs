@@ -27,6 +27,7 @@ public static class LeaseRegistration
         services.AddSingleton<LeaseCommits>();
         services.AddSingleton<LeaseClients>();
         services.AddSingleton<LeaseCapacity>();
+        services.AddSingleton<LeaseKeys>();
         services.AddSingleton<LeaseRequests>();
         services.AddSingleton<LeaseLookup>();
         services.AddSingleton<LeasePicks>();

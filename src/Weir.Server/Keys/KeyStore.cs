@@ -59,6 +59,10 @@ internal sealed class KeyStore(IStateStore store, TimeProvider time)
         }
     }
 
+    /// <summary>Whether a key was revoked, or has expired. One whose record cannot be read is neither.</summary>
+    public async Task<bool> IsGoneAsync(string id, CancellationToken cancellationToken) =>
+        await store.ReadAsync(Partition, KeyPrefix + id, cancellationToken) is not { } document || (TryRead(document)?.Expires is { } at && at <= time.GetUtcNow());
+
     private static KeyRecord? TryRead(Document document)
     {
         try

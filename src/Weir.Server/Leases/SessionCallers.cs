@@ -6,7 +6,7 @@ using Weir.Server.Keys;
 namespace Weir.Server.Leases;
 
 /// <summary>On whose account a session goes: that of the key which allocated it, for as long as it is there.</summary>
-internal sealed class SessionCallers(KeyRing ring, TimeProvider time) : ISessionRights
+internal sealed class SessionCallers(KeyRing ring, KeyStore store, TimeProvider time) : ISessionRights
 {
     event Action? ISessionRights.Changed
     {
@@ -15,6 +15,10 @@ internal sealed class SessionCallers(KeyRing ring, TimeProvider time) : ISession
     }
 
     LeaseError? ISessionRights.Refusal(LeaseSession session) => Find(session).Error;
+
+    LeaseError? ISessionRights.EndOf(string key) => ring.Table is { } table && !IsBuiltIn(key) ? FaultOf(table.Find(key)) : null;
+
+    async Task<bool> ISessionRights.IsGoneAsync(string key, CancellationToken cancellationToken) => !IsBuiltIn(key) && await store.IsGoneAsync(key, cancellationToken);
 
     /// <returns>The caller; else why there is none.</returns>
     public (Caller? Caller, LeaseError? Error) Find(LeaseSession session)
@@ -25,8 +29,13 @@ internal sealed class SessionCallers(KeyRing ring, TimeProvider time) : ISession
             // The first app key closes the door for those without one.
             : session.KeyId == ring.Loopback.KeyId ? (table.ClosesLoopback ? null : ring.Loopback)
             : table.Find(session.KeyId);
-        return caller is null ? (null, new LeaseError(403, "key_revoked", "The key that allocated this lease is gone: allocate with another."))
-            : caller.Expires is { } at && at <= time.GetUtcNow() ? (null, new LeaseError(403, "key_expired", "The key that allocated this lease has expired: allocate with another."))
-            : (caller, null);
+        return FaultOf(caller) is { } fault ? (null, fault) : (caller, null);
     }
+
+    // They are in no table: they come and go with the settings of a server.
+    private bool IsBuiltIn(string key) => key == ring.LocalAdmin.KeyId || key == ring.Loopback.KeyId;
+
+    private LeaseError? FaultOf(Caller? caller) => caller is null ? new LeaseError(403, "key_revoked", "The key that allocated this lease is gone: allocate with another.")
+        : caller.Expires is { } at && at <= time.GetUtcNow() ? new LeaseError(403, "key_expired", "The key that allocated this lease has expired: allocate with another.")
+        : null;
 }

@@ -8,6 +8,7 @@ using Weir.Leases.Fleet;
 using Weir.Leases.Kinds;
 using Weir.State;
 using Weir.State.Replicas;
+using Weir.Tests.Leases.Doors;
 
 namespace Weir.Tests.Leases.Broker;
 
@@ -29,6 +30,7 @@ internal sealed class LeaseReplica : IAsyncDisposable
         services.AddSingleton(view);
         services.AddSingleton<IHomes>(Homes);
         services.AddSingleton<IKindCalls, DirectCalls>();
+        services.AddSingleton<ISessionRights>(Keys);
         services.AddResourceKind<SlotKind>();
         services.AddResourceKind(DeskKind.Sort, _ => Desk);
         if (store.IsShared)
@@ -44,6 +46,8 @@ internal sealed class LeaseReplica : IAsyncDisposable
     public TestHomes Homes { get; } = new();
 
     public DeskKind Desk { get; } = new();
+
+    public FakeKeys Keys { get; } = new();
 
     public ILeaseBroker Broker => _services.GetRequiredService<ILeaseBroker>();
 

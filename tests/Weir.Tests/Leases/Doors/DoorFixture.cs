@@ -88,6 +88,13 @@ internal sealed class FakeKeys : ISessionRights
 
     public LeaseError? Refusal(LeaseSession session) => _gone.ContainsKey(session.KeyId) ? new LeaseError(403, "key_revoked", "gone") : null;
 
+    /// <summary>Keys that are there, whatever <see cref="EndOf"/> says: made elsewhere, and not known here yet.</summary>
+    public ConcurrentDictionary<string, bool> Stored { get; } = new();
+
+    public LeaseError? EndOf(string key) => _gone.ContainsKey(key) ? new LeaseError(403, "key_revoked", "gone") : null;
+
+    public Task<bool> IsGoneAsync(string key, CancellationToken cancellationToken) => Task.FromResult(_gone.ContainsKey(key) && !Stored.ContainsKey(key));
+
     public void Revoke(string key)
     {
         Expire(key);

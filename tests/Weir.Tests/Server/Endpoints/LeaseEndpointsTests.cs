@@ -233,6 +233,30 @@ public sealed class LeaseEndpointsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Key_ThatIsRevoked_EndsItsWaitsAndItsLeases()
+    {
+        var kept = await LeaseAsync("""[{"kind":"plain"}]""");
+        var (record, key) = await _server.AddKeyRecordAsync(new KeyRequest { Roles = ["worker"] });
+        using var made = await PostAsync("/v1/leases", Body("""[{"kind":"plain"}]""", "\"ttl\":\"24h\""), key);
+        made.StatusCode.ShouldBe(HttpStatusCode.Created);
+        using var accepted = await PostAsync("/v1/leases", Body("""[{"kind":"plain","count":2}]""", "\"wait\":\"24h\""), key, ("Prefer", "respond-async"));
+        var waiting = PostAsync("/v1/leases", Body("""[{"kind":"plain","count":2}]""", "\"wait\":\"24h\""), key);
+        await WaitingAsync(2);
+
+        using (var revoked = await _server.SendAsync(HttpMethod.Delete, $"/v1/keys/{record.Id}", _server.AdminKey))
+            revoked.StatusCode.ShouldBe(HttpStatusCode.NoContent);
+
+        using var answer = await waiting.WaitAsync(TimeSpan.FromSeconds(30));
+        (answer.StatusCode, (await BodyAsync(answer)).GetProperty("code").GetString()).ShouldBe((HttpStatusCode.Forbidden, "key_revoked"));
+        await WaitingAsync(0);
+        (await GetAsync(accepted.Headers.Location!.ToString(), _server.AdminKey)).GetProperty("state").GetString().ShouldBe("failed");
+        await _server.IsFreeAsync("plain", 1);
+        var ended = await GetAsync($"/v1/leases/{(await BodyAsync(made)).GetProperty("id").GetString()}", _server.AdminKey);
+        ended.GetProperty("state").GetString().ShouldBe("expired");
+        (await GetAsync($"/v1/leases/{kept.GetProperty("id").GetString()}", _server.AdminKey)).GetProperty("state").GetString().ShouldBe("ready");
+    }
+
+    [Fact]
     public async Task Stop_WithALeaseInUse_LeavesItToItsWorker()
     {
         await using var store = new MemoryStateStore(new StateOptions(), TimeProvider.System);
