@@ -81,7 +81,7 @@ internal sealed class DesktopScreen : IAsyncDisposable
     }
 
     /// <summary>Until it shows what its program has to show; see <see cref="SettledScreen.WaitAsync"/>.</summary>
-    public Task SettleAsync(TimeSpan within, CancellationToken cancellationToken) => _settled.WaitAsync(within, cancellationToken);
+    public Task SettleAsync(TimeSpan within, bool isShown, CancellationToken cancellationToken) => _settled.WaitAsync(within, isShown, cancellationToken);
 
     public ValueTask DisposeAsync() => _session.DisposeAsync();
 

@@ -34,7 +34,7 @@ internal sealed class VmKind(SandboxHost host, CaptureRoom room, TimeProvider ti
         {
             // What is kept ready shows its program, and so the lease that gets it does not wait for that.
             if (await ScreenOfAsync(resource).ConfigureAwait(false) is { } screen)
-                await SettleAsync(screen, resource.Options, began, cancellationToken).ConfigureAwait(false);
+                await SettleAsync(screen, resource.Options, null, began, cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -74,7 +74,7 @@ internal sealed class VmKind(SandboxHost host, CaptureRoom room, TimeProvider ti
             return KindResult.Failed<JsonElement?>(Gone(resource));
         if (await screen.IsAliveAsync(cancellationToken).ConfigureAwait(false) is { } dead)
             return KindResult.Failed<JsonElement?>(dead);
-        await SettleAsync(screen, resource.Options, began, cancellationToken).ConfigureAwait(false);
+        await SettleAsync(screen, resource.Options, wanted.Open, began, cancellationToken).ConfigureAwait(false);
         return KindResult.Of<JsonElement?>(Details(changed));
     }
 
@@ -128,8 +128,12 @@ internal sealed class VmKind(SandboxHost host, CaptureRoom room, TimeProvider ti
         VmConfig.SizeOf(options.Size ?? VmConfig.DefaultSize) ?? throw new InvalidOperationException("The kind's size is not one.");
 
     /// <summary>Never longer than half of what is left of the time for the whole: a lease does not fail because its screen does not come to rest.</summary>
-    private Task SettleAsync(DesktopScreen screen, KindOptions options, long began, CancellationToken cancellationToken) =>
-        screen.SettleAsync((options.InitialiseWithin - time.GetElapsedTime(began)) / 2, cancellationToken);
+    private Task SettleAsync(DesktopScreen screen, KindOptions options, string? open, long began, CancellationToken cancellationToken)
+    {
+        // A browser paints its bars whatever it opens; of another program nobody knows whether it shows anything, unless it was given something to show.
+        var isShown = open is not null || DesktopProgram.Read(options.Program) is { Blank: not null };
+        return screen.SettleAsync((options.InitialiseWithin - time.GetElapsedTime(began)) / 2, isShown, cancellationToken);
+    }
 
     private static LeaseError Gone(KindResource resource) => new(503, "unavailable", $"The desktop behind '{resource.Resource.Id}' is gone.");
 

@@ -116,9 +116,9 @@ internal sealed class XDisplay : IAsyncDisposable
         }
     }
 
-    /// <summary>A sum over the screen that is another where what it shows is: over every eighth row, which nothing on a screen that is made to be seen slips through.</summary>
+    /// <summary>A look at every eighth row of the screen, which nothing on a screen that is made to be seen slips through.</summary>
     /// <returns>Null: the screen has become smaller meanwhile.</returns>
-    public async Task<uint?> SumAsync(ScreenSize size)
+    public async Task<ScreenLook?> LookAsync(ScreenSize size)
     {
         const int Step = 8;
         var (rows, length) = ((size.Height + Step - 1) / Step, size.Width * 4);
@@ -127,7 +127,7 @@ internal sealed class XDisplay : IAsyncDisposable
         {
             var requests = Enumerable.Range(0, rows).Select(row => XRequest.Image(_connection.Setup.Root, row * Step, size.Width, 1, pixels.AsMemory(row * length, length)));
             var replies = await _connection.RunAsync([.. requests]).ConfigureAwait(false);
-            return FirstErrorOf(replies) is null ? Crc32.Of(pixels.AsSpan(0, rows * length)) : null;
+            return FirstErrorOf(replies) is null ? ScreenLook.Of(pixels.AsSpan(0, rows * length)) : null;
         }
         finally
         {

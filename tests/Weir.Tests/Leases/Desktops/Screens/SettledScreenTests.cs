@@ -21,7 +21,7 @@ public sealed class SettledScreenTests : IAsyncLifetime
         await using var session = new XSession(desktop, TimeProvider.System);
         var time = new ManualTimeProvider();
 
-        await LookOnAsync(time, Settled(desktop, session, time).WaitAsync(SettledScreen.Longest, Token));
+        await LookOnAsync(time, Settled(desktop, session, time).WaitAsync(SettledScreen.Longest, false, Token));
 
         desktop.Looks.ShouldBe(3 + 1 + SettledScreen.Alike);
     }
@@ -34,13 +34,13 @@ public sealed class SettledScreenTests : IAsyncLifetime
         await using var session = new XSession(desktop, TimeProvider.System);
         var time = new ManualTimeProvider();
         var settled = Settled(desktop, session, time);
-        await LookOnAsync(time, settled.WaitAsync(SettledScreen.Longest, Token));
+        await LookOnAsync(time, settled.WaitAsync(SettledScreen.Longest, false, Token));
         desktop.Looks = 0;
 
-        await settled.WaitAsync(SettledScreen.Longest, Token);
+        await settled.WaitAsync(SettledScreen.Longest, false, Token);
         desktop.Looks.ShouldBe(1);
         start = 2;
-        await LookOnAsync(time, settled.WaitAsync(SettledScreen.Longest, Token));
+        await LookOnAsync(time, settled.WaitAsync(SettledScreen.Longest, false, Token));
         desktop.Looks.ShouldBeGreaterThan(SettledScreen.Alike);
     }
 
@@ -54,13 +54,69 @@ public sealed class SettledScreenTests : IAsyncLifetime
         for (var round = 0; round < 2; round++)
         {
             desktop.Looks = 0;
-            var waiting = settled.WaitAsync(TimeSpan.FromHours(1), Token);
+            var waiting = settled.WaitAsync(TimeSpan.FromHours(1), false, Token);
             await Eventually.TrueAsync(() => desktop.Looks > 0);
             time.Advance(SettledScreen.Longest);
             await waiting;
         }
 
-        (await Record.ExceptionAsync(() => settled.WaitAsync(TimeSpan.FromSeconds(-1), Token))).ShouldBeNull();
+        (await Record.ExceptionAsync(() => settled.WaitAsync(TimeSpan.FromSeconds(-1), true, Token))).ShouldBeNull();
+    }
+
+    [Fact]
+    public async Task Wait_BlankAndBusy_HasLongerUntilItIsPaintedAndThenAsLongAsEver()
+    {
+        var time = new ManualTimeProvider();
+        var desktop = new Working(_server, _ => new DesktopWork(1, true));
+        await using var session = new XSession(desktop, TimeProvider.System);
+        var waiting = Settled(desktop, session, time).WaitAsync(TimeSpan.FromHours(1), true, Token);
+        await Eventually.TrueAsync(() => desktop.Looks > 0);
+        time.Advance(2 * SettledScreen.Longest);
+        var looks = desktop.Looks;
+        await LookOnAsync(time, () => desktop.Looks > looks + 2);
+        waiting.IsCompleted.ShouldBeFalse();
+
+        await PaintAsync();
+        var painted = time.GetTimestamp();
+        await LookOnAsync(time, waiting);
+
+        time.GetElapsedTime(painted).ShouldBeInRange(SettledScreen.Longest, SettledScreen.Longest + (2 * SettledScreen.Look));
+    }
+
+    [Fact]
+    public async Task Wait_NeverPainted_EndsInTimeAndSoonerWhereNothingIsDone()
+    {
+        var time = new ManualTimeProvider();
+        var busy = new Working(_server, _ => new DesktopWork(1, true));
+        await using var session = new XSession(busy, TimeProvider.System);
+        foreach (var within in (TimeSpan[])[TimeSpan.FromHours(1), TimeSpan.FromSeconds(7)])
+        {
+            busy.Looks = 0;
+            var waiting = Settled(busy, session, time).WaitAsync(within, true, Token);
+            await Eventually.TrueAsync(() => busy.Looks > 0);
+            time.Advance((within < SettledScreen.LongestBlank ? within : SettledScreen.LongestBlank) - SettledScreen.Look);
+            waiting.IsCompleted.ShouldBeFalse();
+            time.Advance(SettledScreen.Look);
+            await waiting;
+        }
+
+        var idle = new Working(_server, _ => new DesktopWork(1, false));
+        await LookOnAsync(time, Settled(idle, session, time).WaitAsync(TimeSpan.FromHours(1), true, Token));
+        idle.Looks.ShouldBe(1 + SettledScreen.AlikeBlank + 1 + SettledScreen.Alike);
+    }
+
+    [Fact]
+    public async Task Wait_PaintedAlready_EndsAsSoonAsEver()
+    {
+        await PaintAsync();
+        var desktop = new Working(_server, _ => new DesktopWork(1, true));
+        await using var session = new XSession(desktop, TimeProvider.System);
+        var time = new ManualTimeProvider();
+        var began = time.GetTimestamp();
+
+        await LookOnAsync(time, Settled(desktop, session, time).WaitAsync(TimeSpan.FromHours(1), true, Token));
+
+        time.GetElapsedTime(began).ShouldBe(SettledScreen.Longest);
     }
 
     [Fact]
@@ -68,13 +124,13 @@ public sealed class SettledScreenTests : IAsyncLifetime
     {
         var silent = new Working(_server, _ => null);
         await using var session = new XSession(silent, TimeProvider.System);
-        await Settled(silent, session, TimeProvider.System).WaitAsync(SettledScreen.Longest, Token);
+        await Settled(silent, session, TimeProvider.System).WaitAsync(SettledScreen.Longest, false, Token);
         silent.Looks.ShouldBe(1);
 
         var gone = new Working(_server, _ => new DesktopWork(1, false));
         await using var closed = new XSession(gone, TimeProvider.System);
         await closed.DisposeAsync();
-        await Settled(gone, closed, TimeProvider.System).WaitAsync(SettledScreen.Longest, Token);
+        await Settled(gone, closed, TimeProvider.System).WaitAsync(SettledScreen.Longest, false, Token);
         gone.Looks.ShouldBe(1);
     }
 
@@ -84,7 +140,7 @@ public sealed class SettledScreenTests : IAsyncLifetime
         using var ends = new CancellationTokenSource();
         var desktop = new Working(_server, _ => new DesktopWork(1, true));
         await using var session = new XSession(desktop, TimeProvider.System);
-        var waiting = Settled(desktop, session, new ManualTimeProvider()).WaitAsync(SettledScreen.Longest, ends.Token);
+        var waiting = Settled(desktop, session, new ManualTimeProvider()).WaitAsync(SettledScreen.Longest, false, ends.Token);
 
         await ends.CancelAsync();
 
@@ -100,13 +156,27 @@ public sealed class SettledScreenTests : IAsyncLifetime
     /// <summary>Time stands still but between two looks, however slow the machine is.</summary>
     private static async Task LookOnAsync(ManualTimeProvider time, Task waiting)
     {
+        await LookOnAsync(time, () => waiting.IsCompleted);
+        await waiting;
+    }
+
+    private static Task LookOnAsync(ManualTimeProvider time, Func<bool> until) => Eventually.TrueAsync(() =>
+    {
+        if (time.NextTimer == SettledScreen.Look)
+            time.Advance(SettledScreen.Look);
+        return until();
+    });
+
+    /// <summary>A window that stands still: its cursor does not blink.</summary>
+    private async Task PaintAsync()
+    {
+        _server.Start("xterm", ["-e", "sleep", "600"]);
+        await using var screen = _server.Open();
         await Eventually.TrueAsync(() =>
         {
-            if (time.NextTimer == SettledScreen.Look)
-                time.Advance(SettledScreen.Look);
-            return waiting.IsCompleted;
+            var (png, error) = screen.CaptureAsync(withCursor: false, Token).AsTask().GetAwaiter().GetResult();
+            return error is null && PngDecoder.Decode(png.Span).Colors.Distinct().Count() > 1;
         });
-        await waiting;
     }
 
     private SettledScreen Settled(IDesktop desktop, XSession session, TimeProvider time) => new(desktop, session, _room, time);
