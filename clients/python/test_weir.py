@@ -622,6 +622,23 @@ class Leases(LeaseCase):
             self.assertTrue(lease.lost.wait(30))
             self.assertEqual(lease.lost_reason, "Refused: fence_stale.")
 
+    def test_times_are_seconds_or_texts(self) -> None:
+        for ttl, wait, sent, seconds in (("30s", "1m", ("30000ms", "60000ms"), 30), ("1h30m", "1.5s", ("5400000ms", "1500ms"), 5400), ("900ms", 0, ("900ms", "0ms"), 0.9), (20, "0s", ("20000ms", "0ms"), 20)):
+            with self.subTest(ttl=ttl, wait=wait), self.weir.lease("rag", ttl=ttl, wait=wait) as lease:  # type: ignore[arg-type]
+                body = next(asked[3] for asked in reversed(self.server.requests) if asked[:2] == ("POST", "/v1/leases"))
+                self.assertEqual((body["ttl"], body["wait"]), sent)
+                self.assertAlmostEqual(lease.ttl, seconds)
+        asked = len(self.server.requests)
+        for wrong in ("soon", "", "3", "s", "-3s", "1 h", "3s\n", -1, float("nan"), float("inf"), None, True, [3]):
+            for name in ("ttl", "wait"):
+                with self.subTest(wrong=wrong, name=name):
+                    with self.assertRaises(ValueError) as caught:
+                        self.weir.lease("rag", **{name: wrong})
+                    self.assertIn(f'{name} takes a number of seconds or a text such as "90s"', str(caught.exception))
+        with self.assertRaises(ValueError):
+            Environment("rag", client=self.weir, ttl="soon")
+        self.assertEqual(len(self.server.requests), asked)
+
     def test_a_weir_that_is_away_for_a_ttl_is_a_loss_and_not_before(self) -> None:
         self.refuse("/renew", 503, "unavailable")
         with self.weir.lease("rag", ttl=0.6) as lease:

@@ -260,8 +260,8 @@ class Weir:
         kinds: Union[str, Iterable[str], Mapping[str, Any]],
         worker_id: Optional[str] = None,
         *,
-        ttl: float = 120.0,
-        wait: float = 60.0,
+        ttl: Union[float, str] = 120.0,
+        wait: Union[float, str] = 60.0,
         priority: Optional[int] = None,
         labels: Optional[Mapping[str, str]] = None,
         observe: bool = True,
@@ -271,10 +271,10 @@ class Weir:
 
         kinds: {"rag": 1, "vm": {"size": "1280x800"}, "remote:box": [{"a": 1}, {"a": 2}]}: how many of a kind, or the config of one, or one for each; or names.
         worker_id: default one of this process. ttl: seconds that it holds when this process has stopped, 1 to 86,400; it is renewed at a third of that.
-        wait: seconds that it may wait for its turn; 0: now or never. priority: 0 to 9, 9 first. observe: whether resources show themselves at once (.observation).
-        WeirError: wait_expired, impossible, unknown_kind, initialisation_failed and others; nothing is held then.
+        wait: seconds that it may wait for its turn, up to 86,400; 0: now or never. Both also as a text: "90s", "15m", "1h30m". priority: 0 to 9, 9 first. observe: whether resources show themselves at once (.observation).
+        WeirError: wait_expired, impossible, unknown_kind, initialisation_failed and others; nothing is held then. ValueError: a ttl or wait that is no such time.
         """
-        return self._lease(_demands(kinds), worker_id, ttl, wait, priority, labels, observe, idempotency_key)
+        return self._lease(_demands(kinds), worker_id, _seconds("ttl", ttl), _seconds("wait", wait), priority, labels, observe, idempotency_key)
 
     def _lease(
         self, demands: List[Dict[str, Any]], worker_id: Optional[str], ttl: float, wait: float, priority: Optional[int] = None,
@@ -946,6 +946,22 @@ def _spread(seconds: float) -> float:
     return seconds * (0.8 + os.urandom(1)[0] / 1275)
 
 
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def _seconds(name: str, value: Union[float, str]) -> float:
+    """Of a number of seconds, or of a text such as Weir takes. Which times are too short or too long is Weir's to say."""
+    if isinstance(value, str) and re.fullmatch("(?:[0-9]+(?:[.][0-9]+)?(?:ms|[smhd]))+", value):
+        seconds = sum(float(number) * _UNITS[unit] for number, unit in re.findall("([0-9.]+)(ms|[smhd])", value))
+    elif isinstance(value, (str, bool)) or not hasattr(value, "__float__"):
+        seconds = math.nan
+    else:
+        seconds = float(value)
+    if not (0 <= seconds < math.inf):
+        raise ValueError(f'{name} takes a number of seconds or a text such as "90s", "15m" or "1h30m", not {value!r}')
+    return seconds
+
+
 def _duration(seconds: float) -> str:
     return f"{round(seconds * 1000)}ms"
 
@@ -1048,8 +1064,8 @@ class Environment:
         *,
         kinds: Union[str, Iterable[str], Mapping[str, Any], None] = None,
         client: Optional[Weir] = None,
-        ttl: float = 120.0,
-        wait: float = 600.0,
+        ttl: Union[float, str] = 120.0,
+        wait: Union[float, str] = 600.0,
         priority: Optional[int] = None,
         labels: Optional[Mapping[str, str]] = None,
     ):
@@ -1058,7 +1074,7 @@ class Environment:
             raise ValueError("say which mode: the kinds that each worker gets, such as \"rag+vm\"")
         self._demands = _demands(self.mode.split("+") if kinds is None else kinds)
         self._client, self._own = client or Weir(), client is None
-        self._options = {"ttl": ttl, "wait": wait, "priority": priority, "labels": labels}
+        self._options = {"ttl": _seconds("ttl", ttl), "wait": _seconds("wait", wait), "priority": priority, "labels": labels}
         self._closed = False
         self._after_fork()
         _environments.add(self)

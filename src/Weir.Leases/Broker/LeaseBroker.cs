@@ -213,9 +213,11 @@ internal sealed class LeaseBroker(
     private LeasedResource? LeasedOf(Stored<LeaseRecord> lease, LeaseHolding holding)
     {
         var fence = lease.Value.FenceOf(lease.Version);
-        if (view.Kind(holding.Kind) is not { } kind || view.Resource(holding.Resource) is not { Value.State: ResourceState.Leased } resource || resource.Version != fence)
+        if (view.Resource(holding.Resource) is not { Value.State: ResourceState.Leased } resource || resource.Version != fence)
             return null;
         var record = holding.Instance is { } made ? resource.Value with { Instance = made } : resource.Value;
-        return new LeasedResource(record, kind.Value.Options, LeaseSteps.SessionOf(lease.Value, fence), holding.Config);
+        // As at the doors: a kind that was ended goes on until what is leased of it has been given back.
+        var options = view.Kind(holding.Kind)?.Value.Options ?? new KindOptions();
+        return new LeasedResource(record, options, LeaseSteps.SessionOf(lease.Value, fence), holding.Config) { Details = holding.Details };
     }
 }

@@ -23,9 +23,10 @@ public static class DoorRegistration
         services.AddSingleton<DoorMetrics>();
         services.AddSingleton<DoorSigner>();
         services.AddHostedService<DoorSecret>();
+        services.AddSingleton(provider => new Pauses(provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton(provider => new FeedFreshness(
             provider.GetRequiredService<IStateStore>(), LeaseDocuments.PartitionOf(fleet), provider.GetRequiredService<IFleetView>(),
-            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<FeedFreshness>>()));
+            provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<FeedFreshness>>(), provider.GetRequiredService<Pauses>()));
         services.AddSingleton<ResourceDoors>();
         services.AddSingleton<IDoors>(provider => provider.GetRequiredService<ResourceDoors>());
         services.AddSingleton<DoorTraffic>();

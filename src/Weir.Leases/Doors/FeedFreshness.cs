@@ -6,9 +6,9 @@ namespace Weir.Leases.Doors;
 
 /// <summary>
 /// Whether what this replica has read of the fleet is what the store had at most two seconds ago. It is looked at about once a second, only while somebody
-/// asks; who asks after a longer pause, of the process too, waits for a look. A store that does not answer makes nothing stale: then the ends of leases count.
+/// asks; who asks after a longer pause, or first after the process stood still, waits for a look. A store that does not answer makes nothing stale: then the ends of leases count.
 /// </summary>
-internal sealed partial class FeedFreshness(IStateStore store, string partition, IFleetView view, TimeProvider time, ILogger<FeedFreshness> log)
+internal sealed partial class FeedFreshness(IStateStore store, string partition, IFleetView view, TimeProvider time, ILogger<FeedFreshness> log, Pauses? pauses = null)
 {
     /// <summary>How old the last look may be.</summary>
     public static readonly TimeSpan Longest = TimeSpan.FromSeconds(2);
@@ -38,22 +38,23 @@ internal sealed partial class FeedFreshness(IStateStore store, string partition,
     /// <returns>False: the store can be reached, and the feed is behind it.</returns>
     public ValueTask<bool> IsFreshAsync(CancellationToken cancellationToken)
     {
+        var since = pauses?.LastEnd() ?? long.MinValue;
         var last = Volatile.Read(ref _last);
-        if (last is not { IsBehind: false } || time.GetElapsedTime(last.At) > Longest)
-            return new ValueTask<bool>(SettleAsync(cancellationToken));
+        if (last is not { IsBehind: false } || last.At < since || time.GetElapsedTime(last.At) > Longest)
+            return new ValueTask<bool>(SettleAsync(since, cancellationToken));
         if (time.GetElapsedTime(last.At) >= Period)
             _ = LookAsync();
         return new ValueTask<bool>(true);
     }
 
     /// <summary>A look that somebody began before us may be too old when it ends: then we begin one.</summary>
-    private async Task<bool> SettleAsync(CancellationToken cancellationToken)
+    private async Task<bool> SettleAsync(long since, CancellationToken cancellationToken)
     {
         var asked = time.GetTimestamp();
         while (true)
         {
             var look = await LookAsync().WaitAsync(cancellationToken);
-            if (look.At >= asked || time.GetElapsedTime(look.At) <= Longest)
+            if (look.At >= asked || (look.At >= since && time.GetElapsedTime(look.At) <= Longest))
                 return !look.IsBehind;
         }
     }

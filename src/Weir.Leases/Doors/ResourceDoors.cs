@@ -65,7 +65,7 @@ internal sealed class ResourceDoors(IFleetView view, IStateStore store, DoorSign
         var record = holding?.Instance is { } made ? resource.Value with { Instance = made } : resource.Value;
         // A kind that was ended goes on until what is leased of it has been given back.
         var options = view.Kind(resource.Value.Kind)?.Value.Options ?? new KindOptions();
-        return new DoorEntry(new LeasedResource(record, options, session, holding?.Config), null);
+        return new DoorEntry(new LeasedResource(record, options, session, holding?.Config) { Details = holding?.Details }, null);
     }
 
     /// <summary>When a lease ends, as far as this replica has read, in store time. Null: it is not known.</summary>

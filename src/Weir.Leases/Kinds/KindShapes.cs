@@ -18,7 +18,11 @@ public record KindResource(ResourceRecord Resource, KindOptions Options);
 /// <param name="Options">Its kind's definition.</param>
 /// <param name="Session">Who holds it.</param>
 /// <param name="Config">What it was initialised with. Null: nothing.</param>
-public sealed record LeasedResource(ResourceRecord Resource, KindOptions Options, LeaseSession Session, JsonElement? Config) : KindResource(Resource, Options);
+public sealed record LeasedResource(ResourceRecord Resource, KindOptions Options, LeaseSession Session, JsonElement? Config) : KindResource(Resource, Options)
+{
+    /// <summary>What its kind told of it when it was initialised. Null: nothing, or it is being initialised.</summary>
+    public JsonElement? Details { get; init; }
+}
 
 /// <summary>Who holds a resource.</summary>
 /// <param name="LeaseId">The lease.</param>

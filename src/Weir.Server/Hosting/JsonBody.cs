@@ -26,15 +26,23 @@ internal static class JsonBody
             var path = fault.Path is { Length: > 2 } p && p.StartsWith("$.", StringComparison.Ordinal) ? p[2..] : null;
             var place = fault.LineNumber is { } line ? $" at line {line + 1}, byte {fault.BytePositionInLine + 1}" : "";
             // What the JSON itself breaks has its reader's fault inside, and says nothing about the field.
-            if (path is not null && fault.InnerException is not JsonException && takes?.Invoke(path) is { } sentence)
+            var isBroken = fault.InnerException is JsonException;
+            if (isBroken && EndsTooEarly(fault))
+                return (null, ApiError.Malformed($"The body's JSON ends too early{place}: the body was cut off, or something in it is not closed."));
+            if (path is not null && !isBroken && takes?.Invoke(path) is { } sentence)
                 return (null, ApiError.Malformed(sentence, path));
             // Said in our own words: the serializer's name types of the program.
             var message = fault.Message.Contains("could not be mapped to any .NET member", StringComparison.Ordinal)
                 ? $"The body has a field that is not known here{(path is null ? "" : $": {path}")}{place}."
-                : $"The body is not the JSON that is expected{(path is null ? "" : $": {path} has the wrong type")}{place}.";
+                : $"The body is not the JSON that is expected{(path is null ? "" : $": {path} {(isBroken ? "is not valid JSON" : "has the wrong type")}")}{place}.";
             return (null, ApiError.Malformed(message, path));
         }
     }
+
+    // The reader has no other sign of it than its messages; an empty body has no tokens.
+    private static bool EndsTooEarly(JsonException fault) =>
+        fault.Message.Contains("end of data", StringComparison.Ordinal) || fault.Message.Contains("Expected depth to be zero", StringComparison.Ordinal)
+        || fault.Message.Contains("does not contain any JSON tokens", StringComparison.Ordinal) || fault.Message.Contains("is an incomplete", StringComparison.Ordinal);
 
     public static Task WriteJsonAsync<T>(this HttpResponse response, T body, int status = 200)
     {

@@ -41,6 +41,9 @@ internal sealed record LeaseView
     /// <summary>Why it ended, or holds less than it was granted.</summary>
     public string? Reason { get; init; }
 
+    /// <summary>The code of the error that it failed with, such as <c>initialisation_failed</c>. Null: it has not failed.</summary>
+    public string? Code { get; init; }
+
     public IReadOnlyDictionary<string, string>? Labels { get; init; }
 
     /// <summary>What was asked for, until it is granted.</summary>

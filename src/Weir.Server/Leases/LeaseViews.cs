@@ -33,6 +33,7 @@ internal sealed class LeaseViews(ILeaseBroker broker, IDoors doors)
             ExpiresAt = lease.State == LeaseState.Ready ? lease.EndsAt : null,
             EndedAt = lease.HasEnded ? lease.EndsAt : null,
             Reason = lease.Reason,
+            Code = lease.State == LeaseState.Failed ? lease.FailureCode : null,
             Labels = lease.Labels,
             Demands = lease.Holdings.Count == 0 ? [.. lease.Demands.Select(demand => new DemandView(demand.Kind, demand.Count))] : null,
             Resources = [.. lease.Holdings.Select(holding => new LeasedView

@@ -31,7 +31,7 @@ internal sealed class RagKind(KnowledgeCollections collections, RagAsker askers)
 
     public override async ValueTask<KindResult<JsonElement?>> InitialiseAsync(LeasedResource resource, JsonElement? config, CancellationToken cancellationToken)
     {
-        var (view, error) = await FindAsync(resource with { Config = config }, cancellationToken);
+        var (view, error) = await FindAsync(resource with { Config = config, Details = null }, cancellationToken);
         return view is null
             ? KindResult.Failed<JsonElement?>(error!)
             : KindResult.Of<JsonElement?>(JsonSerializer.SerializeToElement(new RagDetails(view.Name, view.Documents, view.Chunks, view.EmbeddingModel), WireJson.Options));
@@ -144,10 +144,14 @@ internal sealed class RagKind(KnowledgeCollections collections, RagAsker askers)
         var (config, error) = RagConfig.Read(resource.Config);
         if (config is null)
             return (null, RagConfig.Empty, error);
-        return (config.Collection ?? resource.Options.Collection) is { } name
+        return (config.Collection ?? resource.Options.Collection ?? InitialisedOn(resource.Details)) is { } name
             ? (name, config, null)
             : (null, config, RagConfig.Wrong("collection", $"The kind '{resource.Resource.Kind}' has no collection of its own: name one in the config, {{\"collection\":\"…\"}}."));
     }
+
+    // The definition that named the collection may have been ended, or changed, since: the session stays where it was begun.
+    private static string? InitialisedOn(JsonElement? details) =>
+        details is { ValueKind: JsonValueKind.Object } told && told.TryGetProperty("collection", out var name) ? name.GetString() : null;
 
     private static LeaseError Of(RetrievalError error) => new(error.Status, error.Code, error.Message) { Param = error.Param, RetryAfter = error.RetryAfter };
 

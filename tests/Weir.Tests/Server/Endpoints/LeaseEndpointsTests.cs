@@ -81,6 +81,50 @@ public sealed class LeaseEndpointsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Get_LeaseThatFailed_SaysWithWhichCode()
+    {
+        using var asked = await PostAsync("/v1/leases", Body("""[{"kind":"broken"}]"""), null, ("prefer", "respond-async"));
+        asked.StatusCode.ShouldBe(HttpStatusCode.Accepted);
+
+        var failed = await GetAsync($"/v1/leases/{(await BodyAsync(asked)).GetProperty("id").GetString()}?wait=30s");
+
+        (failed.GetProperty("state").GetString(), failed.GetProperty("code").GetString()).ShouldBe(("failed", "initialisation_failed"));
+        (await LeaseAsync("""[{"kind":"plain"}]""")).TryGetProperty("code", out _).ShouldBeFalse();
+    }
+
+    [Theory]
+    [InlineData("{\"worker_id\":", "ends too early")]
+    [InlineData("{\"worker_id\":\"w", "ends too early")]
+    [InlineData("{\"worker_id\":\"w1\"", "ends too early")]
+    [InlineData("{\"worker_id\":tr", "worker_id is not valid JSON")]
+    [InlineData("{\"resources\":[{\"kind\":\"pl", "ends too early")]
+    [InlineData("", "ends too early")]
+    [InlineData("{\"worker_id\":oops}", "worker_id is not valid JSON")]
+    [InlineData("{\"worker_id\":7}", "worker_id has the wrong type")]
+    public async Task Post_BodyThatIsNoJson_SaysWhetherItWasCutOff(string body, string says)
+    {
+        using var refused = await PostAsync("/v1/leases", body);
+
+        refused.StatusCode.ShouldBe(HttpStatusCode.BadRequest);
+        (await BodyAsync(refused)).GetProperty("detail").GetString()!.ShouldContain(says);
+    }
+
+    [Fact]
+    public async Task KindThatIsEnded_WhatIsLeasedOfIt_IsUsedAndObservedUntilItIsGivenBack()
+    {
+        var lease = await LeaseAsync("""[{"kind":"screen"},{"kind":"plain"}]""");
+        var id = lease.GetProperty("id").GetString();
+        foreach (var kind in (string[])["screen", "plain"])
+            (await DeleteAsync($"/v1/kinds/{kind}", _server.AdminKey)).ShouldBe(HttpStatusCode.NoContent);
+        await Eventually.TrueAsync(() => _server.Service<Weir.Leases.Fleet.IFleetView>().Kinds.All(kind => kind.Value.Name is not ("screen" or "plain")));
+
+        var seen = await GetAsync($"/v1/leases/{id}/observations");
+        seen.GetProperty("screen").GetProperty("screenshot").GetBytesFromBase64().ShouldBe(SmallKinds.Picture);
+        (await UseAsync(lease.GetProperty("resources").EnumerateArray().Single(one => one.GetProperty("kind").GetString() == "plain"), "who")).ShouldBe((HttpStatusCode.OK, "w1"));
+        (await DeleteAsync($"/v1/leases/{id}?fence={lease.GetProperty("fence").GetInt64()}")).ShouldBe(HttpStatusCode.NoContent);
+    }
+
+    [Fact]
     public async Task Post_KindThatHangs_FailsWithinItsTimeAndGivesEverythingBack()
     {
         using var failed = await PostAsync("/v1/leases", Body("""[{"kind":"plain"},{"kind":"hanging"}]"""));

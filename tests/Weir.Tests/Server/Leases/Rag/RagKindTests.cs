@@ -161,6 +161,20 @@ public sealed class RagKindTests : IAsyncLifetime
         (await _kind.ObserveAsync(Session(new KindOptions { Collection = "c" }, """{"top_k":4}"""), default)).Value!.Text!.ShouldContain("'c' of 3 documents");
 
     [Fact]
+    public async Task Use_KindThatWasEnded_StaysOnTheCollectionItBeganOn()
+    {
+        var begun = Session(new KindOptions { Collection = "c" });
+        var (details, _) = await _kind.InitialiseAsync(begun, null, default);
+        // The definition is gone, and what it said with it.
+        var session = Session(new KindOptions()) with { Details = details };
+
+        (await QueryAsync(session, """{"query":"gearbox","search_type":"sparse"}""")).ShouldBe(["a"]);
+        (await _kind.UseAsync(session, new KindCall("health", null), default)).Error.ShouldBeNull();
+        (await _kind.ObserveAsync(session, default)).Value!.Text!.ShouldContain("'c' of 3 documents");
+        (await _kind.InitialiseAsync(session, null, default)).Error!.Message.ShouldContain("name one in the config", Case.Sensitive, "another config is judged by itself");
+    }
+
+    [Fact]
     public async Task Tools_Call_IsAQueryOfTheirWay()
     {
         _kind.Tools.Select(tool => tool.Name).ShouldBe(["query_knowledge_base_dense", "query_knowledge_base_sparse", "query_knowledge_base_hybrid"]);
