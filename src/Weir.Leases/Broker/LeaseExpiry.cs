@@ -9,9 +9,9 @@ using Weir.State.Replicas;
 namespace Weir.Leases.Broker;
 
 /// <summary>
-/// Ends what is over in store time: waits, initialisations that hang, leases; what was begun by a replica that is gone; waits for what there can never be any more; and what
-/// was asked for with a key that is gone. The replica that answers for a lease comes first, any other half a second later. A renewal that landed meanwhile wins, since a lease ends only at the version that was seen; while nothing new can be seen,
-/// nothing is ended.
+/// Ends what is over in store time: waits, initialisations that hang, leases; what was begun by a replica that is gone; waits for what there can never be any more; and what was asked for
+/// with a key that is gone. The replica that answers for a lease comes first, any other half a second later. A renewal that landed meanwhile wins, since a lease ends only at the version that
+/// was seen; while nothing new can be seen, nothing is ended.
 /// </summary>
 internal sealed partial class LeaseExpiry(
     FleetView view, LeasePicks picks, LeaseCapacity capacity, LeaseKeys keys, LeaseCommits commits, LeaseEnds ends, ReplicaView replicas, IStateStore store, TimeProvider time, ILogger<LeaseExpiry> logger) : BackgroundService
