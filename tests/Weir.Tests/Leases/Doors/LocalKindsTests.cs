@@ -62,20 +62,22 @@ public sealed class LocalKindsTests
 
     private sealed class TankKind : ResourceKind, IKindOfSort
     {
+        private int _asked;
+
         public static KindSort Sort { get; } = new("tank") { TraitsOf = _ => KindTraits.Instances };
 
-        public int Asked { get; private set; }
+        public int Asked => Volatile.Read(ref _asked);
 
         public override ValueTask<KindResult<JsonElement?>> InitialiseAsync(LeasedResource resource, JsonElement? config, CancellationToken cancellationToken) => ValueTask.FromResult(KindResult.Of<JsonElement?>(Count()));
 
         public override ValueTask<KindResult<Observation?>> ObserveAsync(LeasedResource resource, CancellationToken cancellationToken)
         {
-            Asked++;
+            Count();
             return ValueTask.FromResult(KindResult.Of<Observation?>(null));
         }
 
         public override ValueTask<KindReply> UseAsync(LeasedResource resource, KindCall call, CancellationToken cancellationToken) => ValueTask.FromResult(new KindReply { Body = JsonSerializer.SerializeToUtf8Bytes(Count()) });
 
-        private JsonElement Count() => JsonSerializer.SerializeToElement(++Asked);
+        private JsonElement Count() => JsonSerializer.SerializeToElement(Interlocked.Increment(ref _asked));
     }
 }
