@@ -11,6 +11,7 @@ internal sealed class LeaseWorld(int capacity) : HttpMessageHandler
     private readonly Lock _sync = new();
     private readonly Dictionary<string, JsonObject> _byId = [];
     private readonly Dictionary<string, string> _byKey = [];
+    private readonly Dictionary<string, long> _grantedAt = [];
     private readonly Queue<TaskCompletionSource> _waiting = new();
     private readonly int _total = capacity;
     private int _free = capacity;
@@ -18,6 +19,9 @@ internal sealed class LeaseWorld(int capacity) : HttpMessageHandler
 
     /// <summary>Asked before each request. Null in the result: it goes on.</summary>
     public Func<HttpRequestMessage, HttpResponseMessage?> Before { get; set; } = _ => null;
+
+    /// <summary>Who waits for so long, in real time, ends all that is leased for as long, as a ttl does: somebody could not give it back. Null: nothing ends by itself.</summary>
+    public TimeSpan? Ttl { get; set; }
 
     public int Free => Volatile.Read(ref _free);
 
@@ -100,6 +104,15 @@ internal sealed class LeaseWorld(int capacity) : HttpMessageHandler
         if (turn is not null)
         {
             using var left = stop.Register(() => turn.TrySetCanceled(stop));
+            while (Ttl is { } ttl && await Task.WhenAny(turn.Task, Task.Delay(ttl, CancellationToken.None)) != turn.Task)
+            {
+                lock (_sync)
+                {
+                    foreach (var (_, lease) in _byId.Where(entry => TimeProvider.System.GetElapsedTime(_grantedAt[entry.Key]) >= ttl).ToList())
+                        Release(lease, "expired");
+                }
+            }
+
             await turn.Task;
         }
 
@@ -112,7 +125,7 @@ internal sealed class LeaseWorld(int capacity) : HttpMessageHandler
                 ["id"] = id, ["worker_id"] = body["worker_id"]!.DeepClone(), ["fence"] = _fence, ["state"] = "ready", ["labels"] = body["labels"]?.DeepClone(),
                 ["resources"] = new JsonArray(new JsonObject { ["id"] = "rag.0", ["kind"] = "rag", ["base_url"] = "http://weir.test/doors/rag.0", ["token"] = "secret" }),
             };
-            (_byId[id], _byKey[key]) = (lease, id);
+            (_byId[id], _byKey[key], _grantedAt[id]) = (lease, id, TimeProvider.System.GetTimestamp());
             return Answer(HttpStatusCode.Created, (JsonObject)lease.DeepClone());
         }
     }

@@ -156,6 +156,7 @@ public sealed class TaskWorkersTests : IDisposable
         var held = 0;
         var capacity = random.Next(1, 8);
         var run = new Trial(folder, capacity, tasks: 60);
+        run.World.Ttl = TimeSpan.FromSeconds(2);
         var failing = new Random(random.Next());
         run.World.Before = request =>
         {
