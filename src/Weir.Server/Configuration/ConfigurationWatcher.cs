@@ -22,13 +22,15 @@ public sealed partial class ConfigurationWatcher : BackgroundService
     private readonly TimeProvider _time;
     private readonly ILogger<ConfigurationWatcher> _logger;
 
+    private readonly Lock _sync = new();
+
     // What was last loaded or refused, and what waits to be seen once more.
     private byte[]? _judged;
     private byte[]? _pending;
     private DateTime _written;
     private bool _away;
-    private volatile IReadOnlyList<Fault> _refused = [];
-    private volatile TaskCompletionSource _settled = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private IReadOnlyList<Fault> _refused = [];
+    private TaskCompletionSource _looked = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary><paramref name="loaded"/> is what was loaded from <paramref name="sources"/> at start and stands in <paramref name="live"/>.</summary>
     public ConfigurationWatcher(
@@ -44,14 +46,22 @@ public sealed partial class ConfigurationWatcher : BackgroundService
         _away = loaded.Text is null;
     }
 
-    /// <summary>Waits until the file as it is now is in force, or was refused: at most a few periods, unless it keeps changing.</summary>
+    /// <summary>Waits until the file as it is now is in force, or was refused: not at all where it is already, else a period or two, unless it keeps changing.</summary>
     /// <returns>Why it was refused. Empty: it is in force, or away, and then the last good one is.</returns>
     internal async Task<IReadOnlyList<Fault>> SettledAsync(CancellationToken cancellationToken)
     {
-        // A look under way may have read the file before this was called; the one after it has not.
-        await _settled.Task.WaitAsync(cancellationToken);
-        await _settled.Task.WaitAsync(cancellationToken);
-        return _refused;
+        while (true)
+        {
+            Task looked;
+            lock (_sync)
+            {
+                if (IsJudged())
+                    return _refused;
+                looked = _looked.Task;
+            }
+
+            await looked.WaitAsync(cancellationToken);
+        }
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -62,8 +72,6 @@ public sealed partial class ConfigurationWatcher : BackgroundService
             try
             {
                 Look();
-                if (_pending is null)
-                    Interlocked.Exchange(ref _settled, new(TaskCreationOptions.RunContinuationsAsynchronously)).SetResult();
             }
             catch (Exception exception)
             {
@@ -74,6 +82,20 @@ public sealed partial class ConfigurationWatcher : BackgroundService
 
     /// <summary>One look at the file: what the timer does.</summary>
     internal void Look()
+    {
+        lock (_sync)
+        {
+            LookOnce();
+            _looked.SetResult();
+            _looked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+    }
+
+    // A file that was touched has been judged, but those who look again at what it names have not been told.
+    private bool IsJudged() =>
+        ConfigurationFile.Read(_sources, new FaultList(_sources.FilePath)) is not { } text || (Same(text, _judged) && Written() == _written);
+
+    private void LookOnce()
     {
         // Before the content: what is written in between is seen as touched once more.
         var written = Written();

@@ -243,6 +243,31 @@ public sealed class ConfigurationWatcherTests : IDisposable
         await watcher.StopAsync(CancellationToken.None);
     }
 
+    [Fact]
+    public async Task Settled_AsItStandsAlready_ReturnsWithoutAnotherLook()
+    {
+        File.WriteAllText(_path, Good);
+        var (watcher, _) = Start(new ManualTimeProvider());
+
+        (await watcher.SettledAsync(CancellationToken.None)).ShouldBeEmpty();
+
+        File.WriteAllText(_path, "{");
+        watcher.Look();
+        watcher.Look();
+        (await watcher.SettledAsync(CancellationToken.None)).ShouldHaveSingleItem("what was refused stays refused until it is changed");
+    }
+
+    [Fact]
+    public async Task Settled_FileIsGone_ReturnsWithoutAnotherLook()
+    {
+        File.WriteAllText(_path, Good);
+        var (watcher, _) = Start(new ManualTimeProvider());
+
+        File.Delete(_path);
+
+        (await watcher.SettledAsync(CancellationToken.None)).ShouldBeEmpty();
+    }
+
     private (ConfigurationWatcher Watcher, LiveConfiguration Live) Start(TimeProvider? time = null, Action? afterLoad = null)
     {
         var sources = new ConfigurationSources { File = _path };
