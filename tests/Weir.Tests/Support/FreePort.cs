@@ -4,7 +4,8 @@ using System.Net.Sockets;
 namespace Weir.Tests.Support;
 
 /// <summary>
-/// A port of loopback for a server in another process. It lies below the ports that the system gives to outgoing connections: one of those
+/// A port of loopback for a server in another process, or for one whose port must be nobody's when it has stopped: port 0 gives what is free to
+/// whoever asks next. It lies below the ports that the system gives to outgoing connections: one of those
 /// may be taken by anybody's client before the server listens, and even by a client that tries to reach the server while it is away.
 /// </summary>
 internal static class FreePort

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Inference.Support;
 
@@ -14,7 +15,7 @@ internal sealed class Http2Upstream : IAsyncDisposable
     public const byte Data = 0, Headers = 1, Reset = 3, Settings = 4, Ping = 6, GoAway = 7, WindowUpdate = 8;
     private const byte EndStream = 1, Acknowledge = 1, EndHeaders = 4;
 
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly TcpListener _listener = new(IPAddress.Loopback, FreePort.Next());
     private NetworkStream? _stream;
 
     public Http2Upstream() => _listener.Start();

@@ -14,7 +14,7 @@ internal sealed class ScriptedUpstream : IAsyncDisposable
 {
     public const string Answer = """{"id":"1","choices":[{"message":{"role":"assistant","content":"hello"}}],"usage":{"prompt_tokens":3,"completion_tokens":5,"total_tokens":8}}""";
 
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly TcpListener _listener = new(IPAddress.Loopback, FreePort.Next());
     private readonly Func<Exchange, Task>[] _script;
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _accepting;

@@ -208,8 +208,9 @@ public sealed class UpkeepAttacks
                     (record.Claim is null && record.Reason is null && record.RetryAt is null && record.Failures == 0 && !record.Held).ShouldBeTrue(record.ToString());
                 if (record.State == ResourceState.Quarantined)
                     record.Reason.ShouldNotBeNull();
-                if (record is { State: ResourceState.Free, Instance: { } instance } && !lost.Contains(instance.Id))
-                    world[record.Home!].Standing.ShouldContainKey(instance.Id, record.ToString());
+                // What was read a moment ago may have been claimed and ended since.
+                if (record is { State: ResourceState.Free, Instance: { } instance } && !lost.Contains(instance.Id) && !world[record.Home!].Standing.ContainsKey(instance.Id))
+                    (await fleet.ReadAsync(record.Id))?.Value.ShouldNotBe(record, "a free one's instance stands");
             }
         }
     }

@@ -11,6 +11,7 @@ using Weir.Leases.Kinds;
 using Weir.Server.Configuration;
 using Weir.State;
 using Weir.State.Memory;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Server.Endpoints;
 
@@ -228,7 +229,7 @@ public sealed class DoorEndpointsTests : IAsyncLifetime
     [Fact]
     public async Task Trailers_WhichTheServerCannotSend_AreLeftOutOfAnAnswerThatIsWholeWithoutThem()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        using var listener = new TcpListener(IPAddress.Loopback, FreePort.Next());
         listener.Start();
         var serving = Task.Run(async () =>
         {
@@ -249,7 +250,7 @@ public sealed class DoorEndpointsTests : IAsyncLifetime
     [Fact]
     public async Task Upstream_ThatIsNotThere_OrIsNoHttp_OrDies_IsAnErrorOrABrokenAnswer()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        using var listener = new TcpListener(IPAddress.Loopback, FreePort.Next());
         listener.Start();
         var script = "garbage\r\n\r\n";
         var serving = Task.Run(async () =>
@@ -320,7 +321,7 @@ public sealed class DoorEndpointsTests : IAsyncLifetime
         }
 
         told.ShouldBe("naïve 名");
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        using var listener = new TcpListener(IPAddress.Loopback, FreePort.Next());
         listener.Start();
         var serving = Task.Run(async () =>
         {

@@ -9,6 +9,7 @@ using Weir.Leases.Fleet;
 using Weir.Server.Configuration;
 using Weir.State;
 using Weir.Tests.Leases.Doors;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Server.Endpoints;
 
@@ -78,7 +79,7 @@ internal sealed class Upstream : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.Services.Configure<KestrelServerOptions>(kestrel =>
         {
-            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http1);
+            kestrel.Listen(IPAddress.Loopback, FreePort.Next(), listen => listen.Protocols = HttpProtocols.Http1);
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.AddServerHeader = false;
         });

@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Weir.Inference.Providers;
 using Weir.Tests.Inference.Support;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Server.Endpoints;
 
@@ -186,7 +187,7 @@ public sealed class MisbehavingProviderTests
     [Fact]
     public async Task Chat_ProviderThatAnswersWithoutReading_IsNotWaitedForWithoutEnd()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        using var listener = new TcpListener(IPAddress.Loopback, FreePort.Next());
         listener.Start();
         var serving = Task.Run(async () =>
         {

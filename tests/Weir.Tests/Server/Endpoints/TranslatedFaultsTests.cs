@@ -7,6 +7,7 @@ using System.Text;
 using System.Text.Json;
 using Weir.Inference.Providers;
 using Weir.Tests.Inference.Support;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Server.Endpoints;
 
@@ -183,11 +184,11 @@ public sealed class TranslatedFaultsTests
     public async Task Ask_NobodyThere_IsNamed(string path, Dialect dialect)
     {
         using var certificate = SelfSigned();
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        using var listener = new TcpListener(IPAddress.Loopback, FreePort.Next());
         listener.Start();
         var port = ((IPEndPoint)listener.LocalEndpoint).Port;
         var serving = ServeTlsAsync(listener, certificate);
-        var closed = new TcpListener(IPAddress.Loopback, 0);
+        var closed = new TcpListener(IPAddress.Loopback, FreePort.Next());
         closed.Start();
         var nobody = ((IPEndPoint)closed.LocalEndpoint).Port;
         closed.Stop();

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Retrieval.Catalogs.Support;
 
@@ -38,7 +39,7 @@ internal sealed class HttpMcpServer : IAsyncDisposable
     /// <summary>Streams that somebody listens to.</summary>
     public int Streams => Volatile.Read(ref _streams);
 
-    public static async Task<HttpMcpServer> StartAsync(params string[] tools) => await StartAsync(0, tools);
+    public static async Task<HttpMcpServer> StartAsync(params string[] tools) => await StartAsync(FreePort.Next(), tools);
 
     public static async Task<HttpMcpServer> StartAsync(int port, params string[] tools)
     {
