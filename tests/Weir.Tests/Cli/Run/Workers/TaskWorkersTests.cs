@@ -114,6 +114,8 @@ public sealed class TaskWorkersTests : IDisposable
         await run.RunAsync(plan => plan with { Workers = 10 }, stop.Token);
 
         run.Results().Count.ShouldBe(5);
+        // As a session does: what was granted to a request in the moment that it was cut off is given back by its label.
+        await run.ReleaseLeftAsync();
         run.World.Live().ShouldBeEmpty();
     }
 
