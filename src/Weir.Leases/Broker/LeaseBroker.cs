@@ -124,6 +124,12 @@ internal sealed class LeaseBroker(
         {
             var seen = view.Revision;
             var (lease, fault) = requests.Read(asker, request);
+            if (lease is null && request.Demands.Any(demand => view.IsComingBack(demand.Kind)))
+            {
+                await view.MovedAsync(seen, cancellationToken);
+                continue;
+            }
+
             if (lease is null)
                 return fault!;
             long expected = 0;
