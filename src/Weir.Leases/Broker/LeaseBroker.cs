@@ -124,7 +124,7 @@ internal sealed class LeaseBroker(
         {
             var seen = view.Revision;
             var (lease, fault) = requests.Read(asker, request);
-            if (lease is null && request.Demands.Any(demand => view.IsComingBack(demand.Kind)))
+            if (fault is { Code: LeaseErrors.NoSuchKind } && request.Demands.Any(demand => view.HasJustForgotten(demand.Kind)))
             {
                 await view.MovedAsync(seen, cancellationToken);
                 continue;

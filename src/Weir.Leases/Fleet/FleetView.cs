@@ -86,11 +86,11 @@ internal sealed partial class FleetView(LeaseFleet fleet, IStateStore store, Kin
         return found;
     }
 
-    /// <summary>The store has just forgotten a kind of that name or alias, and it may be about to be made again.</summary>
-    public bool IsComingBack(string nameOrAlias)
+    /// <summary>The store has just forgotten a kind of that name or alias: it may be about to be made again, or have been by now.</summary>
+    public bool HasJustForgotten(string nameOrAlias)
     {
         lock (Sync)
-            return _forgotten is { } forgotten && forgotten.Loss.Has(nameOrAlias) && Tables.Kind(nameOrAlias) is null && time.GetElapsedTime(forgotten.At) < FleetLoss.MadeAgainWithin;
+            return _forgotten is { } forgotten && forgotten.Loss.Has(nameOrAlias) && time.GetElapsedTime(forgotten.At) < FleetLoss.MadeAgainWithin;
     }
 
     public IReadOnlyList<Stored<LeaseRecord>> LeasesOf(string tenant, string workerId)

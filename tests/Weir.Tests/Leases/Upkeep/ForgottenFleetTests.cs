@@ -119,13 +119,16 @@ public sealed class ForgottenFleetTests : IAsyncDisposable
         await _fleet.UntilAsync(() => _fleet.View.Leases.Count(lease => lease.Value.State == LeaseState.Waiting) == 3);
 
         await store.ForgetAsync();
+        // Nothing of that is a matter of time, and they are told that there is no such kind when too much of it has gone by.
+        await Eventually.TrueAsync(() => _fleet.View.Kind("seat") is not null);
 
         for (var served = 0; served < 3; served++)
         {
             await _fleet.UntilAsync(() => waiting.Any(one => one.IsCompleted));
             var done = waiting.First(one => one.IsCompleted);
             waiting.Remove(done);
-            var lease = (await done).Lease.ShouldNotBeNull();
+            var answer = await done;
+            var lease = answer.Lease.ShouldNotBeNull(answer.Error?.Message);
             (await DoneAsync(replica.Broker.ReleaseAsync(Asker, lease.Value.Id, null, null, default))).ShouldBeNull();
         }
     }
