@@ -11,11 +11,11 @@ internal static class LeaseErrors
     public const string InitialisationFailed = "initialisation_failed";
     public const string Unavailable = "unavailable";
     public const string ReleasedEarly = "released";
+    public const string NoSuchKind = "unknown_kind";
 
     public const string KeyRevoked = "key_revoked";
     public const string KeyExpired = "key_expired";
 
-    private const string NoSuchKind = "unknown_kind";
     private const string TooMany = "impossible";
     private const string OverQuota = "quota_exceeded";
 
