@@ -20,7 +20,8 @@ public sealed class DoorEndpointsTests : IAsyncLifetime
     private const string Resource = "remote:box.a.0";
 
     private readonly MemoryStateStore _store = new(new StateOptions(), TimeProvider.System);
-    private readonly HttpMessageInvoker _client = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false });
+    // A server that takes long to refuse is waited for: a client that has begun to send may lose the answer.
+    private readonly HttpMessageInvoker _client = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false, Expect100ContinueTimeout = TimeSpan.FromMinutes(1) });
     private readonly List<IAsyncDisposable> _opened = [];
     private DoorServer _server = null!;
 
