@@ -9,6 +9,7 @@ internal static class PassingTime
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LastPart = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LastStep = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan Late = TimeSpan.FromMilliseconds(15);
 
     /// <summary>Moves time on by so much.</summary>
     public static async Task PassAsync(this ManualTimeProvider time, TimeSpan span)
@@ -16,7 +17,7 @@ internal static class PassingTime
         for (var end = time.Elapsed + span; end - time.Elapsed is var left && left > TimeSpan.Zero;)
         {
             time.Advance(left < Step ? left : Step);
-            await Task.Delay(1);
+            await TurnsAsync();
         }
     }
 
@@ -27,7 +28,7 @@ internal static class PassingTime
         {
             i.ShouldBeLessThan(4000, "it did not come true within 30 s");
             time.Advance(Step);
-            await Task.Delay(i < 1000 ? 1 : 10);
+            await (i < 1000 ? TurnsAsync() : Task.Delay(10));
         }
     }
 
@@ -44,7 +45,7 @@ internal static class PassingTime
             left.ShouldBeGreaterThan(TimeSpan.Zero, $"it did not come true within {within.TotalSeconds} s by the clock that is moved");
             var isLast = left <= LastPart;
             time.Advance(isLast ? LastStep : left - LastPart < Step ? left - LastPart : Step);
-            await Task.Delay(isLast ? 1 + (++slow * slow / 10) : 1);
+            await (isLast ? Task.Delay(1 + (++slow * slow / 10)) : TurnsAsync());
         }
     }
 
@@ -60,5 +61,17 @@ internal static class PassingTime
     {
         await time.UntilAsync(() => task.IsCompleted, within);
         return await task;
+    }
+
+    // A moment in which others go on; where threads get their turn late, moments until they do again.
+    private static async Task TurnsAsync()
+    {
+        for (var (moment, isLate) = (0, true); isLate && moment < 20; moment++)
+        {
+            var began = TimeProvider.System.GetTimestamp();
+            await Task.Delay(1);
+            await Task.Run(static () => { });
+            isLate = TimeProvider.System.GetElapsedTime(began) > Late;
+        }
     }
 }
