@@ -238,6 +238,7 @@ public sealed class LeaseBrokerTests : IAsyncLifetime
 
         var other = await Broker.AllocateAsync(Asker, request with { WorkerId = "another" }, default);
         (other.Error!.Status, other.Error.Code).ShouldBe((409, "idempotency_mismatch"));
+        other.Error.Message.ShouldContain("another key");
         (await Broker.AllocateAsync(Asker with { KeyId = "k2" }, request, default)).WasThere.ShouldBeFalse();
     }
 
@@ -274,7 +275,9 @@ public sealed class LeaseBrokerTests : IAsyncLifetime
         await UntilAsync(() => _replica.View.Kind("slot")!.Value.Options.Limits.PerWorker == 2);
         (await Broker.AllocateAsync(Asker, Request(("slot", 3)), default)).Error!.Code.ShouldBe("quota_exceeded");
         var first = await GotAsync(Request(("slot", 2)));
-        (await Broker.AllocateAsync(Asker, Request(("slot", 1)) with { Wait = TimeSpan.Zero }, default)).Error!.Code.ShouldBe("quota_reached");
+        var atOnce = (await Broker.AllocateAsync(Asker, Request(("slot", 1)) with { Wait = TimeSpan.Zero }, default)).Error!;
+        atOnce.Code.ShouldBe("quota_reached");
+        atOnce.Message.ShouldContain("may hold 2 of 'slot' (limits.per_worker), this one holds 2 and asked for 1 more");
         var waiting = Broker.AllocateAsync(Asker, Request(("slot", 1)), default);
         await UntilAsync(() => _replica.View.Leases.Any(lease => lease.Value.State == LeaseState.Waiting));
         await GotAsync(Request(("slot", 2)) with { WorkerId = "other" });
@@ -311,7 +314,9 @@ public sealed class LeaseBrokerTests : IAsyncLifetime
         (await Broker.RenewAsync(Asker with { KeyId = "other" }, lease.Value.Id, null, null, default)).Error!.Status.ShouldBe(403);
         (await Broker.RenewAsync(Asker with { Tenant = "other" }, lease.Value.Id, null, null, default)).Error!.Status.ShouldBe(404);
         (await Broker.ReleaseAsync(Asker with { KeyId = "other" }, lease.Value.Id, null, null, default))!.Code.ShouldBe("not_holder");
-        (await Broker.ReleaseAsync(Asker, lease.Value.Id, lease.Version - 1, null, default))!.Code.ShouldBe("fence_stale");
+        var stale = (await Broker.ReleaseAsync(Asker, lease.Value.Id, lease.Version - 1, null, default))!;
+        stale.Code.ShouldBe("fence_stale");
+        stale.Message.ShouldContain($"GET /v1/leases/{lease.Value.Id}");
     }
 
     [Fact]

@@ -68,6 +68,15 @@ internal sealed class LeaseReplica : IAsyncDisposable
         return replica;
     }
 
+    /// <summary>Stops one of the things that go on by themselves.</summary>
+    public async Task StopAsync<TService>()
+        where TService : IHostedService
+    {
+        var service = _running.OfType<TService>().ShouldHaveSingleItem();
+        _running.Remove(service);
+        await service.StopAsync(CancellationToken.None);
+    }
+
     /// <summary>Stops all that goes on by itself; what is being committed is not waited for, as in a process that dies.</summary>
     public async ValueTask DisposeAsync()
     {
