@@ -56,7 +56,7 @@ public interface IStateStore : IAsyncDisposable
 
     /// <summary>
     /// The documents now, as one snapshot, then whole commits in order with no gap; a reader that fell behind, or a store that came back
-    /// from an older state, gets a new snapshot. An empty prefix means every key. It goes on through a store that is away, and ends only by
+    /// from an older state, gets a new snapshot, which says whether the store has forgotten anything. An empty prefix means every key. It goes on through a store that is away, and ends only by
     /// the token, or with <see cref="StoreUnavailableException"/> when the store is closed.
     /// </summary>
     IAsyncEnumerable<Feed> WatchAsync(string partition, IReadOnlyList<string> prefixes, CancellationToken cancellationToken = default);

@@ -17,7 +17,7 @@ internal sealed partial class LeaseArrivals(
 
     private static readonly TimeSpan FeedBehind = TimeSpan.FromSeconds(2);
 
-    // Beyond the wait itself: a grant that began in its last moment, and a store that comes back.
+    // Beyond the wait itself: a grant that began in its last moment. Who was not granted anything by then is told sooner that the store does not answer.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(75);
     private static readonly TimeSpan DropsWithin = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200);
@@ -68,7 +68,7 @@ internal sealed partial class LeaseArrivals(
                     return new LeaseAnswer(new Stored<LeaseRecord>(lease, revision), null);
                 case CommitOutcome.Committed(var revision):
                     onWaiting?.Invoke(lease.Id);
-                    return await AnswerAsync(lease.Id, revision, wait + Grace, cancellationToken);
+                    return await AnswerAsync(lease.Id, revision, wait, cancellationToken);
                 case CommitOutcome.Lost { Keys.Count: > 0 }:
                     return null;
                 default:
@@ -88,7 +88,7 @@ internal sealed partial class LeaseArrivals(
             await taking.WaitAsync(cancellationToken);
         }
 
-        return await AnswerAsync(lease.Value.Id, lease.Version, lease.Value.EndsAt - commits.Now + Grace, cancellationToken);
+        return await AnswerAsync(lease.Value.Id, lease.Version, lease.Value.EndsAt - commits.Now, cancellationToken);
     });
 
     /// <summary>Drops a lease that nobody waits for any more; keyed and ready, it stands for a while, to be found by its key.</summary>
@@ -179,9 +179,11 @@ internal sealed partial class LeaseArrivals(
         await DropAsync(id, fence: null);
     }
 
-    private async Task<LeaseAnswer?> AnswerAsync(string id, long from, TimeSpan within, CancellationToken cancellationToken)
+    private async Task<LeaseAnswer?> AnswerAsync(string id, long from, TimeSpan wait, CancellationToken cancellationToken)
     {
-        var (came, lease) = await view.WhenLeaseAsync(id, from, static lease => lease is null or { Value.State: not (LeaseState.Waiting or LeaseState.Granted) }, within, cancellationToken);
+        var (came, lease) = await view.WhenLeaseAsync(id, from, IsDecided, wait + LeaseCommits.Answered, cancellationToken);
+        if (!came && view.Lease(id) is { Value.State: LeaseState.Granted })
+            (came, lease) = await view.WhenLeaseAsync(id, from, IsDecided, Grace - LeaseCommits.Answered, cancellationToken);
         if (!came)
             throw LeaseErrors.StoreAway("nothing was heard of the lease.");
         return lease switch
@@ -192,6 +194,8 @@ internal sealed partial class LeaseArrivals(
             _ => new LeaseAnswer(lease, null),
         };
     }
+
+    private static bool IsDecided(Stored<LeaseRecord>? lease) => lease is null or { Value.State: not (LeaseState.Waiting or LeaseState.Granted) };
 
     // Counted from before the store is asked until the view shows it, so that a rush cannot come in unseen.
     private async Task<CommitOutcome?> ComeInAsync(LeaseRecord lease, long expected)

@@ -124,6 +124,12 @@ internal sealed class LeaseBroker(
         {
             var seen = view.Revision;
             var (lease, fault) = requests.Read(asker, request);
+            if (fault is { Code: LeaseErrors.NoSuchKind } && request.Demands.Any(demand => view.HasJustForgotten(demand.Kind)))
+            {
+                await view.MovedAsync(seen, cancellationToken);
+                continue;
+            }
+
             if (lease is null)
                 return fault!;
             long expected = 0;

@@ -11,6 +11,7 @@ internal static class LeaseErrors
     public const string InitialisationFailed = "initialisation_failed";
     public const string Unavailable = "unavailable";
     public const string ReleasedEarly = "released";
+    public const string NoSuchKind = "unknown_kind";
 
     public const string LeaseEnded = "lease_ended";
     public const string ResourceQuarantined = "resource_quarantined";
@@ -18,7 +19,6 @@ internal static class LeaseErrors
     public const string KeyRevoked = "key_revoked";
     public const string KeyExpired = "key_expired";
 
-    private const string NoSuchKind = "unknown_kind";
     private const string TooMany = "impossible";
     private const string OverQuota = "quota_exceeded";
 

@@ -16,8 +16,12 @@ internal sealed partial class FleetView(LeaseFleet fleet, IStateStore store, Kin
     private readonly TaskCompletionSource _known = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _revision;
     private volatile bool _follows;
+    private (FleetLoss Loss, long At)? _forgotten;
 
     public event Action? Changed;
+
+    /// <summary>The store has come back without these kinds, which nobody has ended. Called as <see cref="Changed"/> is, and before anybody is told of the snapshot.</summary>
+    public event Action<IReadOnlyList<string>>? Forgot;
 
     /// <summary>Guards <see cref="Tables"/>; nothing is awaited and nobody else's code is called under it.</summary>
     public Lock Sync { get; } = new();
@@ -80,6 +84,13 @@ internal sealed partial class FleetView(LeaseFleet fleet, IStateStore store, Kin
             found = [.. Tables.ResourcesOf(kind).Select(resource => resource.Stored)];
         Array.Sort(found, static (x, y) => string.CompareOrdinal(x.Value.Id, y.Value.Id));
         return found;
+    }
+
+    /// <summary>The store has just forgotten a kind of that name or alias: it may be about to be made again, or have been by now.</summary>
+    public bool HasJustForgotten(string nameOrAlias)
+    {
+        lock (Sync)
+            return _forgotten is { } forgotten && forgotten.Loss.Has(nameOrAlias) && time.GetElapsedTime(forgotten.At) < FleetLoss.MadeAgainWithin;
     }
 
     public IReadOnlyList<Stored<LeaseRecord>> LeasesOf(string tenant, string workerId)
@@ -163,15 +174,17 @@ internal sealed partial class FleetView(LeaseFleet fleet, IStateStore store, Kin
     {
         // Kinds are asked about their definitions here, outside the lock.
         var isSnapshot = step is Feed.Snapshot;
+        FleetLoss? loss = null;
         var changes = step switch
         {
-            Feed.Snapshot snapshot => snapshot.Documents.Select(document => Read(document.Key, document)).ToList(),
+            Feed.Snapshot all => all.Documents.Select(document => Read(document.Key, document)).ToList(),
             Feed.Changes some => [.. some.Items.Select(change => Read(change.Key, change.Document))],
             _ => [],
         };
         var due = new List<TaskCompletionSource>();
         lock (Sync)
         {
+            var held = step is Feed.Snapshot snapshot && snapshot.HasForgotten(_revision) ? FleetLoss.Held(Tables) : default;
             if (isSnapshot)
             {
                 Tables.Clear();
@@ -180,6 +193,10 @@ internal sealed partial class FleetView(LeaseFleet fleet, IStateStore store, Kin
 
             foreach (var (key, value) in changes)
                 Put(key, value, due);
+            if (held.Kinds is not null)
+                loss = FleetLoss.Of(held, Tables);
+            if (loss is { Kinds.Count: > 0 })
+                _forgotten = (loss, time.GetTimestamp());
             Interlocked.Exchange(ref _revision, step.Revision);
             _signals.Reached(step.Revision, due);
             if (isSnapshot)
@@ -187,6 +204,12 @@ internal sealed partial class FleetView(LeaseFleet fleet, IStateStore store, Kin
         }
 
         _follows = true;
+        if (loss is not null)
+        {
+            LogForgot(loss.Kinds.Count, loss.Resources, loss.Leases);
+            Forgot?.Invoke([.. loss.Kinds.Select(kind => kind.Name)]);
+        }
+
         foreach (var signal in due)
             signal.TrySetResult();
         Changed?.Invoke();
@@ -255,6 +278,9 @@ internal sealed partial class FleetView(LeaseFleet fleet, IStateStore store, Kin
 
     [LoggerMessage(EventName = "FleetFeedLost", Level = LogLevel.Warning, Message = "The feed of leases was interrupted and is followed again in {Seconds} s; nothing is granted on what is not known.")]
     private partial void LogInterrupted(Exception fault, double seconds);
+
+    [LoggerMessage(EventName = "FleetForgotten", Level = LogLevel.Error, Message = "The state store has come back without what it held: {Kinds} kinds, {Resources} resources and {Leases} leases that had not ended are gone. Kinds of the configuration are made again.")]
+    private partial void LogForgot(int kinds, int resources, int leases);
 
     [LoggerMessage(EventName = "FleetRecordUnreadable", Level = LogLevel.Error, Message = "The document {Key} cannot be read, written by another version or by hand: it is taken as not there.")]
     private partial void LogUnreadable(string key);

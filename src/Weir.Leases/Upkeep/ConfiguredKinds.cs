@@ -9,7 +9,9 @@ using Weir.State;
 
 namespace Weir.Leases.Upkeep;
 
-/// <summary>The kinds of the configuration: makes those that are missing, at start and where the configuration changes. What is stored counts from then on.</summary>
+/// <summary>
+/// The kinds of the configuration: makes those that are missing, at start and where the configuration changes. What is stored counts from then on; what the store itself has forgotten is made again.
+/// </summary>
 public sealed partial class ConfiguredKinds : BackgroundService
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
@@ -18,16 +20,21 @@ public sealed partial class ConfiguredKinds : BackgroundService
     private readonly IStateStore _store;
     private readonly FleetCommits _commits;
     private readonly KindSorts _sorts;
+    private readonly FleetView _view;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly string _partition;
     private readonly ConcurrentDictionary<string, string> _faults = new(StringComparer.Ordinal);
-    private volatile IReadOnlyDictionary<string, KindOptions> _options = new Dictionary<string, KindOptions>();
-    private volatile TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _sync = new();
 
-    internal ConfiguredKinds(IStateStore store, FleetCommits commits, KindSorts sorts, LeaseFleet fleet, TimeProvider time, ILogger<ConfiguredKinds> logger)
+    // Those that have not been looked at since they were configured, or since the store forgot them.
+    private readonly HashSet<string> _left = new(StringComparer.Ordinal);
+    private volatile IReadOnlyDictionary<string, KindOptions> _options = new Dictionary<string, KindOptions>();
+    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    internal ConfiguredKinds(IStateStore store, FleetCommits commits, KindSorts sorts, FleetView view, LeaseFleet fleet, TimeProvider time, ILogger<ConfiguredKinds> logger)
     {
-        (_store, _commits, _sorts, _time, _logger) = (store, commits, sorts, time, logger);
+        (_store, _commits, _sorts, _view, _time, _logger) = (store, commits, sorts, view, time, logger);
         _partition = fleet.Partition;
     }
 
@@ -42,27 +49,61 @@ public sealed partial class ConfiguredKinds : BackgroundService
         // One that an operator has ended is not made again because something else was changed.
         if (options.Count == _options.Count && options.All(entry => _options.TryGetValue(entry.Key, out var before) && KindDrift.AreSame(before, entry.Value)))
             return;
-        _options = options;
-        Interlocked.Exchange(ref _changed, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+        Begin(options, options.Keys);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        while (!stoppingToken.IsCancellationRequested)
+        _view.Forgot += Again;
+        try
         {
-            var changed = _changed.Task;
-            var options = _options;
-            foreach (var name in _faults.Keys.Where(name => !options.ContainsKey(name)))
-                _faults.TryRemove(name, out _);
-            await EnsureAsync(options, changed, stoppingToken).ConfigureAwait(false);
-            await changed.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            while (!stoppingToken.IsCancellationRequested)
+            {
+                var (options, left, changed) = Take();
+                foreach (var name in _faults.Keys.Where(name => !options.ContainsKey(name)))
+                    _faults.TryRemove(name, out _);
+                await EnsureAsync(options, left, changed, stoppingToken).ConfigureAwait(false);
+                lock (_sync)
+                    _left.UnionWith(left);
+                await changed.WaitAsync(stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+        finally
+        {
+            _view.Forgot -= Again;
         }
     }
 
-    // Ends when each is there or cannot be, or when the configuration has changed.
-    private async Task EnsureAsync(IReadOnlyDictionary<string, KindOptions> options, Task changed, CancellationToken stoppingToken)
+    // One that an operator has ended was deleted by a commit, and is not among them.
+    private void Again(IReadOnlyList<string> forgotten) => Begin(_options, forgotten);
+
+    private void Begin(IReadOnlyDictionary<string, KindOptions> options, IEnumerable<string> names)
     {
-        var left = options.Keys.ToList();
+        TaskCompletionSource before;
+        lock (_sync)
+        {
+            _options = options;
+            _left.UnionWith(names);
+            (before, _changed) = (_changed, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        }
+
+        before.TrySetResult();
+    }
+
+    private (IReadOnlyDictionary<string, KindOptions> Options, List<string> Left, Task Changed) Take()
+    {
+        lock (_sync)
+        {
+            var options = _options;
+            List<string> left = [.. options.Keys.Where(_left.Contains)];
+            _left.Clear();
+            return (options, left, _changed.Task);
+        }
+    }
+
+    // Ends when each that is left is there or cannot be, or when there is something newer to do.
+    private async Task EnsureAsync(IReadOnlyDictionary<string, KindOptions> options, List<string> left, Task changed, CancellationToken stoppingToken)
+    {
         for (var pause = FirstPause; left.Count > 0 && !changed.IsCompleted && !stoppingToken.IsCancellationRequested; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
         {
             try

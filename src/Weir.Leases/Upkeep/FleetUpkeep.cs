@@ -90,8 +90,9 @@ internal sealed partial class FleetUpkeep(
 
     private async Task<TimeSpan> LookAsync(CancellationToken stoppingToken)
     {
-        made.Sweep(stoppingToken);
         var scene = Scene();
+        made.See(scene.Resources.Where(resource => resource.Value.Home == homes.Own), desk.IsBusy);
+        made.Sweep(stoppingToken);
         await TakeFromGoneAsync(scene.Resources, stoppingToken).ConfigureAwait(false);
         foreach (var batch in SlotPlan.Of(scene, able.IsAble, _gone.IsGone).Chunk(FleetCommits.MostWrites))
             await WriteAsync(batch, stoppingToken).ConfigureAwait(false);

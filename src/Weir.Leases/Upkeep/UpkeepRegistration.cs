@@ -4,6 +4,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Weir.Leases.Broker;
 using Weir.Leases.Doors;
+using Weir.Leases.Fleet;
 using Weir.Leases.Kinds;
 using Weir.Leases.Upkeep.Health;
 using Weir.Leases.Upkeep.Resets;
@@ -39,7 +40,7 @@ public static class UpkeepRegistration
         services.AddSingleton<FirstMaking>();
         services.AddSingleton<IKindDesk, KindDesk>();
         services.AddSingleton(provider => new ConfiguredKinds(
-            provider.GetRequiredService<IStateStore>(), provider.GetRequiredService<FleetCommits>(), provider.GetRequiredService<KindSorts>(), provider.GetRequiredService<LeaseFleet>(),
+            provider.GetRequiredService<IStateStore>(), provider.GetRequiredService<FleetCommits>(), provider.GetRequiredService<KindSorts>(), provider.GetRequiredService<FleetView>(), provider.GetRequiredService<LeaseFleet>(),
             provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<ConfiguredKinds>>()));
         services.AddSingleton<IConfiguredDocuments, KindDrift>();
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<ConfiguredKinds>());

@@ -40,8 +40,8 @@ public static class CollectionRegistration
         services.AddSingleton(provider => new KnowledgeDocuments(
             provider.GetRequiredService<KnowledgeCollections>(), provider.GetRequiredService<CollectionIngest>(), provider.GetRequiredService<IStateStore>()));
         services.AddSingleton(provider => new ConfiguredCollections(
-            provider.GetRequiredService<CollectionDefinitions>(), provider.GetRequiredService<CollectionIngest>(), provider.GetRequiredService<IndexShelf>(),
-            provider.GetRequiredService<CollectionLimits>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<Random>(), provider.GetRequiredService<ILoggerFactory>()));
+            provider.GetRequiredService<CollectionDefinitions>(), provider.GetRequiredService<CollectionDirectory>(), provider.GetRequiredService<CollectionIngest>(),
+            provider.GetRequiredService<IndexShelf>(), provider.GetRequiredService<CollectionLimits>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<Random>(), provider.GetRequiredService<ILoggerFactory>()));
         services.AddSingleton<IConfiguredDocuments>(provider => new CollectionDrift(
             provider.GetRequiredService<ConfiguredCollections>(), provider.GetRequiredService<CollectionDirectory>(), provider.GetRequiredService<KnowledgeCollections>()));
         services.AddSingleton<IHostedService>(provider => provider.GetRequiredService<CollectionDirectory>());

@@ -70,11 +70,11 @@ internal sealed class RedisFeed(RedisConnection connection, RedisPartitions part
             }
 
             partitions.See(partition, revision);
-            var found = (RedisResult[])answer[2]!;
+            var found = (RedisResult[])answer[3]!;
             var documents = new Document[found.Length / 2];
             for (var i = 0; i < documents.Length; i++)
                 documents[i] = RedisDocument.Parse((string)found[i * 2]!, (byte[])found[(i * 2) + 1]!);
-            return ((string?)answer[0] ?? "", new Feed.Snapshot(revision, documents));
+            return ((string?)answer[0] ?? "", new Feed.Snapshot(revision, documents) { Since = (long)answer[2] });
         }
     }
 

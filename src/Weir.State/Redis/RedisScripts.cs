@@ -5,7 +5,7 @@ namespace Weir.State.Redis;
 /// since Lua would write them with an exponent.
 /// </summary>
 /// <remarks>
-/// A partition is these keys, all with its hash tag: <c>m</c> (hash: revision, stream position, store time, bytes in the stream), <c>v</c> (hash: key to
+/// A partition is these keys, all with its hash tag: <c>m</c> (hash: revision, stream position, store time, bytes in the stream, the revision since which nothing was forgotten), <c>v</c> (hash: key to
 /// version), <c>b</c> (hash: key to "version expiry body"), <c>k</c> (all keys, in order), <c>x</c> (keys by expiry), <c>s</c> (the
 /// stream of commits), <c>id:…</c> (what became of a commit), and the channel <c>w</c>. Times are microseconds since 1970.
 /// </remarks>
@@ -67,6 +67,8 @@ internal static class RedisScripts
             redis.call('ZREM', x, ARGV[p])
           end
         end
+        -- No revision at all: the partition is new, or the server came back empty and nobody who had seen it was first.
+        local anew = rev < seen or rev == 0
         if rev < seen then
           rev = seen + 1000000
           last = text(rev) .. '-0'
@@ -102,6 +104,7 @@ internal static class RedisScripts
           bytes = keep == 1 and size or bytes * keep / length
         end
         redis.call('HSET', m, 'rev', version, 'last', position, 'time', text(now), 'bytes', text(bytes))
+        if anew then redis.call('HSET', m, 'since', version) end
         redis.call('SET', id, version, 'PX', ARGV[5])
         redis.call('PUBLISH', ARGV[8], version)
         return {'done', text(now), version}
@@ -129,10 +132,10 @@ internal static class RedisScripts
         return found
         """);
 
-    /// <summary>Keys: m k b. Arguments: prefixes. Answers position, revision, and key, value, key, value … of one moment.</summary>
+    /// <summary>Keys: m k b. Arguments: prefixes. Answers position, revision, since when nothing was forgotten, and key, value, key, value … of one moment.</summary>
     public static readonly RedisScript Snapshot = new(
         """
-        local meta = redis.call('HMGET', KEYS[1], 'last', 'rev')
+        local meta = redis.call('HMGET', KEYS[1], 'last', 'rev', 'since')
         local found = {}
         for _, prefix in ipairs(ARGV) do
           for _, key in ipairs(redis.call('ZRANGEBYLEX', KEYS[2], '[' .. prefix, '[' .. prefix .. '\255')) do
@@ -140,7 +143,7 @@ internal static class RedisScripts
             found[#found + 1] = redis.call('HGET', KEYS[3], key)
           end
         end
-        return {meta[1] or '', meta[2] or '0', found}
+        return {meta[1] or '', meta[2] or '0', meta[3] or '0', found}
         """);
 
     /// <summary>Keys: m s. Arguments: the reader's position, most entries. Answers position and revision now, and the entries after the reader's.</summary>
@@ -160,7 +163,7 @@ internal static class RedisScripts
         if rev >= seen then return text(rev) end
         rev = math.max(seen + 1000000, now)
         redis.call('DEL', KEYS[2])
-        redis.call('HSET', KEYS[1], 'rev', text(rev), 'last', text(rev) .. '-0', 'bytes', '0')
+        redis.call('HSET', KEYS[1], 'rev', text(rev), 'last', text(rev) .. '-0', 'bytes', '0', 'since', text(rev))
         redis.call('PUBLISH', ARGV[2], text(rev))
         return text(rev)
         """);

@@ -7,7 +7,7 @@ namespace Weir.State.Secrets;
 
 /// <summary>
 /// A secret that all replicas share: made once by whichever comes first, the same for all of them and after a restart. While the store
-/// has not been reached, only what needs the secret is affected.
+/// has not been reached, only what needs the secret is affected. A store that has lost it is given it again by whoever still has it; where a replica that had none was first, theirs counts for all.
 /// </summary>
 /// <param name="store">Where it is kept.</param>
 /// <param name="key">Its document, in <see cref="Partition"/>.</param>
@@ -19,11 +19,13 @@ public abstract partial class SharedSecret(IStateStore store, string key, int le
     public const string Partition = "config";
 
     private static readonly TimeSpan FirstWait = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
 
     private readonly TaskCompletionSource _tried = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private byte[]? _secret;
 
-    /// <summary>Given the secret, once.</summary>
+    /// <summary>Given the secret, and again where the store has another one.</summary>
     protected abstract void Use(byte[] secret);
 
     public override async Task StartAsync(CancellationToken cancellationToken)
@@ -42,16 +44,17 @@ public abstract partial class SharedSecret(IStateStore store, string key, int le
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var pause = TimeSpan.FromMilliseconds(100);
+        var pause = FirstPause;
         while (true)
         {
             try
             {
-                if ((await ReadAsync(stoppingToken) ?? await MakeAsync(stoppingToken)) is { } secret)
+                await foreach (var step in store.WatchAsync(Partition, [key], stoppingToken))
                 {
-                    Use(secret);
-                    _tried.TrySetResult();
-                    return;
+                    await ReadAsync(step, stoppingToken);
+                    if (_secret is not null)
+                        _tried.TrySetResult();
+                    pause = FirstPause;
                 }
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -79,26 +82,42 @@ public abstract partial class SharedSecret(IStateStore store, string key, int le
         }
     }
 
-    private async Task<byte[]?> ReadAsync(CancellationToken cancellationToken)
+    private async Task ReadAsync(Feed step, CancellationToken cancellationToken)
     {
-        if (await store.ReadAsync(Partition, key, cancellationToken) is not { } document)
-            return null;
+        Document? document = null;
+        switch (step)
+        {
+            case Feed.Snapshot snapshot:
+                document = snapshot.Documents.FirstOrDefault(one => one.Key == key);
+                break;
+            case Feed.Changes changes when changes.Items.Any(change => change.Key == key):
+                document = changes.Items.Last(change => change.Key == key).Document;
+                break;
+            default:
+                return;
+        }
 
-        return Parse(document.Body.Span)
+        if (document is null)
+        {
+            await MakeAsync(_secret ?? RandomNumberGenerator.GetBytes(length), cancellationToken);
+            return;
+        }
+
+        var secret = Parse(document.Body.Span)
             ?? throw new InvalidDataException($"the document {key} of partition {Partition} does not hold a secret; delete it and a new one is made, and what was signed so far ends");
+        if (_secret is not null && CryptographicOperations.FixedTimeEquals(_secret, secret))
+            return;
+        Use(secret);
+        _secret = secret;
     }
 
-    // Null: another replica was first, or nobody knows; reading tells.
-    private async Task<byte[]?> MakeAsync(CancellationToken cancellationToken)
+    // Whoever was first, the feed shows it.
+    private async Task MakeAsync(byte[] secret, CancellationToken cancellationToken)
     {
-        var secret = RandomNumberGenerator.GetBytes(length);
         var body = JsonSerializer.SerializeToUtf8Bytes(new Dictionary<string, string> { ["secret"] = Convert.ToBase64String(secret) });
         var commit = new Commit(Partition) { Writes = [new Write(key, 0, body)] };
-        var outcome = await store.CommitAsync(commit, cancellationToken);
-        if (outcome is CommitOutcome.Unknown)
-            outcome = await store.SettleAsync(commit, cancellationToken);
-
-        return outcome is CommitOutcome.Committed ? secret : null;
+        if (await store.CommitAsync(commit, cancellationToken) is CommitOutcome.Unknown && await store.SettleAsync(commit, cancellationToken) is CommitOutcome.Unknown(var reason))
+            throw new StoreUnavailableException(reason);
     }
 
     private byte[]? Parse(ReadOnlySpan<byte> body)

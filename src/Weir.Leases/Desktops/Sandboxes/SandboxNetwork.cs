@@ -4,6 +4,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Weir.Leases.Desktops.Sandboxes;
 
+/// <summary>Makes the network of a sandbox whose walls stand, in which nothing of the desktop has begun.</summary>
+/// <returns>The process that it ends with, or why there is none.</returns>
+internal delegate Task<(ProcessIdentity? Network, string? Fault)> NetworkAttachment(string folder, ProcessIdentity first, CancellationToken cancellationToken);
+
 /// <summary>Gives a sandbox a way to the network through a process of its own, which ends with the sandbox.</summary>
 internal static partial class SandboxNetwork
 {

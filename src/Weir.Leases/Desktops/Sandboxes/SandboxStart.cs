@@ -9,9 +9,15 @@ namespace Weir.Leases.Desktops.Sandboxes;
 /// Makes one sandbox, in this order: its folder; its walls, in which a first program waits for its settings and ends if they do not come; what is known of its
 /// processes, written down; its network, once the walls stand; its settings. Whenever this process dies, either nothing stands or what stands is written down.
 /// </summary>
-internal sealed class SandboxStart(SandboxFolder folder, SandboxOptions options, TimeProvider time)
+/// <param name="folder">Where it is written down.</param>
+/// <param name="options">How long it may take.</param>
+/// <param name="time">The clock of that.</param>
+/// <param name="attach">What its network is made by. Null: <see cref="SandboxNetwork"/>.</param>
+internal sealed class SandboxStart(SandboxFolder folder, SandboxOptions options, TimeProvider time, NetworkAttachment? attach = null)
 {
     private static readonly TimeSpan WallsWithin = TimeSpan.FromSeconds(15);
+
+    private readonly NetworkAttachment _attach = attach ?? SandboxNetwork.AttachAsync;
 
     /// <returns>The desktop, or why there is none; then nothing of it is left.</returns>
     public async Task<(Sandbox? Sandbox, string? Fault)> StartAsync(string instance, SandboxPlan plan, CancellationToken cancellationToken)
@@ -38,7 +44,7 @@ internal sealed class SandboxStart(SandboxFolder folder, SandboxOptions options,
                 return await FailedAsync(instance, facts, walls, "The sandbox was not made").ConfigureAwait(false);
             if (plan is { Isolation: DesktopIsolation.Sandbox, Network: DesktopNetwork.Nat })
             {
-                var (network, fault) = await SandboxNetwork.AttachAsync(folder.Of(instance), first, either.Token).ConfigureAwait(false);
+                var (network, fault) = await _attach(folder.Of(instance), first, either.Token).ConfigureAwait(false);
                 if (network is null)
                     return await FailedAsync(instance, facts, walls, fault!).ConfigureAwait(false);
                 facts = facts with { Network = network };

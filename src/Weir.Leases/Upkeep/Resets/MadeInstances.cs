@@ -17,6 +17,10 @@ internal sealed partial class MadeInstances(
     private readonly Lock _sync = new();
     private readonly Dictionary<string, Made> _made = new(StringComparer.Ordinal);
 
+    // What the documents of this home name, by instance, and which of those a reset has ended.
+    private readonly HashSet<string> _ended = new(StringComparer.Ordinal);
+    private Dictionary<string, Stored<ResourceRecord>> _named = new(StringComparer.Ordinal);
+
     public bool AreKnown(string kind) => adoption.IsDone(ResourceKinds.SortOf(kind));
 
     public async ValueTask<KindResult<ResourceInstance>> EnsureAsync(Stored<ResourceRecord> resource, string leaseId, CancellationToken cancellationToken)
@@ -58,6 +62,55 @@ internal sealed partial class MadeInstances(
         _ = made.Begin(_ => Task.FromResult(KindResult.Of(instance)));
         lock (_sync)
             _made[instance.Id] = made;
+    }
+
+    /// <summary>
+    /// Learns what documents name. An instance that was named and is no more, though no reset has ended it, has lost its document: to a store that came back without it, or to others that took this home
+    /// for gone. It is one that outlives its grant.
+    /// </summary>
+    /// <param name="own">The resources of this home as they are now.</param>
+    /// <param name="isBusy">Whether something is done to a resource; what that makes is looked at when it is over.</param>
+    public void See(IEnumerable<Stored<ResourceRecord>> own, Func<string, bool> isBusy)
+    {
+        var named = own.Where(resource => resource.Value.Instance is not null).DistinctBy(resource => resource.Value.Instance!.Id).ToDictionary(resource => resource.Value.Instance!.Id, StringComparer.Ordinal);
+        List<Stored<ResourceRecord>> lost = [];
+        lock (_sync)
+        {
+            foreach (var (id, resource) in _named)
+            {
+                if (named.ContainsKey(id) || _ended.Contains(id) || _made.ContainsKey(id))
+                    continue;
+                if (isBusy(resource.Value.Id))
+                    named.Add(id, resource);
+                else
+                    lost.Add(resource);
+            }
+
+            _named = named;
+            _ended.IntersectWith(named.Keys);
+        }
+
+        foreach (var resource in lost)
+        {
+            if ((kinds.Find(resource.Value.Kind) ?? kinds.Gone(resource.Value.Kind)) is not { } kind)
+                continue;
+            LogUnnamed(resource.Value.Instance!.Id, resource.Value.Id);
+            Adopt(resource, kind, resource.Value.Instance!);
+        }
+    }
+
+    /// <summary>A document names an instance that is about to be made.</summary>
+    public void Named(Stored<ResourceRecord> resource)
+    {
+        lock (_sync)
+            _named[resource.Value.Instance!.Id] = resource;
+    }
+
+    /// <summary>A reset has ended an instance that a document still names.</summary>
+    public void Ended(string instanceId)
+    {
+        lock (_sync)
+            _ended.Add(instanceId);
     }
 
     /// <summary>Before an instance is ended: nobody is making it any more.</summary>
@@ -176,6 +229,9 @@ internal sealed partial class MadeInstances(
                 await late.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
+
+    [LoggerMessage(EventName = "InstanceUnnamed", Level = LogLevel.Warning, Message = "The instance {Instance} of {Resource} has lost its document and is ended.")]
+    private partial void LogUnnamed(string instance, string resource);
 
     [LoggerMessage(EventName = "InstanceStands", Level = LogLevel.Warning, Message = "The instance {Instance} of {Resource}, whose lease has ended, could not be ended and is tried again in {After}: {Reason}")]
     private partial void LogStands(string resource, string instance, string reason, TimeSpan after);

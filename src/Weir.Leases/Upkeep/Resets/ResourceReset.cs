@@ -70,6 +70,7 @@ internal sealed partial class ResourceReset(
             var held = steps.Held.Value;
             if (!await TryAsync(steps, token => Done(kind.Implementation.DestroyAsync(new KindResource(held, kind.Options), token)), stoppingToken).ConfigureAwait(false))
                 return;
+            made.Ended(old.Id);
         }
 
         if (steps.Work.Creates)
@@ -89,6 +90,7 @@ internal sealed partial class ResourceReset(
         }
 
         steps.Held = named;
+        made.Named(named);
         var resource = new KindResource(named.Value, kind.Options);
         await TryAsync(
             steps,

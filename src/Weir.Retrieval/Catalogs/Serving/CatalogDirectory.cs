@@ -19,6 +19,7 @@ internal sealed partial class CatalogDirectory(
 
     private readonly ConcurrentDictionary<string, CatalogState> _states = new(StringComparer.Ordinal);
     private readonly TaskCompletionSource _known = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _read;
 
     /// <summary>Completed once the store has told what there is.</summary>
     public Task Known => _known.Task;
@@ -27,6 +28,9 @@ internal sealed partial class CatalogDirectory(
 
     /// <summary>Called after catalogs have changed, on the feed's thread: it may only take note.</summary>
     public event Action? Changed;
+
+    /// <summary>The store has come back without catalogs that were there, given by key; nobody has deleted them. Called as <see cref="Changed"/> is.</summary>
+    public event Action<IReadOnlyCollection<string>>? Forgot;
 
     public CatalogState? Find(string key) => _states.GetValueOrDefault(key) is { Entry: not null } state ? state : null;
 
@@ -109,8 +113,15 @@ internal sealed partial class CatalogDirectory(
         {
             case Feed.Snapshot snapshot:
                 var there = snapshot.Documents.Where(document => CatalogDocuments.IsRecord(document.Key)).Select(document => document.Key).ToHashSet(StringComparer.Ordinal);
-                foreach (var key in _states.Keys.Where(key => !there.Contains(key)).ToList())
+                List<string> gone = [.. _states.Keys.Where(key => !there.Contains(key))];
+                foreach (var key in gone)
                     Remove(key);
+                if (snapshot.HasForgotten(_read) && gone.Count > 0)
+                {
+                    LogForgot(gone.Count);
+                    Forgot?.Invoke(gone);
+                }
+
                 // Records stand after their states in the order of keys, but a state needs its record.
                 foreach (var document in snapshot.Documents.OrderBy(document => CatalogDocuments.IsStatus(document.Key)))
                     Apply(document, isSnapshot: true);
@@ -131,6 +142,7 @@ internal sealed partial class CatalogDirectory(
                 break;
         }
 
+        _read = step.Revision;
         Changed?.Invoke();
     }
 
@@ -177,6 +189,9 @@ internal sealed partial class CatalogDirectory(
             }
         }
     }
+
+    [LoggerMessage(EventId = 434, EventName = "CatalogsForgotten", Level = LogLevel.Error, Message = "The state store has come back without {Count} catalogs that it held; those of the configuration are made again")]
+    private partial void LogForgot(int count);
 
     [LoggerMessage(EventId = 424, EventName = "CatalogFeedInterrupted", Level = LogLevel.Warning, Message = "The feed of catalogs was interrupted and is taken up again: {Reason}")]
     private partial void LogInterrupted(string reason);

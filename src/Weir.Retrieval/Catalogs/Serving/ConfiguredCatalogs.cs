@@ -6,7 +6,7 @@ using Weir.State;
 
 namespace Weir.Retrieval.Catalogs.Serving;
 
-/// <summary>Makes the catalogs of the configuration where there are none; what is stored is left as it is, also where it differs.</summary>
+/// <summary>Makes the catalogs of the configuration where there are none, and again where the store has forgotten one; what is stored is left as it is, also where it differs.</summary>
 internal sealed partial class ConfiguredCatalogs(
     CatalogWriter writer, CatalogDirectory directory, CatalogDocuments documents, CatalogLimits limits, TimeProvider time, ILogger<ConfiguredCatalogs> logger) : BackgroundService, IConfiguredCatalogs
 {
@@ -44,8 +44,16 @@ internal sealed partial class ConfiguredCatalogs(
         return null;
     }
 
+    private void MakeForgotten(IReadOnlyCollection<string> forgotten)
+    {
+        var options = _options;
+        if (options.Keys.Any(name => forgotten.Contains(CatalogDocuments.KeyOf(null, name))))
+            _wanted.Writer.TryWrite(options);
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        directory.Forgot += MakeForgotten;
         try
         {
             while (true)
@@ -62,6 +70,10 @@ internal sealed partial class ConfiguredCatalogs(
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
             // Stopping.
+        }
+        finally
+        {
+            directory.Forgot -= MakeForgotten;
         }
     }
 

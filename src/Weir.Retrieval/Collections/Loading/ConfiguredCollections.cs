@@ -12,6 +12,7 @@ namespace Weir.Retrieval.Collections.Loading;
 
 /// <summary>
 /// The collections of the configuration: makes those that are missing, keeps their indexes in memory, and loads their files where this replica holds that duty.
+/// Where the store has forgotten one, it begins anew, as at start.
 /// </summary>
 public sealed partial class ConfiguredCollections : BackgroundService
 {
@@ -19,6 +20,7 @@ public sealed partial class ConfiguredCollections : BackgroundService
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
 
     private readonly CollectionDefinitions _definitions;
+    private readonly CollectionDirectory _directory;
     private readonly CollectionIngest _ingest;
     private readonly IndexShelf _shelf;
     private readonly CollectionLimits _limits;
@@ -32,9 +34,9 @@ public sealed partial class ConfiguredCollections : BackgroundService
     private volatile TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     internal ConfiguredCollections(
-        CollectionDefinitions definitions, CollectionIngest ingest, IndexShelf shelf, CollectionLimits limits, TimeProvider time, Random random, ILoggerFactory loggers)
+        CollectionDefinitions definitions, CollectionDirectory directory, CollectionIngest ingest, IndexShelf shelf, CollectionLimits limits, TimeProvider time, Random random, ILoggerFactory loggers)
     {
-        (_definitions, _ingest, _shelf, _limits, _time, _random, _loggers) = (definitions, ingest, shelf, limits, time, random, loggers);
+        (_definitions, _directory, _ingest, _shelf, _limits, _time, _random, _loggers) = (definitions, directory, ingest, shelf, limits, time, random, loggers);
         _logger = loggers.CreateLogger<ConfiguredCollections>();
     }
 
@@ -61,26 +63,44 @@ public sealed partial class ConfiguredCollections : BackgroundService
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        while (!stoppingToken.IsCancellationRequested)
+        _directory.Forgot += Again;
+        try
         {
-            var changed = _changed.Task;
-            var options = _options;
-            foreach (var name in _states.Keys.Where(name => !options.ContainsKey(name)))
-                _states.TryRemove(name, out _);
-            using var ends = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-            var kept = options.Select(entry => KeepAsync(entry.Key, entry.Value, ends.Token)).ToList();
-            try
-            {
-                await changed.WaitAsync(stoppingToken).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException)
-            {
-                // The server stops.
-            }
-
-            await ends.CancelAsync().ConfigureAwait(false);
-            await Task.WhenAll(kept).ConfigureAwait(false);
+            while (!stoppingToken.IsCancellationRequested)
+                await KeepAllAsync(stoppingToken).ConfigureAwait(false);
         }
+        finally
+        {
+            _directory.Forgot -= Again;
+        }
+    }
+
+    private void Again(IReadOnlyCollection<string> forgotten)
+    {
+        if (_options.Keys.Any(name => forgotten.Contains(CollectionDefinitions.Key(null, name))))
+            LookAgain();
+    }
+
+    // Until there is something newer to do.
+    private async Task KeepAllAsync(CancellationToken stoppingToken)
+    {
+        var changed = _changed.Task;
+        var options = _options;
+        foreach (var name in _states.Keys.Where(name => !options.ContainsKey(name)))
+            _states.TryRemove(name, out _);
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+        var kept = options.Select(entry => KeepAsync(entry.Key, entry.Value, ends.Token)).ToList();
+        try
+        {
+            await changed.WaitAsync(stoppingToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The server stops.
+        }
+
+        await ends.CancelAsync().ConfigureAwait(false);
+        await Task.WhenAll(kept).ConfigureAwait(false);
     }
 
     // Ends only by the token, unless there is nothing more to do.

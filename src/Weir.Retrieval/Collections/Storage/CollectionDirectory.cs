@@ -10,11 +10,15 @@ internal sealed partial class CollectionDirectory(IStateStore store, TimeProvide
 {
     private volatile FrozenDictionary<string, StoredCollection>? _collections;
     private volatile TaskCompletionSource _changed = Signal();
+    private long _read;
 
     /// <summary>By key; empty until the store has answered once.</summary>
     public FrozenDictionary<string, StoredCollection> Collections => _collections ?? FrozenDictionary<string, StoredCollection>.Empty;
 
     public bool IsKnown => _collections is not null;
+
+    /// <summary>The store has come back without collections that were there, given by key; nobody has deleted them. Called on the thread that reads the feed.</summary>
+    public event Action<IReadOnlyCollection<string>>? Forgot;
 
     /// <summary>Completes at the next change.</summary>
     public Task Changed => _changed.Task;
@@ -64,11 +68,22 @@ internal sealed partial class CollectionDirectory(IStateStore store, TimeProvide
                 next.Remove(key);
         }
 
+        IReadOnlyCollection<string> forgotten = step is Feed.Snapshot now && now.HasForgotten(_read) ? [.. Collections.Keys.Where(key => !next.ContainsKey(key))] : [];
+        _read = step.Revision;
         _collections = next.ToFrozenDictionary(StringComparer.Ordinal);
+        if (forgotten.Count > 0)
+        {
+            LogForgot(forgotten.Count);
+            Forgot?.Invoke(forgotten);
+        }
+
         var changed = _changed;
         _changed = Signal();
         changed.TrySetResult();
     }
+
+    [LoggerMessage(EventName = "CollectionsForgotten", Level = LogLevel.Error, Message = "The state store has come back without {Count} collections that it held. Those of the configuration are made and loaded again.")]
+    private partial void LogForgot(int count);
 
     [LoggerMessage(EventName = "CollectionsInterrupted", Level = LogLevel.Warning, Message = "The feed of collections broke off and is followed again in {Pause}.")]
     private partial void LogInterrupted(Exception exception, TimeSpan pause);

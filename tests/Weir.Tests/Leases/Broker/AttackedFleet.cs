@@ -13,8 +13,6 @@ internal sealed class AttackedFleet(IStateStore store, ManualTimeProvider time, 
     public static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
     public static readonly TimeSpan LongestTtl = TimeSpan.FromSeconds(20);
 
-    private static readonly LeaseAsker Asker = new("t", "k", IsAdmin: false);
-
     private readonly List<(LeaseReplica Replica, SharedStore Store)> _brokers = [];
     private readonly List<LeaseReplica> _dead = [];
     private readonly List<(Task<LeaseAnswer> Task, CancellationTokenSource Client)> _asking = [];
@@ -56,13 +54,13 @@ internal sealed class AttackedFleet(IStateStore store, ManualTimeProvider time, 
                 break;
             case < 9 when lease is not null:
                 _held.Remove(lease);
-                Loose(replica.Broker.ReleaseAsync(Asker, lease.Value.Id, random.Next(2) == 0 ? null : lease.Value.FenceOf(lease.Version), null, default));
+                Loose(replica.Broker.ReleaseAsync(LeaseReplica.Asker, lease.Value.Id, random.Next(2) == 0 ? null : lease.Value.FenceOf(lease.Version), null, default));
                 break;
             case 9 when lease is not null:
-                Loose(replica.Broker.ReleaseAsync(Asker, lease.Value.Id, null, [lease.Value.Holdings[0].Resource], default));
+                Loose(replica.Broker.ReleaseAsync(LeaseReplica.Asker, lease.Value.Id, null, [lease.Value.Holdings[0].Resource], default));
                 break;
             case 10 or 11 when lease is not null:
-                Loose(replica.Broker.RenewAsync(Asker, lease.Value.Id, lease.Value.FenceOf(lease.Version), null, default));
+                Loose(replica.Broker.RenewAsync(LeaseReplica.Asker, lease.Value.Id, lease.Value.FenceOf(lease.Version), null, default));
                 break;
             case 12 when _asking.Count > 0:
                 await _asking[random.Next(_asking.Count)].Client.CancelAsync();
@@ -117,15 +115,8 @@ internal sealed class AttackedFleet(IStateStore store, ManualTimeProvider time, 
     {
         foreach (var (replica, _) in _brokers)
         {
-            var answer = replica.Broker.AllocateAsync(Asker, new LeaseRequest { WorkerId = "last", Demands = [new LeaseDemand("slot", 3, null)] }, default);
-            for (var i = 0; !answer.IsCompleted; i++)
-            {
-                i.ShouldBeLessThan(1000);
-                await PassAsync(TimeSpan.FromMilliseconds(100));
-            }
-
-            (await answer).Error?.Message.ShouldBeNull();
-            await replica.Broker.ReleaseAsync(Asker, (await answer).Lease!.Value.Id, null, null, default);
+            var lease = await time.UntilAsync(replica.GotAsync(LeaseReplica.Request(("slot", 3)) with { WorkerId = "last" }));
+            await replica.ReleaseAsync(lease);
         }
     }
 
@@ -154,7 +145,7 @@ internal sealed class AttackedFleet(IStateStore store, ManualTimeProvider time, 
             Asynchronous = random.Next(6) == 0,
             KeepPartial = random.Next(4) == 0,
         };
-        _asking.Add((replica.Broker.AllocateAsync(Asker, request, client.Token), client));
+        _asking.Add((replica.Broker.AllocateAsync(LeaseReplica.Asker, request, client.Token), client));
     }
 
     private void Collect()

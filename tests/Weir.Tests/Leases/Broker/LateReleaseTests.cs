@@ -3,19 +3,14 @@ using Weir.Leases.Documents;
 using Weir.Leases.Fleet;
 using Weir.Leases.Kinds;
 using Weir.State;
-using Weir.State.Memory;
 using Weir.Tests.Inference.Limits;
-using Weir.Tests.Support;
 
 namespace Weir.Tests.Leases.Broker;
 
 /// <summary>What is given back after its time in store time was up: nobody ends what is over here but who gives it back.</summary>
 public sealed class LateReleaseTests : IAsyncLifetime
 {
-    private static readonly LeaseAsker Asker = new("t", "k", IsAdmin: false);
-
-    private readonly ManualTimeProvider _time = new();
-    private MemoryStateStore _store = null!;
+    private readonly BrokerFleet _fleet = new();
     private SharedStore _way = null!;
     private LeaseReplica _replica = null!;
 
@@ -23,18 +18,13 @@ public sealed class LateReleaseTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _store = new MemoryStateStore(new StateOptions(), _time);
-        _way = new SharedStore(_store);
-        await LeaseReplica.DefineAsync(_store, "slot", new KindOptions { Capacity = 2 });
-        _replica = await LeaseReplica.StartAsync(_way, _time);
+        _way = new SharedStore(_fleet.Store);
+        await _fleet.DefineAsync("slot", new KindOptions { Capacity = 2 });
+        _replica = await _fleet.StartAsync("a", _way);
         await _replica.StopAsync<LeaseExpiry>();
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await _replica.DisposeAsync();
-        await _store.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => _fleet.DisposeAsync();
 
     [Theory]
     [InlineData(false)]
@@ -42,8 +32,8 @@ public sealed class LateReleaseTests : IAsyncLifetime
     public async Task Release_AfterTheEnd_IsNoErrorAndIsRecordedAsExpired(bool isPartial)
     {
         var lease = await GotAsync(2);
-        _time.Advance(TimeSpan.FromSeconds(2));
-        (await Broker.RenewAsync(Asker, lease.Value.Id, lease.Version, null, default)).Error!.Code.ShouldBe("lease_ended");
+        _fleet.Time.Advance(TimeSpan.FromSeconds(2));
+        (await Broker.RenewAsync(LeaseReplica.Asker, lease.Value.Id, lease.Version, null, default)).Error!.Code.ShouldBe("lease_ended");
 
         (await ReleaseAsync(lease, isPartial ? ["slot.0"] : null)).ShouldBeNull();
 
@@ -59,12 +49,12 @@ public sealed class LateReleaseTests : IAsyncLifetime
     public async Task Release_SentInTimeThatLandsAfterTheEnd_IsRecordedAsExpired(bool isPartial)
     {
         var lease = await GotAsync(2);
-        _time.Advance(TimeSpan.FromSeconds(1));
+        _fleet.Time.Advance(TimeSpan.FromSeconds(1));
         var landed = 0;
         _way.OnCommit = commit =>
         {
             if (commit.Partition == LeaseReplica.Partition && Interlocked.Exchange(ref landed, 1) == 0)
-                _time.Advance(TimeSpan.FromSeconds(2));
+                _fleet.Time.Advance(TimeSpan.FromSeconds(2));
         };
 
         (await ReleaseAsync(lease, isPartial ? ["slot.0"] : null)).ShouldBeNull();
@@ -77,7 +67,7 @@ public sealed class LateReleaseTests : IAsyncLifetime
     public async Task Release_BeforeTheEnd_IsARelease()
     {
         var lease = await GotAsync(2);
-        _time.Advance(TimeSpan.FromSeconds(2) - TimeSpan.FromMilliseconds(1));
+        _fleet.Time.Advance(TimeSpan.FromSeconds(2) - TimeSpan.FromMilliseconds(1));
 
         (await ReleaseAsync(lease, ["slot.0"])).ShouldBeNull();
         (await ReleaseAsync(lease, null)).ShouldBeNull();
@@ -89,7 +79,7 @@ public sealed class LateReleaseTests : IAsyncLifetime
     public async Task Abandon_AfterTheEnd_IsRecordedAsExpired()
     {
         var lease = await GotAsync(1);
-        _time.Advance(TimeSpan.FromSeconds(2));
+        _fleet.Time.Advance(TimeSpan.FromSeconds(2));
 
         await Broker.AbandonAsync(lease.Value.Id, lease.Version);
 
@@ -99,9 +89,9 @@ public sealed class LateReleaseTests : IAsyncLifetime
     [Fact]
     public async Task Release_OfAWaiterWhoseWaitIsOver_IsAnExpiredWait()
     {
-        await GotAsync(2, TimeSpan.FromHours(1));
-        var waiting = (await Broker.AllocateAsync(Asker, Request(1) with { Wait = TimeSpan.FromSeconds(5), Asynchronous = true }, default)).Lease!;
-        _time.Advance(TimeSpan.FromSeconds(5));
+        await _replica.GotAsync(("slot", 2));
+        var waiting = (await _replica.AskAsync(LeaseReplica.Request(("slot", 1)) with { Wait = TimeSpan.FromSeconds(5), Asynchronous = true })).Lease!;
+        _fleet.Time.Advance(TimeSpan.FromSeconds(5));
 
         (await ReleaseAsync(waiting, null)).ShouldBeNull();
 
@@ -109,23 +99,16 @@ public sealed class LateReleaseTests : IAsyncLifetime
         (record.State, record.FailureCode, record.Reason).ShouldBe((LeaseState.Failed, "wait_expired", "Not all of it was free within 5 s."));
     }
 
-    private static LeaseRequest Request(int count) => new() { WorkerId = "w", Demands = [new LeaseDemand("slot", count, null)], Ttl = TimeSpan.FromSeconds(2) };
-
-    private async Task<Stored<LeaseRecord>> GotAsync(int count, TimeSpan? ttl = null)
-    {
-        var answer = await Broker.AllocateAsync(Asker, Request(count) with { Ttl = ttl ?? TimeSpan.FromSeconds(2) }, default).WaitAsync(TimeSpan.FromSeconds(30));
-        answer.Error?.Message.ShouldBeNull();
-        return answer.Lease!;
-    }
+    private Task<Stored<LeaseRecord>> GotAsync(int count) => _replica.GotAsync(LeaseReplica.Request(("slot", count)) with { Ttl = TimeSpan.FromSeconds(2) });
 
     private Task<Weir.Leases.LeaseError?> ReleaseAsync(Stored<LeaseRecord> lease, IReadOnlyList<string>? resources) =>
-        Broker.ReleaseAsync(Asker, lease.Value.Id, fence: null, resources, default).WaitAsync(TimeSpan.FromSeconds(30));
+        Broker.ReleaseAsync(LeaseReplica.Asker, lease.Value.Id, fence: null, resources, default).WaitAsync(TimeSpan.FromSeconds(30));
 
-    private async Task<LeaseRecord> RecordAsync(Stored<LeaseRecord> lease) => (await LeaseReplica.ReadAsync(_store)).Leases[lease.Value.Id].Value;
+    private async Task<LeaseRecord> RecordAsync(Stored<LeaseRecord> lease) => (await _fleet.StateAsync()).Leases[lease.Value.Id].Value;
 
     private async Task ShouldBeExpiredAsync(Stored<LeaseRecord> lease)
     {
-        var state = await LeaseReplica.ReadAsync(_store);
+        var state = await _fleet.StateAsync();
         var record = state.Leases[lease.Value.Id].Value;
         (record.State, record.Reason).ShouldBe((LeaseState.Expired, "It was not renewed in time."));
         state.Resources.Values.ShouldAllBe(resource => resource.Value.State == ResourceState.Free);

@@ -11,8 +11,6 @@ namespace Weir.Tests.Leases.Broker;
 /// <summary>Who is served when something comes back, against a plain model of the order.</summary>
 public sealed class LeaseOrderTests
 {
-    private static readonly LeaseAsker Asker = new("t", "k", IsAdmin: false);
-
     [Fact]
     public Task Release_ManyWait_AreServedInOrder() => RandomSchedule.RunAsync(5, async random =>
     {
@@ -21,7 +19,7 @@ public sealed class LeaseOrderTests
         await LeaseReplica.DefineAsync(store, "slot", new KindOptions { Capacity = 5 });
         await LeaseReplica.DefineAsync(store, "slot:b", new KindOptions { Capacity = 3 });
         await using var replica = await LeaseReplica.StartAsync(store, time);
-        var all = await replica.Broker.AllocateAsync(Asker, Of(5, 3), default);
+        var all = await replica.AskAsync(Of(5, 3));
         var (held, tasks) = (new List<LeaseRecord> { all.Lease!.Value }, new List<Task>());
         var waiting = new List<(string Worker, int A, int B, long Rank, int Arrival)>();
         for (var i = 0; i < 14; i++)
@@ -31,7 +29,7 @@ public sealed class LeaseOrderTests
             if (a + b == 0)
                 a = 1;
             waiting.Add((worker, a, b, store.Clock.Now.Ticks - (priority * TimeSpan.TicksPerSecond * 30), i));
-            tasks.Add(replica.Broker.AllocateAsync(Asker, Of(a, b) with { WorkerId = worker, Priority = priority }, default));
+            tasks.Add(replica.AskAsync(Of(a, b) with { WorkerId = worker, Priority = priority }));
             await Eventually.TrueAsync(() => replica.View.LeasesOf("t", worker).Count == 1);
         }
 
@@ -39,7 +37,7 @@ public sealed class LeaseOrderTests
         {
             var lease = held[random.Next(held.Count)];
             held.Remove(lease);
-            (await replica.Broker.ReleaseAsync(Asker, lease.Id, null, null, default)).ShouldBeNull();
+            (await replica.Broker.ReleaseAsync(LeaseReplica.Asker, lease.Id, null, null, default)).ShouldBeNull();
             var left = (A: 5 - held.Sum(one => Held(one, "slot")), B: 3 - held.Sum(one => Held(one, "slot:b")));
             var served = new List<string>();
             foreach (var one in waiting.OrderBy(one => one.Rank).ThenBy(one => one.Arrival).ToList())

@@ -9,6 +9,7 @@ using Weir.Leases.Kinds;
 using Weir.State;
 using Weir.State.Replicas;
 using Weir.Tests.Leases.Doors;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Leases.Broker;
 
@@ -16,6 +17,9 @@ namespace Weir.Tests.Leases.Broker;
 internal sealed class LeaseReplica : IAsyncDisposable
 {
     public const string Partition = "leases:test";
+
+    /// <summary>Whoever asks where a test does not say who.</summary>
+    public static readonly LeaseAsker Asker = new("t", "k", IsAdmin: false);
 
     private readonly ServiceProvider _services;
     private readonly List<IHostedService> _running = [];
@@ -76,6 +80,34 @@ internal sealed class LeaseReplica : IAsyncDisposable
         _running.Remove(service);
         await service.StopAsync(CancellationToken.None);
     }
+
+    /// <summary>What worker <c>w</c> asks for, and holds and waits for longer than a test does.</summary>
+    public static LeaseRequest Request(params (string Kind, int Count)[] demands) => new()
+    {
+        WorkerId = "w", Demands = [.. demands.Select(demand => new LeaseDemand(demand.Kind, demand.Count, null))], Wait = TimeSpan.FromHours(1), Ttl = TimeSpan.FromHours(2),
+    };
+
+    public Task<LeaseAnswer> AskAsync(params (string Kind, int Count)[] demands) => AskAsync(Request(demands));
+
+    public Task<LeaseAnswer> AskAsync(LeaseRequest request, LeaseAsker? asker = null, CancellationToken client = default) => Broker.AllocateAsync(asker ?? Asker, request, client);
+
+    public Task<Stored<LeaseRecord>> GotAsync(params (string Kind, int Count)[] demands) => GotAsync(Request(demands));
+
+    /// <summary>Asks for what there is, and has it.</summary>
+    public async Task<Stored<LeaseRecord>> GotAsync(LeaseRequest request, LeaseAsker? asker = null)
+    {
+        var answer = await AskAsync(request, asker).WaitAsync(TimeSpan.FromSeconds(30));
+        answer.Error?.Message.ShouldBeNull();
+        return answer.Lease!;
+    }
+
+    public async Task ReleaseAsync(Stored<LeaseRecord> lease, LeaseAsker? asker = null) => (await Broker.ReleaseAsync(asker ?? Asker, lease.Value.Id, null, null, default)).ShouldBeNull();
+
+    /// <summary>Until so many wait, here or elsewhere, as this replica has read.</summary>
+    public Task WaitingAsync(int count) => Eventually.TrueAsync(() => View.Leases.Count(lease => lease.Value.State == LeaseState.Waiting) == count);
+
+    /// <summary>As this replica has read by now.</summary>
+    public bool HasEnded(string lease) => View.Lease(lease) is { Value.HasEnded: true };
 
     /// <summary>Stops all that goes on by itself; what is being committed is not waited for, as in a process that dies.</summary>
     public async ValueTask DisposeAsync()

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using Weir.Leases;
 using Weir.Leases.Documents;
@@ -26,7 +27,7 @@ internal sealed class DeskKind : ResourceKind, IKindOfSort
     /// <summary>What an initialisation waits for. Null: nothing.</summary>
     public Func<LeasedResource, CancellationToken, Task>? Initialising { get; set; }
 
-    public List<string> Forgotten { get; } = [];
+    public ConcurrentQueue<string> Forgotten { get; } = new();
 
     public override async ValueTask<KindResult<JsonElement?>> InitialiseAsync(LeasedResource resource, JsonElement? config, CancellationToken cancellationToken)
     {
@@ -43,8 +44,7 @@ internal sealed class DeskKind : ResourceKind, IKindOfSort
 
     public override ValueTask ForgetAsync(LeasedResource resource, CancellationToken cancellationToken)
     {
-        lock (Forgotten)
-            Forgotten.Add(resource.Resource.Id);
+        Forgotten.Enqueue(resource.Resource.Id);
         return ValueTask.CompletedTask;
     }
 }

@@ -12,8 +12,6 @@ namespace Weir.Tests.Leases.Broker;
 /// <summary>Two brokers that know of each other only through a real Redis.</summary>
 public sealed class TwoReplicasOverRedisTests(RedisFixture redis) : IClassFixture<RedisFixture>
 {
-    private static readonly LeaseAsker Asker = new("t", "k", IsAdmin: false);
-
     [Fact]
     public Task Workers_AtBothAtOnce_NeverHoldOneThingTwice() => RandomSchedule.RunAsync(1, async random =>
     {
@@ -39,7 +37,7 @@ public sealed class TwoReplicasOverRedisTests(RedisFixture redis) : IClassFixtur
             for (var turn = 0; turn < 12; turn++)
             {
                 var (asked, other) = worker.Next(2) == 0 ? (a, b) : (b, a);
-                var answer = await asked.Broker.AllocateAsync(Asker, new LeaseRequest
+                var answer = await asked.Broker.AllocateAsync(LeaseReplica.Asker, new LeaseRequest
                 {
                     WorkerId = $"w{i}", Wait = TimeSpan.FromSeconds(100), Asynchronous = false,
                     Demands = worker.Next(3) == 0 ? [new LeaseDemand("desk", 1, null), new LeaseDemand("slot", 1, null)] : [new LeaseDemand("slot", worker.Next(1, 4), null)],
@@ -51,13 +49,13 @@ public sealed class TwoReplicasOverRedisTests(RedisFixture redis) : IClassFixtur
                 foreach (var holding in lease.Value.Holdings)
                     holders.TryRemove(holding.Resource, out _).ShouldBeTrue();
                 // It is given back wherever the worker is connected then.
-                (await (worker.Next(3) == 0 ? other : asked).Broker.ReleaseAsync(Asker, lease.Value.Id, lease.Value.FenceOf(lease.Version), null, default)).ShouldBeNull();
+                (await (worker.Next(3) == 0 ? other : asked).Broker.ReleaseAsync(LeaseReplica.Asker, lease.Value.Id, lease.Value.FenceOf(lease.Version), null, default)).ShouldBeNull();
             }
         })));
 
-        var later = (await a.Broker.AllocateAsync(Asker, new LeaseRequest { WorkerId = "later", Asynchronous = true, Demands = [new LeaseDemand("slot", 7, null)] }, default)).Lease!;
+        var later = (await a.Broker.AllocateAsync(LeaseReplica.Asker, new LeaseRequest { WorkerId = "later", Asynchronous = true, Demands = [new LeaseDemand("slot", 7, null)] }, default)).Lease!;
         await Eventually.TrueAsync(() => b.View.Lease(later.Value.Id)?.Value.State == LeaseState.Ready);
-        (await b.Broker.ReleaseAsync(Asker, later.Value.Id, null, null, default)).ShouldBeNull();
+        (await b.Broker.ReleaseAsync(LeaseReplica.Asker, later.Value.Id, null, null, default)).ShouldBeNull();
         await cleans.CancelAsync();
         await cleaning;
         var state = await LeaseReplica.ReadAsync(first);

@@ -41,6 +41,9 @@ internal sealed class BrowserPage : IAsyncDisposable
         </script>
         """;
 
+    // A browser on a machine that does much else may stand still for ten seconds.
+    private static readonly TimeSpan Long = TimeSpan.FromMinutes(1);
+
     private readonly HttpListener _listener = new();
     private readonly Channel<string> _told = Channel.CreateUnbounded<string>();
     private readonly Task _serving;
@@ -60,7 +63,7 @@ internal sealed class BrowserPage : IAsyncDisposable
     /// <summary>The next thing told that has a word in it.</summary>
     public async Task<System.Text.Json.JsonElement> NextAsync(string field)
     {
-        using var late = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        using var late = new CancellationTokenSource(Long);
         while (true)
         {
             var told = System.Text.Json.JsonDocument.Parse(await _told.Reader.ReadAsync(late.Token)).RootElement;
@@ -72,7 +75,7 @@ internal sealed class BrowserPage : IAsyncDisposable
     /// <summary>Reads on until the text is as expected; what it was last is what a failure shows.</summary>
     public async Task TextShouldBecomeAsync(string expected)
     {
-        using var late = new CancellationTokenSource(TimeSpan.FromSeconds(15));
+        using var late = new CancellationTokenSource(Long);
         var last = "";
         try
         {

@@ -58,11 +58,10 @@ public sealed class VmKindTests : IAsyncDisposable
         await RequireAsync(options);
         using var room = new CaptureRoom();
         var kind = new VmKind(_desktops.Host, room, TimeProvider.System);
-        var record = new ResourceRecord { Id = "vm.home.0", Kind = "vm", Slot = "home.0", State = ResourceState.Leased, Instance = new ResourceInstance("i1", null) };
-        var leased = new LeasedResource(record, options, new LeaseSession("l", 1, "w", "t", "k"), null);
+        var leased = Leased("i1", options);
 
         var making = kind.CreateAsync(leased, token).AsTask();
-        await Support.Eventually.TrueAsync(() => _desktops.Host.IsMaking("i1"));
+        await Support.Eventually.TrueAsync(() => _desktops.Host.IsMaking("i1") || making.IsCompleted);
         if (await kind.CheckAsync(leased, token) is { } early)
             early.Code.ShouldNotBe(ResourceKind.InstanceEnded);
         (await making).Error.ShouldBeNull();
@@ -97,19 +96,28 @@ public sealed class VmKindTests : IAsyncDisposable
         await RequireAsync(options);
         using var room = new CaptureRoom();
         var kind = new VmKind(_desktops.Host, room, new PatientTime());
-        foreach (var color in (int[])[0x00a0ff, 0x20b040, 0xd03090])
-        {
-            var record = new ResourceRecord { Id = "vm.home.0", Kind = "vm", Slot = "home.0", State = ResourceState.Leased, Instance = new ResourceInstance($"i{color}", null) };
-            var leased = new LeasedResource(record, options, new LeaseSession("l", 1, "w", "t", "k"), null);
-            (await kind.CreateAsync(leased, token)).Error.ShouldBeNull();
-            (await kind.InitialiseAsync(leased, JsonSerializer.SerializeToElement(new { open = $"data:text/html,<body bgcolor='{color:x6}'>" }), token)).Error.ShouldBeNull();
+        var leased = Leased("i1", options);
+        (await kind.CreateAsync(leased, token)).Error.ShouldBeNull();
 
-            var (seen, error) = await kind.ObserveAsync(leased, token);
+        (await FirstLookAsync(kind, leased, 0x00a0ff)).ShouldBe(Rgb(0x00a0ff));
+    }
 
+    [Fact]
+    public async Task Observe_FiveOpenedAtOnce_EachShowsItsOwnPageFirst()
+    {
+        var token = TestContext.Current.CancellationToken;
+        var options = new KindOptions { Size = "800x600", Network = DesktopNetwork.None, InitialiseWithin = TimeSpan.FromHours(1) };
+        await RequireAsync(options);
+        using var room = new CaptureRoom();
+        var kind = new VmKind(_desktops.Host, room, new PatientTime());
+        int[] colors = [0x00a0ff, 0x20b040, 0xd03090, 0xf0c020, 0x7030e0];
+        var made = colors.Select(color => Leased($"i{color}", options)).ToList();
+        foreach (var (_, error) in await Task.WhenAll(made.Select(leased => kind.CreateAsync(leased, token).AsTask())))
             error.ShouldBeNull();
-            PngDecoder.At(seen!.Screenshot!.Value.Span, 400, 400).ShouldBe(((byte)(color >> 16), (byte)(color >> 8), (byte)color));
-            await kind.DestroyAsync(leased, token);
-        }
+
+        var seen = await Task.WhenAll(made.Zip(colors, (leased, color) => FirstLookAsync(kind, leased, color)));
+
+        seen.ShouldBe(colors.Select(Rgb));
     }
 
     [Fact]
@@ -120,8 +128,7 @@ public sealed class VmKindTests : IAsyncDisposable
         await RequireAsync(options);
         using var room = new CaptureRoom();
         var kind = new VmKind(_desktops.Host, room, TimeProvider.System);
-        var record = new ResourceRecord { Id = "vm.home.0", Kind = "vm", Slot = "home.0", State = ResourceState.Leased, Instance = new ResourceInstance("i1", null) };
-        var leased = new LeasedResource(record, options, new LeaseSession("l", 1, "w", "t", "k"), null);
+        var leased = Leased("i1", options);
 
         (await kind.CreateAsync(leased, token)).Error.ShouldBeNull();
         using var ends = new CancellationTokenSource();
@@ -134,6 +141,21 @@ public sealed class VmKindTests : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => _desktops.DisposeAsync();
+
+    private static LeasedResource Leased(string instance, KindOptions options) => new(
+        new ResourceRecord { Id = "vm.home.0", Kind = "vm", Slot = "home.0", State = ResourceState.Leased, Instance = new ResourceInstance(instance, null) }, options, new LeaseSession("l", 1, "w", "t", "k"), null);
+
+    /// <summary>Opens a page of one colour, and says what is in the middle of the first screenshot.</summary>
+    private static async Task<(byte Red, byte Green, byte Blue)> FirstLookAsync(VmKind kind, LeasedResource leased, int color)
+    {
+        var token = TestContext.Current.CancellationToken;
+        (await kind.InitialiseAsync(leased, JsonSerializer.SerializeToElement(new { open = $"data:text/html,<body bgcolor='{color:x6}'>" }), token)).Error.ShouldBeNull();
+        var (seen, error) = await kind.ObserveAsync(leased, token);
+        error.ShouldBeNull();
+        return PngDecoder.At(seen!.Screenshot!.Value.Span, 400, 400);
+    }
+
+    private static (byte Red, byte Green, byte Blue) Rgb(int color) => ((byte)(color >> 16), (byte)(color >> 8), (byte)color);
 
     /// <summary>What is bounded to seconds may take longer on a machine that does much else.</summary>
     private sealed class PatientTime : TimeProvider

@@ -53,24 +53,6 @@ internal sealed class DoorFixture : IAsyncDisposable
         return Traffic.Pass(entry.Resource!, DoorPurpose.Use).ShouldNotBeNull();
     }
 
-    /// <summary>Moves time in small steps, so that what waits on it gets its turn between them.</summary>
-    public async Task MoveAsync(TimeSpan by)
-    {
-        for (var end = Time.Elapsed + by; Time.Elapsed < end;)
-        {
-            Time.Advance(TimeSpan.FromMilliseconds(Math.Min(100, (end - Time.Elapsed).TotalMilliseconds)));
-            await Task.Delay(1);
-        }
-    }
-
-    /// <summary>Moves time until it is so.</summary>
-    public async Task UntilAsync(Func<bool> isSo)
-    {
-        for (var i = 0; i < 3000 && !isSo(); i++)
-            await MoveAsync(TimeSpan.FromMilliseconds(100));
-        isSo().ShouldBeTrue();
-    }
-
     public async ValueTask DisposeAsync()
     {
         Traffic.Dispose();

@@ -3,6 +3,7 @@ using Weir.Leases.Documents;
 using Weir.Leases.Doors;
 using Weir.Leases.Kinds;
 using Weir.State;
+using Weir.Tests.Support;
 
 namespace Weir.Tests.Leases.Doors;
 
@@ -151,10 +152,9 @@ public sealed class ResourceDoorsTests : IAsyncDisposable
         var began = _it.Time.Elapsed;
 
         var entering = _it.EnterAsync("rag.3", _it.Doors.TokenOf("rag.3", "l1", fence));
-        await _it.UntilAsync(() => entering.IsCompleted);
 
-        (await entering).Error!.Code.ShouldBe("feed_behind");
-        (_it.Time.Elapsed - began).ShouldBeInRange(TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(3));
+        (await _it.Time.UntilAsync(entering, TimeSpan.FromSeconds(3))).Error!.Code.ShouldBe("feed_behind");
+        (_it.Time.Elapsed - began).ShouldBeGreaterThanOrEqualTo(TimeSpan.FromSeconds(2));
     }
 
     [Fact]
@@ -170,7 +170,7 @@ public sealed class ResourceDoorsTests : IAsyncDisposable
         LeaseErrorOf(await _it.EnterAsync("rag.3", token)).ShouldBeNull();
         _it.Time.Advance(FeedFreshness.Longest + TimeSpan.FromMilliseconds(1));
         var entering = _it.EnterAsync("rag.3", token);
-        await _it.UntilAsync(() => entering.IsCompleted);
+        await _it.Time.UntilAsync(() => entering.IsCompleted);
         LeaseErrorOf(await entering).ShouldBe("feed_behind");
 
         _it.Fleet.Go();
@@ -211,7 +211,7 @@ public sealed class ResourceDoorsTests : IAsyncDisposable
         while (true)
         {
             var entering = _it.EnterAsync("rag.3", token);
-            await _it.UntilAsync(() => entering.IsCompleted);
+            await _it.Time.UntilAsync(() => entering.IsCompleted);
             var now = _it.Inner.Clock.Now;
             if (LeaseErrorOf(await entering) is { } code)
             {
@@ -221,7 +221,7 @@ public sealed class ResourceDoorsTests : IAsyncDisposable
             }
 
             now.ShouldBeLessThan(end + TimeSpan.FromSeconds(1));
-            await _it.MoveAsync(TimeSpan.FromMilliseconds(700));
+            await _it.Time.PassAsync(TimeSpan.FromMilliseconds(700));
         }
     }
 
@@ -233,12 +233,12 @@ public sealed class ResourceDoorsTests : IAsyncDisposable
         for (var i = 0; i < 200; i++)
         {
             (await _it.EnterAsync("rag.3", token)).Error.ShouldBeNull();
-            await _it.MoveAsync(TimeSpan.FromMilliseconds(50));
+            await _it.Time.PassAsync(TimeSpan.FromMilliseconds(50));
         }
 
         _it.Store.Asked.ShouldBeInRange(5, 11);
         var asked = _it.Store.Asked;
-        await _it.MoveAsync(TimeSpan.FromSeconds(20));
+        await _it.Time.PassAsync(TimeSpan.FromSeconds(20));
         _it.Store.Asked.ShouldBe(asked);
     }
 

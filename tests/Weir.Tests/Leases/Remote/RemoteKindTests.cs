@@ -187,7 +187,7 @@ public sealed class RemoteKindTests : IDisposable
     [Fact]
     public async Task Check_OfAnEndpointThatIsSilent_EndsAfterFiveSeconds()
     {
-        var asked = new TaskCompletionSource();
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var upstream = await Upstream.StartAsync(context =>
         {
             asked.TrySetResult();

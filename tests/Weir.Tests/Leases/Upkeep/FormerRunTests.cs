@@ -53,8 +53,8 @@ public sealed class FormerRunTests : IAsyncLifetime
         // The feed has shown more than the last change of the box.
         await _fleet.PutKindAsync("seat", new KindOptions { Capacity = 1 });
         await _fleet.StopAsync(first);
-        var (looked, isLooking, store) = (new TaskCompletionSource(), new TaskCompletionSource(), new SharedStore(_fleet.Store));
-        var boxes = new BoxKind { Looking = looked.Task, OnLook = isLooking.SetResult };
+        var (looked, isLooking, store) = (new TaskCompletionSource(), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new SharedStore(_fleet.Store));
+        var boxes = new BoxKind { Looking = looked.Task, OnLook = () => isLooking.TrySetResult() };
         await _fleet.StartAsync("a", boxes: boxes, store: store);
         await _fleet.UntilAsync(() => isLooking.Task.IsCompleted && _fleet.View.Resource("seat.0") is not null);
         store.IsBehind = true;

@@ -185,7 +185,7 @@ public sealed class BadInputTests : IAsyncLifetime
     public async Task Chat_ClientThatDoesNotRead_HoldsTheProviderBackAndNobodyElse()
     {
         var sent = 0L;
-        var gone = new TaskCompletionSource();
+        var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var upstream = new ScriptedUpstream(async exchange =>
         {
             try

@@ -90,6 +90,8 @@ public sealed class DoorHomesTests : IAsyncLifetime
     {
         await _other.Fleet.DefineAsync("box", new KindOptions());
         var fence = await _other.Fleet.GrantAsync("box.h.0", "l1", home: _home.Homes.Own, state: state);
+        await _home.Fleet.ReadAllAsync();
+        await _other.Fleet.ReadAllAsync();
         return new LeasedResource(
             new ResourceRecord { Id = "box.h.0", Kind = "box", Slot = "h.0", Home = _home.Homes.Own, State = ResourceState.Leased, Lease = "l1" },
             new KindOptions(), new LeaseSession("l1", fence, "w1", "t1", "k1"), null);

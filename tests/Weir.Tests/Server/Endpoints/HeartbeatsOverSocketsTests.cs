@@ -67,7 +67,7 @@ public sealed class HeartbeatsOverSocketsTests : IDisposable
     [InlineData("responses", Dialect.Anthropic)]
     public async Task Stream_ClientLeavesWhileItBeats_CancelsEverything(string path, Dialect dialect)
     {
-        var left = new TaskCompletionSource();
+        var left = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var upstream = new ScriptedUpstream(async exchange =>
         {
             await exchange.ClosedByGatewayAsync();

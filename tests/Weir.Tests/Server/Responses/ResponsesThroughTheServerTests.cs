@@ -156,8 +156,7 @@ public sealed class ResponsesThroughTheServerTests
 
         public ValueTask<CommitOutcome> SettleAsync(Commit commit, CancellationToken cancellationToken = default) => inner.SettleAsync(commit, cancellationToken);
 
-        public ValueTask<Document?> ReadAsync(string partition, string key, CancellationToken cancellationToken = default) =>
-            Away && key == ResponseSecret.Key ? throw new StoreUnavailableException("away") : inner.ReadAsync(partition, key, cancellationToken);
+        public ValueTask<Document?> ReadAsync(string partition, string key, CancellationToken cancellationToken = default) => inner.ReadAsync(partition, key, cancellationToken);
 
         public ValueTask<IReadOnlyList<Document>> ListAsync(
             string partition, string prefix, string? after = null, int limit = 100, CancellationToken cancellationToken = default) =>
@@ -166,7 +165,7 @@ public sealed class ResponsesThroughTheServerTests
         public ValueTask<long> RevisionAsync(string partition, CancellationToken cancellationToken = default) => inner.RevisionAsync(partition, cancellationToken);
 
         public IAsyncEnumerable<Feed> WatchAsync(string partition, IReadOnlyList<string> prefixes, CancellationToken cancellationToken = default) =>
-            inner.WatchAsync(partition, prefixes, cancellationToken);
+            Away && prefixes.Contains(ResponseSecret.Key) ? throw new StoreUnavailableException("away") : inner.WatchAsync(partition, prefixes, cancellationToken);
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }

@@ -126,10 +126,42 @@ public sealed class RedisFeedTests : IAsyncLifetime
         var snapshot = (await watch.NextAsync()).ShouldBeOfType<Feed.Snapshot>();
         snapshot.Documents.ShouldHaveSingleItem().Text().ShouldBe("old");
         snapshot.Revision.ShouldBeGreaterThan(last);
+        snapshot.HasForgotten(last).ShouldBeTrue();
         (await _store.CommitAsync(Of("p", Put("a", last, "by an old hand")))).ShouldBeOfType<CommitOutcome.Lost>();
         var next = await SureAsync(Of("p", Put("a", old, "again")));
         next.ShouldBeGreaterThan(last);
         (await watch.NextAsync()).ShouldBeOfType<Feed.Changes>().Revision.ShouldBe(next);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Store_ThatComesBackEmpty_SaysThatItHasForgotten(bool strangerIsFirst)
+    {
+        await using var watch = new WatchReader(_store, "p", "");
+        (await watch.NextAsync()).ShouldBeOfType<Feed.Snapshot>().HasForgotten(0).ShouldBeFalse();
+        var last = await _store.CommitAsync("p", Put("a", 0, "1"));
+        await watch.NextAsync();
+        await using (var later = new WatchReader(_store, "p", ""))
+            (await later.NextAsync()).ShouldBeOfType<Feed.Snapshot>().HasForgotten(last).ShouldBeFalse("nobody had read less");
+
+        await _server.SayAsync("FLUSHALL");
+        if (strangerIsFirst)
+        {
+            // It has seen nothing of what was, and so cannot tell that anything is missing.
+            await using var stranger = await OpenAsync();
+            await stranger.CommitAsync("p", Put("b", 0, "1"));
+        }
+
+        var snapshot = (await watch.NextAsync()).ShouldBeOfType<Feed.Snapshot>();
+        if (snapshot.Documents.Count == 0 && strangerIsFirst)
+            snapshot = snapshot with { Documents = [(await watch.NextAsync()).ShouldBeOfType<Feed.Changes>().Items.Single().Document!] };
+        snapshot.Documents.Select(document => document.Key).ShouldBe(strangerIsFirst ? ["b"] : []);
+        snapshot.HasForgotten(last).ShouldBeTrue();
+        var next = await SureAsync(Of("p", Put("c", 0, "1")));
+        (await watch.NextAsync()).ShouldBeOfType<Feed.Changes>().Revision.ShouldBe(next);
+        await using var again = new WatchReader(_store, "p", "");
+        (await again.NextAsync()).ShouldBeOfType<Feed.Snapshot>().HasForgotten(snapshot.Revision).ShouldBeFalse();
     }
 
     [Fact]

@@ -71,7 +71,8 @@ public sealed class RealDesktops : IAsyncDisposable
         Directory.Delete(Data, recursive: true);
     }
 
-    private SandboxHost Begin() => new(new SandboxOptions { Folder = Folder }, TimeProvider.System, NullLogger<SandboxHost>.Instance);
+    // A machine that does much else needs longer than anybody would wait for a desktop.
+    private SandboxHost Begin() => new(new SandboxOptions { Folder = Folder, StartWithin = TimeSpan.FromMinutes(4) }, TimeProvider.System, NullLogger<SandboxHost>.Instance);
 
     private static string Command(int pid)
     {

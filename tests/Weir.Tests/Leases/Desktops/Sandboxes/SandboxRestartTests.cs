@@ -20,7 +20,7 @@ public sealed class SandboxRestartTests : IAsyncDisposable
         await Eventually.TrueAsync(() => !facts.Any(fact => fact.First.IsAlive || fact.Network!.Value.IsAlive));
         await Eventually.TrueAsync(() => !File.Exists(Path.Combine(_desktops.Folder, Guard.FileName)));
         Directory.EnumerateDirectories(_desktops.Folder).ShouldBeEmpty();
-        // The guard too, which removes its file before it ends.
+        // The guard itself has still to end after its last step.
         await Eventually.TrueAsync(() => ProcessesWith(_desktops.Folder).Count == 0);
     }
 

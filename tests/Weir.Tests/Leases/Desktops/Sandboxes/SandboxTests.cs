@@ -97,8 +97,8 @@ public sealed class SandboxTests(RealDesktops desktops) : IClassFixture<RealDesk
 
         var tries = int.Parse(await InsideAsync(sandbox, "wc -l </tmp/tries"), System.Globalization.CultureInfo.InvariantCulture);
 
-        // After 0, 0.5, 1.5 and 3.5 s: not as often as it can.
-        tries.ShouldBeInRange(2, 6);
+        // After 0, 0.5, 1.5 and 3.5 s, and ever more seldom: not as often as it can, even where all of this takes minutes.
+        tries.ShouldBeInRange(2, 12);
         sandbox.IsAlive.ShouldBeTrue();
     }
 
@@ -156,8 +156,8 @@ public sealed class SandboxTests(RealDesktops desktops) : IClassFixture<RealDesk
     {
         var sandbox = await _desktops.MakeAsync("resists", Plan("xterm", DesktopNetwork.Nat));
         var mark = "mark" + Guid.NewGuid().ToString("N");
-        await InsideAsync(sandbox, $"for i in 1 2 3; do setsid sh -c \"trap '' TERM INT HUP; (setsid sh -c 'trap \\\"\\\" TERM HUP; while :; do sleep 1; done' {mark} &) ; while :; do sleep 1; done\" {mark} >/dev/null 2>&1 & done; sleep 0.3");
-        ProcessesWith(mark).Count.ShouldBeGreaterThanOrEqualTo(6);
+        await InsideAsync(sandbox, $"for i in 1 2 3; do setsid sh -c \"trap '' TERM INT HUP; (setsid sh -c 'trap \\\"\\\" TERM HUP; while :; do sleep 1; done' {mark} &) ; while :; do sleep 1; done\" {mark} >/dev/null 2>&1 & done");
+        await Eventually.TrueAsync(() => ProcessesWith(mark).Count >= 6);
         var network = sandbox.Facts.Network!.Value;
 
         await _desktops.Host.DestroyAsync("resists", TestContext.Current.CancellationToken);
@@ -173,9 +173,9 @@ public sealed class SandboxTests(RealDesktops desktops) : IClassFixture<RealDesk
     {
         var sandbox = await _desktops.MakeAsync("bare" + Guid.NewGuid().ToString("N"), Plan("xterm", DesktopNetwork.Nat, DesktopIsolation.None));
         var mark = "mark" + Guid.NewGuid().ToString("N");
-        await InsideAsync(sandbox, $"for i in 1 2; do (setsid sh -c \"trap '' TERM HUP; while :; do sleep 1; done\" {mark} >/dev/null 2>&1 &); done; sleep 0.3");
+        await InsideAsync(sandbox, $"for i in 1 2; do (setsid sh -c \"trap '' TERM HUP; while :; do sleep 1; done\" {mark} >/dev/null 2>&1 &); done");
         (await InsideAsync(sandbox, "xdotool search --onlyvisible --class . getwindowname")).ShouldContain("xterm");
-        ProcessesWith(mark).Count.ShouldBeGreaterThanOrEqualTo(2);
+        await Eventually.TrueAsync(() => ProcessesWith(mark).Count >= 2);
 
         await _desktops.Host.DestroyAsync(sandbox.Id, TestContext.Current.CancellationToken);
 

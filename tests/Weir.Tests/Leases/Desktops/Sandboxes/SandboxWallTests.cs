@@ -30,7 +30,7 @@ public sealed class SandboxWallTests(RealDesktops desktops) : IClassFixture<Real
 
         (await InsideAsync(sandbox, "cat /etc/resolv.conf")).ShouldBe("nameserver 10.0.2.3");
         if (OwnAddress() is { } own)
-            (await InsideAsync(sandbox, Connect(own, free))).ShouldBe("reached");
+            (await InsideAsync(sandbox, Connect(own, free, within: 30))).ShouldBe("reached");
     }
 
     [Fact]
@@ -166,8 +166,8 @@ public sealed class SandboxWallTests(RealDesktops desktops) : IClassFixture<Real
         (await InsideAsync(sandbox, "df -P / | tail -1; touch /never")).ShouldContain("Read-only");
     }
 
-    private static string Connect(string address, int port) =>
-        $"python3 -c \"import socket\ntry:\n  socket.create_connection(('{address}', {port}), 3); print('reached')\nexcept OSError as e: print('refused', e)\"";
+    private static string Connect(string address, int port, int within = 3) =>
+        $"python3 -c \"import socket\ntry:\n  socket.create_connection(('{address}', {port}), {within}); print('reached')\nexcept OSError as e: print('refused', e)\"";
 
     private static string? OwnAddress() => NetworkInterface.GetAllNetworkInterfaces()
         .Where(nic => nic.OperationalStatus == OperationalStatus.Up && nic.NetworkInterfaceType != NetworkInterfaceType.Loopback)

@@ -60,7 +60,7 @@ public sealed class XConnectionTests
     public async Task Open_AServerThatSaysNothing_IsGivenUpInTime()
     {
         var time = new ManualTimeProvider();
-        var heard = new TaskCompletionSource();
+        var heard = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var server = new FakeXServer(async (stream, cancellationToken) =>
         {
             await stream.ReadExactlyAsync(new byte[1], cancellationToken);
@@ -69,6 +69,7 @@ public sealed class XConnectionTests
         });
         var opening = OpenAsync(server, time);
         await heard.Task;
+        await time.WhenArmedAsync();
         time.Advance(XConnection.Patience);
         (await Should.ThrowAsync<XBrokenException>(opening)).Message.ShouldContain("10 s");
     }
