@@ -9,7 +9,7 @@ using Weir.State.Configured;
 
 namespace Weir.Cli.Commands;
 
-/// <summary><c>weir apply</c>: has the running server overwrite stored collections and catalogs with what its configuration says.</summary>
+/// <summary><c>weir apply</c>: has the running server overwrite stored collections, catalogs and kinds with what its configuration says.</summary>
 internal static class ApplyCommand
 {
     public static Command Create()
@@ -17,7 +17,7 @@ internal static class ApplyCommand
         var flags = new ConfigurationFlags();
         var dryRun = new Option<bool>("--dry-run") { Description = "Only say what would be done" };
         var json = new Option<bool>("--json") { Description = "Print the server's answer as it came" };
-        var command = new Command("apply", "Overwrite stored collections and catalogs with what the running server's configuration says; nothing is deleted");
+        var command = new Command("apply", "Overwrite stored collections, catalogs and kinds with what the running server's configuration says; nothing is deleted");
         flags.AddTo(command);
         command.Options.Add(dryRun);
         command.Options.Add(json);
@@ -62,8 +62,9 @@ internal static class ApplyCommand
         var changes = report.Data.Count(document => report.DryRun ? document.Drift is DriftState.Differs or DriftState.Missing : document.Done == true);
         var failed = report.Data.Count(document => document.Error is not null);
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{changes} {(report.DryRun ? "to change" : "changed")}, {failed} failed, {report.Data.Count(document => document.Drift == DriftState.None)} as configured"));
-        if (report.Data.Any(document => document.Drift == DriftState.Unnamed))
-            output.WriteLine("What the configuration does not name is left alone: DELETE /v1/collections/{name} or /v1/catalogs/{name} removes it.");
+        var alone = report.Data.Where(document => document.Drift == DriftState.Unnamed).Select(document => $"/v1/{document.Kind}s/{{name}}").Distinct(StringComparer.Ordinal).ToList();
+        if (alone.Count > 0)
+            output.WriteLine($"What the configuration does not name is left alone: DELETE {string.Join(" or ", alone)} removes it.");
     }
 
     private static string Verdict(DocumentReport document) => document switch

@@ -23,7 +23,7 @@ internal sealed partial class LeaseArrivals(
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
     private static readonly LeaseEnding ClientLeft = new(LeaseState.Failed, "Its client left.", LeaseErrors.ClientLeft);
-    private static readonly LeaseEnding AnswerLost = new(LeaseState.Released, "Its client left before it had the answer.");
+    private static readonly LeaseEnding AnswerLost = new(LeaseState.Released, "Its client left before it had the answer.") { IsGivingBack = true };
 
     private int _comingIn;
 
@@ -57,7 +57,7 @@ internal sealed partial class LeaseArrivals(
             }
 
             if (wait == TimeSpan.Zero)
-                return picks.QuotaOf(lease) is not null ? LeaseErrors.QuotaReached() : LeaseErrors.WaitExpired(wait);
+                return picks.QuotaOf(lease) is { } quota ? LeaseErrors.QuotaReached(quota) : LeaseErrors.WaitExpired(wait);
             var writing = ComeInAsync(lease, expected);
             work.Running = writing;
             switch (await writing.WaitAsync(cancellationToken))

@@ -11,8 +11,8 @@ internal sealed class LeaseBroker(
     FleetView view, LeaseRequests requests, LeaseArrivals arrivals, LeaseLookup lookup, LeaseRenewals renewals, LeaseEnds ends, LeaseSteps steps, LeaseCommits commits, LeaseMetrics metrics, TimeProvider time) : ILeaseBroker
 {
     private static readonly TimeSpan FeedBehind = TimeSpan.FromSeconds(2);
-    private static readonly LeaseEnding Released = new(LeaseState.Released, "It was released.");
-    private static readonly LeaseEnding Withdrawn = new(LeaseState.Failed, "It was released before it was ready.", LeaseErrors.ReleasedEarly);
+    private static readonly LeaseEnding Released = new(LeaseState.Released, "It was released.") { IsGivingBack = true };
+    private static readonly LeaseEnding Withdrawn = new(LeaseState.Failed, "It was released before it was ready.", LeaseErrors.ReleasedEarly) { IsGivingBack = true };
 
     public Stored<LeaseRecord>? Find(LeaseAsker asker, string id) => lookup.Find(asker, id);
 
@@ -181,10 +181,11 @@ internal sealed class LeaseBroker(
                 return fault;
             if (lease.Value.HasEnded)
                 return null;
-            var given = resources?.ToHashSet(StringComparer.Ordinal);
+            // Over, though nobody has ended it yet: all of it ends, and as in a lease that has ended nothing of it is there to be given back.
+            var given = lease.Value.EndsAt <= commits.Now ? null : resources?.ToHashSet(StringComparer.Ordinal);
             if (given is not null && lease.Value.State != LeaseState.Ready)
                 return LeaseErrors.NotReady(lease.Value);
-            if (resources?.FirstOrDefault(id => !lease.Value.GaveBack(id) && lease.Value.Holdings.All(holding => holding.Resource != id)) is { } never)
+            if (given?.FirstOrDefault(id => !lease.Value.GaveBack(id) && lease.Value.Holdings.All(holding => holding.Resource != id)) is { } never)
                 return LeaseErrors.NotHeld(lease.Value, never);
             // What it held and holds no more is given back already.
             if (given is not null && lease.Value.Holdings.All(holding => !given.Contains(holding.Resource)))
@@ -194,8 +195,9 @@ internal sealed class LeaseBroker(
                 : await ends.ShrinkAsync(lease, given);
             if (ended is null)
             {
-                // What the view shows of its resources may be old.
-                await view.MovedAsync(seen, CancellationToken.None);
+                // What the view shows of its resources may be old; where its time was up on the way, there is nothing to wait for.
+                if (lease.Value.EndsAt > commits.Now)
+                    await view.MovedAsync(seen, CancellationToken.None);
                 continue;
             }
 

@@ -12,10 +12,14 @@ namespace Weir.Leases.Broker;
 /// <param name="State">Released, expired or failed.</param>
 /// <param name="Reason">For people.</param>
 /// <param name="Code">Of a failed one: the code of its error.</param>
-internal sealed record LeaseEnding(LeaseState State, string Reason, string? Code = null);
+internal sealed record LeaseEnding(LeaseState State, string Reason, string? Code = null)
+{
+    /// <summary>It is a giving back, which counts only until the lease's end, in store time: what comes after that has been ended by its time, and is recorded so.</summary>
+    public bool IsGivingBack { get; init; }
+}
 
 /// <summary>Ends leases, wholly or in part: one commit over the lease and what it gives back, whose resources are then free, or are to be made clean.</summary>
-internal sealed partial class LeaseEnds(LeaseCommits commits, FleetView view, ResourceKinds kinds, IHomes homes, ReplicaView replicas, LeaseMetrics metrics, TimeProvider time, ILogger<LeaseEnds> logger)
+internal sealed partial class LeaseEnds(LeaseCommits commits, FleetView view, LeasePicks picks, ResourceKinds kinds, IHomes homes, ReplicaView replicas, LeaseMetrics metrics, TimeProvider time, ILogger<LeaseEnds> logger)
 {
     private static readonly TimeSpan Kept = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan KeptKeyed = TimeSpan.FromHours(1);
@@ -29,21 +33,35 @@ internal sealed partial class LeaseEnds(LeaseCommits commits, FleetView view, Re
     private static readonly TimeSpan FeedBehind = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ForgetWithin = TimeSpan.FromSeconds(10);
 
+    private static readonly LeaseEnding Expired = new(LeaseState.Expired, "It was not renewed in time.");
+    private static readonly LeaseEnding Hung = new(LeaseState.Failed, "It was not initialised in time.", LeaseErrors.InitialisationFailed);
+
+    /// <summary>How a lease ends whose time is up.</summary>
+    public LeaseEnding EndingInTime(LeaseRecord lease) => lease.State switch
+    {
+        LeaseState.Waiting when LeaseErrors.WaitExpired(lease.EndsAt - lease.AskedAt, picks.QuotaOf(lease)) is var error => new LeaseEnding(LeaseState.Failed, error.Message, error.Code),
+        LeaseState.Granted => Hung,
+        _ => Expired,
+    };
+
     /// <param name="lease">The lease, as it was seen.</param>
     /// <param name="ending">How it ends.</param>
     /// <param name="unless">What it ends by, where that is changed meanwhile. Null: nothing but the lease.</param>
-    /// <returns>The lease as it ended; null where it had been changed meanwhile.</returns>
+    /// <returns>The lease as it ended; null where it had been changed meanwhile, or its time was up on the way.</returns>
     public async Task<Stored<LeaseRecord>?> EndAsync(Stored<LeaseRecord> lease, LeaseEnding ending, Check? unless = null)
     {
         var held = await StillHeldAsync(lease, lease.Value.Holdings);
         var now = commits.Now;
+        if (ending.IsGivingBack && lease.Value.EndsAt <= now)
+            ending = EndingInTime(lease.Value);
+        DateTimeOffset? notAfter = ending.IsGivingBack ? lease.Value.EndsAt : null;
         var record = lease.Value with
         {
             State = ending.State, Reason = ending.Reason, FailureCode = ending.Code, EndsAt = now, Fence = FenceOf(lease),
         };
         List<Write> writes = [LeaseCommits.Put(record, lease.Version, now + KeptFor(record))];
         writes.AddRange(held.Select(one => GiveBack(one.Holding, one.Resource, now)));
-        if (await commits.CommitAsync(writes, checks: unless is { } seen ? [seen] : null) is not CommitOutcome.Committed(var revision))
+        if (await commits.CommitAsync(writes, notAfter, unless is { } seen ? [seen] : null) is not CommitOutcome.Committed(var revision))
             return null;
         metrics.Ended(record, ending);
         Forget(lease, held);

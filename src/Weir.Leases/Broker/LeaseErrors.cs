@@ -13,6 +13,9 @@ internal static class LeaseErrors
     public const string ReleasedEarly = "released";
     public const string NoSuchKind = "unknown_kind";
 
+    public const string LeaseEnded = "lease_ended";
+    public const string ResourceQuarantined = "resource_quarantined";
+
     public const string KeyRevoked = "key_revoked";
     public const string KeyExpired = "key_expired";
 
@@ -35,16 +38,16 @@ internal static class LeaseErrors
         new(422, TooMany, $"{asked} of '{kind}' were asked for, and there {(there == 1 ? "is" : "are")} {there} in all, free or not.") { Param = "resources" };
 
     public static LeaseError QuotaExceeded(string kind, int asked, int limit, string of) =>
-        new(422, OverQuota, $"{asked} of '{kind}' were asked for, and one {of} may hold {limit}.") { Param = "resources" };
+        new(422, OverQuota, $"{asked} of '{kind}' were asked for, and one {of} may hold {limit} (limits.per_{of}): ask for fewer.") { Param = "resources" };
 
     /// <param name="what">A resource, or a kind.</param>
     /// <param name="why">What its kind says, which may repeat what a client sent.</param>
     public static LeaseError NotInitialised(string what, string why) =>
         new(422, InitialisationFailed, $"'{what}' could not be initialised: {(why.Length <= LongestFault ? why : why[..LongestFault] + "…")}");
 
-    public static LeaseError QuotaReached() => new(429, "quota_reached", "This worker or key holds as many resources as it may. Release some, or wait.") { RetryAfter = TimeSpan.FromSeconds(1) };
+    public static LeaseError QuotaReached(QuotaInTheWay quota) => new(429, "quota_reached", $"Its own quota is in the way: {quota} Give some back, or ask with a 'wait' and stand in line until some are.") { RetryAfter = TimeSpan.FromSeconds(1) };
 
-    public static LeaseError QueueFull(int waiting) => new(429, "queue_full", $"{waiting} leases wait already.") { RetryAfter = TimeSpan.FromSeconds(5) };
+    public static LeaseError QueueFull(int waiting) => new(429, "queue_full", $"{waiting} leases wait already, as many as may: ask again later.") { RetryAfter = TimeSpan.FromSeconds(5) };
 
     /// <param name="wait">How long it would have waited.</param>
     /// <param name="quota">What kept it from its turn, whatever was free. Null: it was not that.</param>
@@ -57,18 +60,18 @@ internal static class LeaseErrors
 
     public static LeaseError NotHolder(string id) => new(403, "not_holder", $"Lease '{Shown(id)}' was allocated by another key, which alone may use, renew or release it.");
 
-    public static LeaseError FenceStale(string id, long fence) => new(412, "fence_stale", $"The fence of lease '{Shown(id)}' is not {fence}.") { Param = "fence" };
+    public static LeaseError FenceStale(string id, long fence) => new(412, "fence_stale", $"{fence} is not the fence of lease '{Shown(id)}', but of an earlier grant or another lease. What was granted under it is held no more: stop using it and allocate anew. The fence of a lease that is still yours is in GET /v1/leases/{Shown(id)}.") { Param = "fence" };
 
     public static LeaseError Ended(LeaseRecord lease) =>
-        new(410, "lease_ended", $"Lease '{lease.Id}' has ended{(lease is { HasEnded: true, Reason: { } reason } ? $": {reason}" : lease.HasEnded ? "." : ": its time is up.")}");
+        new(410, LeaseEnded, $"Lease '{lease.Id}' has ended{(lease is { HasEnded: true, Reason: { } reason } ? $": {reason}" : lease.HasEnded ? "." : ": its time is up.")}");
 
-    public static LeaseError NotReady(LeaseRecord lease) => new(409, "not_ready", $"Lease '{lease.Id}' is {(lease.State == LeaseState.Waiting ? "still waiting" : "being initialised")}.");
+    public static LeaseError NotReady(LeaseRecord lease) => new(409, "not_ready", $"Lease '{lease.Id}' is {(lease.State == LeaseState.Waiting ? "still waiting" : "being initialised")}: GET /v1/leases/{lease.Id}?wait=30s answers when it is ready or over.");
 
     public static LeaseError NotHeld(LeaseRecord lease, string resource) => new(404, "not_found", $"Lease '{lease.Id}' holds no resource '{Shown(resource)}'.");
 
-    public static LeaseError Quarantined(string resource) => new(410, "resource_quarantined", $"Resource '{resource}' was taken out of use.");
+    public static LeaseError Quarantined(string resource) => new(410, ResourceQuarantined, $"Resource '{resource}' was taken out of use.");
 
-    public static LeaseError Mismatch() => new(409, "idempotency_mismatch", "The Idempotency-Key was used for another request.") { Param = "Idempotency-Key" };
+    public static LeaseError Mismatch() => new(409, "idempotency_mismatch", "The Idempotency-Key was used for another request. To find the lease of that one, repeat it with the same body and 'Prefer' header; for another lease, take another key.") { Param = "Idempotency-Key" };
 
     /// <summary>What a lease that never became ready is answered with.</summary>
     public static LeaseError OfFailed(LeaseRecord lease) => lease.FailureCode switch

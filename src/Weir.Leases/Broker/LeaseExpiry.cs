@@ -14,7 +14,7 @@ namespace Weir.Leases.Broker;
 /// was seen; while nothing new can be seen, nothing is ended.
 /// </summary>
 internal sealed partial class LeaseExpiry(
-    FleetView view, LeasePicks picks, LeaseCapacity capacity, LeaseKeys keys, LeaseCommits commits, LeaseEnds ends, ReplicaView replicas, IStateStore store, TimeProvider time, ILogger<LeaseExpiry> logger) : BackgroundService
+    FleetView view, LeaseCapacity capacity, LeaseKeys keys, LeaseCommits commits, LeaseEnds ends, ReplicaView replicas, IStateStore store, TimeProvider time, ILogger<LeaseExpiry> logger) : BackgroundService
 {
     private static readonly TimeSpan Longest = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(5);
@@ -24,8 +24,6 @@ internal sealed partial class LeaseExpiry(
 
     // Its announcement is over, and for one more period none came: it is not merely late. To end what it still works on would be harmless: only its grant would be lost.
     private static readonly TimeSpan GoneAfter = ReplicaView.Period;
-    private static readonly LeaseEnding Expired = new(LeaseState.Expired, "It was not renewed in time.");
-    private static readonly LeaseEnding Hung = new(LeaseState.Failed, "It was not initialised in time.", LeaseErrors.InitialisationFailed);
     private static readonly LeaseEnding Orphaned = new(LeaseState.Failed, "The server that its client was connected to is gone.", LeaseErrors.Unavailable);
 
     private readonly ConcurrentDictionary<string, bool> _ending = new(StringComparer.Ordinal);
@@ -64,7 +62,7 @@ internal sealed partial class LeaseExpiry(
             var now = commits.Now;
             var (due, next) = Due(now);
             foreach (var lease in due)
-                Begin(lease, EndingOf(lease.Value));
+                Begin(lease, ends.EndingInTime(lease.Value));
             return next is { } at ? Between(at - now) : Longest;
         }
         catch (Exception fault)
@@ -177,13 +175,6 @@ internal sealed partial class LeaseExpiry(
             _ending.TryRemove(lease.Value.Id, out _);
         }
     }
-
-    private LeaseEnding EndingOf(LeaseRecord lease) => lease.State switch
-    {
-        LeaseState.Waiting when LeaseErrors.WaitExpired(lease.EndsAt - lease.AskedAt, picks.QuotaOf(lease)) is var error => new LeaseEnding(LeaseState.Failed, error.Message, error.Code),
-        LeaseState.Granted => Hung,
-        _ => Expired,
-    };
 
     private static TimeSpan Between(TimeSpan wait) => wait < Shortest ? Shortest : wait > Longest ? Longest : wait;
 

@@ -1,3 +1,4 @@
+using Weir.Leases.Broker;
 using Weir.Leases.Documents;
 using Weir.Leases.Fleet;
 using Weir.Leases.Kinds;
@@ -50,14 +51,11 @@ internal sealed class ResourceDoors(IFleetView view, IStateStore store, DoorSign
     {
         if (view.Resource(resourceId) is not { } resource)
             return Refused(new LeaseError(404, "not_found", $"There is no resource '{resourceId}' any more."));
-        if (resource.Value.State == ResourceState.Quarantined)
-            return Refused(new LeaseError(410, "resource_quarantined", $"The resource was taken out of use{(resource.Value.Reason is { } why ? $": {why}" : "")}. Release the lease and ask for another."));
-
-        // While it is leased its document is not written: the version is the grant's revision.
-        if (resource.Value.State != ResourceState.Leased || resource.Value.Lease != claim.LeaseId || resource.Version != claim.Fence)
-            return Refused(Gone(view.Lease(claim.LeaseId)?.Value));
         if (view.Lease(claim.LeaseId)?.Value is not { HasEnded: false } lease || lease.EndsAt <= store.Clock.Now)
             return Refused(Ended(view.Lease(claim.LeaseId)?.Value));
+        // While it is leased its document is not written: the version is the grant's revision.
+        if (resource.Value.State != ResourceState.Leased || resource.Value.Lease != claim.LeaseId || resource.Version != claim.Fence)
+            return Refused(Gone(resource.Value, lease));
 
         var session = new LeaseSession(lease.Id, claim.Fence, lease.WorkerId, lease.Tenant, lease.KeyId);
         var holding = lease.Holdings.FirstOrDefault(holding => holding.Resource == resourceId);
@@ -73,13 +71,15 @@ internal sealed class ResourceDoors(IFleetView view, IStateStore store, DoorSign
 
     private static DoorEntry Refused(LeaseError error) => new(null, error);
 
-    // Whoever has a token of the lease may know what became of it.
-    private static LeaseError Gone(LeaseRecord? lease) => lease is { HasEnded: false }
-        ? new(410, "lease_ended", $"The lease does not hold the resource any more{(lease.Reason is { } reason ? $": {reason}" : "")}.")
-        : Ended(lease);
+    // Whoever has a token of the lease may know what became of the lease, which is told by its own record. What the resource's record says is for operators: a reset or a check may have said it.
+    private static LeaseError Gone(ResourceRecord resource, LeaseRecord lease) => new(
+        410,
+        lease.Reason is not null && resource is { State: ResourceState.Quarantined, Held: true } ? LeaseErrors.ResourceQuarantined : LeaseErrors.LeaseEnded,
+        lease.Reason is { } reason ? $"The lease does not hold the resource any more: {reason}. Release the lease and ask for another." : "The lease does not hold the resource any more.");
 
-    private static LeaseError Ended(LeaseRecord? lease) => new(410, "lease_ended", lease switch
+    private static LeaseError Ended(LeaseRecord? lease) => new(410, lease?.FailureCode == LeaseErrors.ResourceQuarantined ? LeaseErrors.ResourceQuarantined : LeaseErrors.LeaseEnded, lease switch
     {
+        { FailureCode: LeaseErrors.ResourceQuarantined, Reason: { } reason } => $"The lease has ended: {reason}. Ask for another.",
         { HasEnded: true, Reason: { } reason } => $"The lease has ended: {reason}",
         { HasEnded: false } => "The lease has ended: its time was up. Renew sooner, or ask for a longer ttl.",
         _ => "The lease that this token belongs to does not hold the resource any more.",

@@ -65,7 +65,7 @@ internal sealed partial class KindDesk(
         return await ChangeAsync(
             resourceId,
             async resource => resource.Value.State == ResourceState.Leased
-                ? await taking.TakeAsync(resourceId, resource.Version, record => record.Withheld(why), "resource_quarantined", $"{resourceId} was taken out of use: {why}", cancellationToken).ConfigureAwait(false)
+                ? await taking.TakeAsync(resourceId, resource.Version, record => record.Withheld(why), LeaseErrors.ResourceQuarantined, $"{resourceId} was taken out of use: {why}", cancellationToken).ConfigureAwait(false)
                 : await commits.TryAsync(resource, resource.Value.Withheld(why), cancellationToken).ConfigureAwait(false) is not null,
             cancellationToken).ConfigureAwait(false);
     }

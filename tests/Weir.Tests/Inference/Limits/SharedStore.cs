@@ -20,6 +20,9 @@ internal sealed class SharedStore(IStateStore inner, Random? random = null) : IS
     /// <summary>The share of commits that are not answered; half of those have landed.</summary>
     public double Unanswered { get; set; }
 
+    /// <summary>Told of each commit before it reaches the store. Null: nobody.</summary>
+    public Action<Commit>? OnCommit { get; set; }
+
     public bool IsShared => true;
 
     /// <summary>How many commits were asked for.</summary>
@@ -38,6 +41,7 @@ internal sealed class SharedStore(IStateStore inner, Random? random = null) : IS
     public async ValueTask<CommitOutcome> CommitAsync(Commit commit, CancellationToken cancellationToken = default)
     {
         Interlocked.Increment(ref _commits);
+        OnCommit?.Invoke(commit);
         await ReachAsync();
         if (random is null || random.NextDouble() >= Unanswered)
             return await inner.CommitAsync(commit, cancellationToken);

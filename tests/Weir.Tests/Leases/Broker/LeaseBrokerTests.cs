@@ -221,6 +221,7 @@ public sealed class LeaseBrokerTests : IAsyncLifetime
 
         var other = await _replica.AskAsync(request with { WorkerId = "another" });
         (other.Error!.Status, other.Error.Code).ShouldBe((409, "idempotency_mismatch"));
+        other.Error.Message.ShouldContain("another key");
         (await _replica.AskAsync(request, Asker with { KeyId = "k2" })).WasThere.ShouldBeFalse();
     }
 
@@ -257,7 +258,9 @@ public sealed class LeaseBrokerTests : IAsyncLifetime
         await Eventually.TrueAsync(() => _replica.View.Kind("slot")!.Value.Options.Limits.PerWorker == 2);
         (await _replica.AskAsync(("slot", 3))).Error!.Code.ShouldBe("quota_exceeded");
         var first = await _replica.GotAsync(("slot", 2));
-        (await _replica.AskAsync(Request(("slot", 1)) with { Wait = TimeSpan.Zero })).Error!.Code.ShouldBe("quota_reached");
+        var atOnce = (await _replica.AskAsync(Request(("slot", 1)) with { Wait = TimeSpan.Zero })).Error!;
+        atOnce.Code.ShouldBe("quota_reached");
+        atOnce.Message.ShouldContain("may hold 2 of 'slot' (limits.per_worker), this one holds 2 and asked for 1 more");
         var waiting = _replica.AskAsync(("slot", 1));
         await _replica.WaitingAsync(1);
         await _replica.GotAsync(Request(("slot", 2)) with { WorkerId = "other" });
@@ -294,7 +297,9 @@ public sealed class LeaseBrokerTests : IAsyncLifetime
         (await Broker.RenewAsync(Asker with { KeyId = "other" }, lease.Value.Id, null, null, default)).Error!.Status.ShouldBe(403);
         (await Broker.RenewAsync(Asker with { Tenant = "other" }, lease.Value.Id, null, null, default)).Error!.Status.ShouldBe(404);
         (await Broker.ReleaseAsync(Asker with { KeyId = "other" }, lease.Value.Id, null, null, default))!.Code.ShouldBe("not_holder");
-        (await Broker.ReleaseAsync(Asker, lease.Value.Id, lease.Version - 1, null, default))!.Code.ShouldBe("fence_stale");
+        var stale = (await Broker.ReleaseAsync(Asker, lease.Value.Id, lease.Version - 1, null, default))!;
+        stale.Code.ShouldBe("fence_stale");
+        stale.Message.ShouldContain($"GET /v1/leases/{lease.Value.Id}");
     }
 
     [Fact]

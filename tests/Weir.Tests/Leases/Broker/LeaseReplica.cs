@@ -72,6 +72,15 @@ internal sealed class LeaseReplica : IAsyncDisposable
         return replica;
     }
 
+    /// <summary>Stops one of the things that go on by themselves.</summary>
+    public async Task StopAsync<TService>()
+        where TService : IHostedService
+    {
+        var service = _running.OfType<TService>().ShouldHaveSingleItem();
+        _running.Remove(service);
+        await service.StopAsync(CancellationToken.None);
+    }
+
     /// <summary>What worker <c>w</c> asks for, and holds and waits for longer than a test does.</summary>
     public static LeaseRequest Request(params (string Kind, int Count)[] demands) => new()
     {

@@ -38,14 +38,14 @@ public sealed class DoorTrafficTests : IAsyncDisposable
     }
 
     [Theory]
-    [InlineData(ResourceState.Free, "lease_ended")]
-    [InlineData(ResourceState.Quarantined, "resource_quarantined")]
-    public async Task End_WhileRequestsAreUnderWay_CutsThoseOfThatResourceAlone(ResourceState state, string code)
+    [InlineData(false, "lease_ended")]
+    [InlineData(true, "resource_quarantined")]
+    public async Task End_WhileRequestsAreUnderWay_CutsThoseOfThatResourceAlone(bool isTaken, string code)
     {
         using var first = await _it.PassAsync("rag.0", "l1", TimeSpan.FromHours(1));
         using var second = await _it.PassAsync("rag.1", "l2", TimeSpan.FromHours(1));
 
-        await _it.Fleet.EndAsync("rag.0", "l1", state);
+        await (isTaken ? _it.Fleet.TakeAsync("rag.0", "l1", isLast: true, "rag.0 was taken out of use", "smells") : _it.Fleet.EndAsync("rag.0", "l1"));
         await WhenCutAsync(first);
 
         first.Error!.Code.ShouldBe(code);

@@ -70,16 +70,45 @@ public sealed class ResourceDoorsTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Enter_QuarantinedWhileLeased_Is410WithTheReason()
+    public async Task Enter_TheResetAfterItsLeaseFailed_SaysOnlyThatTheLeaseHasEnded()
     {
         var fence = await _it.Fleet.GrantAsync("rag.3", "l1");
-        await _it.Fleet.EndAsync("rag.3", "l1", ResourceState.Quarantined, "it smells");
+        await _it.Fleet.EndAsync("rag.3", "l1", ResourceState.Quarantined, "The endpoint 'a' answered POST /reset with 500: secrets of the next one");
+        await _it.Fleet.ReadAllAsync();
+
+        var error = (await _it.EnterAsync("rag.3", _it.Doors.TokenOf("rag.3", "l1", fence))).Error!;
+
+        (error.Status, error.Code, error.Message).ShouldBe((410, "lease_ended", "The lease has ended: It was released."));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Enter_TakenFromItsLease_SaysWhatTheHolderWasToldAndNothingOfTheResource(bool isLast)
+    {
+        var fence = await _it.Fleet.GrantAsync("rag.3", "l1");
+        await _it.Fleet.TakeAsync("rag.3", "l1", isLast, "rag.3 was taken out of use: it smells", "what a check said");
         await _it.Fleet.ReadAllAsync();
 
         var error = (await _it.EnterAsync("rag.3", _it.Doors.TokenOf("rag.3", "l1", fence))).Error!;
 
         (error.Status, error.Code).ShouldBe((410, "resource_quarantined"));
-        error.Message.ShouldContain("it smells");
+        error.Message.ShouldContain("rag.3 was taken out of use: it smells. ");
+        error.Message.ShouldNotContain("check");
+    }
+
+    [Fact]
+    public async Task Enter_TakenFromALeaseThatIsOverByNow_SaysThatItHasEnded()
+    {
+        var fence = await _it.Fleet.GrantAsync("rag.3", "l1", TimeSpan.FromSeconds(10));
+        await _it.Fleet.TakeAsync("rag.3", "l1", isLast: false, "rag.3 was taken out of use: it smells", "it smells");
+        await _it.Fleet.ReadAllAsync();
+        _it.Time.Advance(TimeSpan.FromSeconds(10));
+
+        var error = (await _it.EnterAsync("rag.3", _it.Doors.TokenOf("rag.3", "l1", fence))).Error!;
+
+        error.Code.ShouldBe("lease_ended");
+        error.Message.ShouldNotContain("smells");
     }
 
     [Fact]

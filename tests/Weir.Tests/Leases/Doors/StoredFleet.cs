@@ -113,13 +113,22 @@ internal sealed class StoredFleet : IFleetView, IAsyncDisposable
     }
 
     /// <summary>Ends a lease, and leaves its resource in the given state.</summary>
-    public async Task<long> EndAsync(string resource, string lease, ResourceState state = ResourceState.Free, string reason = "it was released")
-    {
-        var (leased, held) = ((await _store.ReadAsync(Partition, "lease/" + lease))!, (await _store.ReadAsync(Partition, "resource/" + resource))!);
-        return await CommitAsync(
-            new Write(leased.Key, leased.Version, LeaseDocuments.Write(LeaseDocuments.ReadLease(leased.Body.Span)! with { State = LeaseState.Released, Reason = reason })),
-            new Write(held.Key, held.Version, LeaseDocuments.Write(LeaseDocuments.ReadResource(held.Body.Span)! with { State = state, Lease = null, Reason = reason })));
-    }
+    /// <param name="resource">The resource.</param>
+    /// <param name="lease">Its lease.</param>
+    /// <param name="state">What becomes of the resource.</param>
+    /// <param name="said">What the resource's own document says of it, which is for operators. Null: nothing.</param>
+    public Task<long> EndAsync(string resource, string lease, ResourceState state = ResourceState.Free, string? said = null) =>
+        ChangeAsync(resource, lease, record => record with { State = LeaseState.Released, Reason = "It was released." }, record => record with { State = state, Lease = null, Reason = said });
+
+    /// <summary>Takes a resource from a lease as an operator does, which ends the lease where it is its last.</summary>
+    public Task<long> TakeAsync(string resource, string lease, bool isLast, string told, string said) =>
+        ChangeAsync(
+            resource,
+            lease,
+            record => isLast
+                ? record with { State = LeaseState.Failed, FailureCode = "resource_quarantined", Reason = told }
+                : record.Returning([resource]) with { Holdings = [], Reason = told },
+            record => record with { State = ResourceState.Quarantined, Held = true, Lease = null, Reason = said });
 
     public async Task ReadAllAsync() => (await WhenAsync(await _store.RevisionAsync(Partition), TimeSpan.FromDays(1), CancellationToken.None)).ShouldBeTrue();
 
@@ -129,6 +138,15 @@ internal sealed class StoredFleet : IFleetView, IAsyncDisposable
         Go();
         await _following;
         _ends.Dispose();
+    }
+
+    private async Task<long> ChangeAsync(string resource, string lease, Func<LeaseRecord, LeaseRecord> left, Func<ResourceRecord, ResourceRecord> becomes)
+    {
+        var (leased, held) = ((await _store.ReadAsync(Partition, "lease/" + lease))!, (await _store.ReadAsync(Partition, "resource/" + resource))!);
+        var record = LeaseDocuments.ReadLease(leased.Body.Span)!;
+        return await CommitAsync(
+            new Write(leased.Key, leased.Version, LeaseDocuments.Write(left(record with { Fence = record.FenceOf(leased.Version) }))),
+            new Write(held.Key, held.Version, LeaseDocuments.Write(becomes(LeaseDocuments.ReadResource(held.Body.Span)!))));
     }
 
     private async Task FollowAsync()

@@ -55,8 +55,9 @@ public sealed class ScratchFolderKindTests : IAsyncLifetime
     public void Documents_Example_IsThisCode()
     {
         var code = File.ReadAllText(Repository.Path("tests/Weir.Tests/Leases/Kinds/ScratchFolderKind.cs")).ReplaceLineEndings("\n");
+        var usings = code[..code.IndexOf("namespace ", StringComparison.Ordinal)];
         var shown = code[code.IndexOf("/// <summary>A folder", StringComparison.Ordinal)..].TrimEnd();
-        File.ReadAllText(Repository.Path("docs/kinds.md")).ReplaceLineEndings("\n").ShouldContain(shown);
+        File.ReadAllText(Repository.Path("docs/kinds.md")).ReplaceLineEndings("\n").ShouldContain(usings + shown);
     }
 
     private async Task<Weir.Leases.Fleet.Stored<LeaseRecord>> AllocateAsync(UpkeepReplica replica, LeaseAsker asker, LeaseRequest request)

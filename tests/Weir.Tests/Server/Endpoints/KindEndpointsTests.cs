@@ -109,14 +109,21 @@ public sealed class KindEndpointsTests : IAsyncLifetime
     public async Task Quarantine_OfALeasedResource_ShutsItsDoorUntilItIsRestored()
     {
         using var made = await LeaseAsync();
-        var resource = (await made.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("resources")[0];
+        var lease = await made.Content.ReadFromJsonAsync<JsonElement>();
+        var resource = lease.GetProperty("resources")[0];
         var id = resource.GetProperty("id").GetString();
 
         (await OrderAsync($"/v1/resources/{id}/quarantine", """{"reason":"smells of smoke"}""")).ShouldBe(HttpStatusCode.NoContent);
 
         await Eventually.TrueAsync(() => _server.Service<Weir.Leases.Upkeep.IKindDesk>().Status()[0].Quarantined == 1);
         using var used = await _server.SendAsync(HttpMethod.Get, $"/doors/{id}/who", resource.GetProperty("token").GetString());
-        used.IsSuccessStatusCode.ShouldBeFalse();
+        var refused = await used.Content.ReadFromJsonAsync<JsonElement>();
+        (used.StatusCode, refused.GetProperty("code").GetString()).ShouldBe((HttpStatusCode.Gone, "resource_quarantined"));
+        refused.GetProperty("detail").GetString()!.ShouldContain("smells of smoke");
+        // It was the lease's last, which has ended with it: whoever looks, or renews, is told so.
+        var ended = await GetAsync($"/v1/leases/{lease.GetProperty("id").GetString()}");
+        (ended.GetProperty("state").GetString(), ended.GetProperty("code").GetString()).ShouldBe(("failed", "resource_quarantined"));
+        ended.GetProperty("reason").GetString()!.ShouldContain("smells of smoke");
         (await GetAsync("/v1/resources?state=quarantined", _server.AdminKey)).GetProperty("data").EnumerateArray().ShouldHaveSingleItem().GetProperty("reason").GetString()!.ShouldContain("smells of smoke");
         (await GetAsync("/v1/resources?state=quarantined")).GetRawText().ShouldNotContain("smoke");
         var ready = (await GetAsync("/health/ready")).GetProperty("dependencies").GetProperty("leases");
