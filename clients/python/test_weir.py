@@ -419,6 +419,23 @@ class Away(unittest.TestCase):
         assert self.server
         self.assertEqual(self.server.requests, [])
 
+    def test_half_a_character_anywhere_in_what_is_asked_is_refused_with_a_sentence(self) -> None:
+        self.start()
+        client = self.client()
+        resource = RagResource({"id": "rag.0", "kind": "rag", "base_url": client._url + "/doors/rag.0", "token": "t"})
+        for ask in (
+            lambda: client.search("handbook", "a\ud83d"),
+            lambda: client.upsert("handbook", [{"id": "a", "metadata": {"\ud83d": 1}}]),
+            lambda: client.lease({"rag": {"x": ["\ude00"]}}),
+            lambda: client.delete_collection("a\ud83d"),
+            lambda: resource.query(json.loads('"\\ud83d"')),
+        ):
+            with self.assertRaisesRegex(WeirError, "half of a surrogate pair") as caught:
+                ask()
+            self.assertEqual(caught.exception.code, "malformed")
+        assert self.server
+        self.assertEqual(self.server.requests, [])
+
     def test_a_model_that_was_swapped_while_weir_stayed_is_not_mixed_with(self) -> None:
         local = HashingModel(64)
         self.start(revision=local.revision)

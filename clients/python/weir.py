@@ -419,7 +419,7 @@ class Weir:
         timeout: other than the client's. once: it is sent on a connection of its own and never again, whatever happens. raw: the answer is bytes.
         """
         within = self._timeout if timeout is None else timeout
-        data = None if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+        data = None if body is None else _utf8(json.dumps(body, ensure_ascii=False, separators=(",", ":")))
         headers = {"accept": "*/*" if raw else "application/json", **(headers or {})}
         if data is not None:
             headers["content-type"] = "application/json"
@@ -554,8 +554,16 @@ def _checked(texts: Iterable[str]) -> List[str]:
     return texts
 
 
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError as exception:
+        half = ascii(text[exception.start])
+        raise WeirError(f"What is asked holds half of a surrogate pair ({half}), which is no character and has no UTF-8: send whole characters.", code="malformed") from None
+
+
 def _quote(name: str) -> str:
-    return urllib.parse.quote(name, safe="")
+    return urllib.parse.quote(_utf8(name), safe="")
 
 
 def _set_ones(body: Dict[str, Any]) -> Dict[str, Any]:

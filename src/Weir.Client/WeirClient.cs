@@ -6,9 +6,10 @@ namespace Weir.Client;
 /// A client of one Weir: safe from any thread, made once and kept. Every method throws <see cref="WeirException"/> for what Weir refuses and for a Weir that
 /// cannot be reached, and <see cref="OperationCanceledException"/> when its token is cancelled.
 /// </summary>
-public sealed class WeirClient : IDisposable
+public sealed class WeirClient : IDisposable, IAsyncDisposable
 {
     private readonly HttpClient? _own;
+    private int _disposed;
 
     /// <param name="url">Where Weir serves, such as <c>http://127.0.0.1:7800</c>; a <c>/v1</c> at its end changes nothing.</param>
     /// <param name="apiKey">Null: none.</param>
@@ -22,7 +23,7 @@ public sealed class WeirClient : IDisposable
     public WeirClient(Uri url, WeirClientOptions options)
         : this(OwnHttp(url), options) => _own = _http;
 
-    /// <param name="http">Has a base address, and is not disposed with this; its own timeout should be longer than <see cref="WeirClientOptions.Timeout"/>.</param>
+    /// <param name="http">Has a base address, and is not disposed with this, nor to be before it; its own timeout should be longer than <see cref="WeirClientOptions.Timeout"/>.</param>
     /// <param name="options">Null: the defaults.</param>
     /// <exception cref="ArgumentException">There is no base address.</exception>
     public WeirClient(HttpClient http, WeirClientOptions? options = null)
@@ -60,7 +61,27 @@ public sealed class WeirClient : IDisposable
     internal WeirConnection Door(Uri root, string? token, bool isRepeatable) =>
         new(_http, root, _options with { ApiKey = token, MaxRetries = isRepeatable ? _options.MaxRetries : 0 });
 
-    public void Dispose() => _own?.Dispose();
+    /// <summary>
+    /// Gives back what agents still hold through it, unless their <see cref="AgentEnvironmentOptions.ReleaseAtExit"/> is false, waiting 2 s for that at the most; what is not given back
+    /// by then ends by its ttl. Throws nothing. A second call does nothing.
+    /// </summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        // Nobody could renew them any more, nor give them back when the process exits.
+        ExitReleases.ReleaseOfAsync(this).Wait();
+        _own?.Dispose();
+    }
+
+    /// <summary>As <see cref="Dispose"/>, without a thread that waits.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        await ExitReleases.ReleaseOfAsync(this).ConfigureAwait(false);
+        _own?.Dispose();
+    }
 
     private static HttpClient OwnHttp(Uri url) => new(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
     {

@@ -45,6 +45,32 @@ public sealed class RunTests : IDisposable
     }
 
     [Fact]
+    public async Task Output_ThatIsNoJsonOfTexts_IsOneRecordAndNotTheEndOfTheRun()
+    {
+        var tasks = Tasks(30, "x");
+        var nested = new string('[', 64) + new string(']', 64);
+
+        await using var run = Run([tasks, "--workers", "4", "--exec", $$"""case $WEIR_TASK_ID in t007) printf '%s' '{"a":"\ud83d"}';; t008) echo '{{nested}}';; *) echo 1;; esac"""]);
+
+        (await run.ExitAsync(Soon)).ShouldBe(0, run.Output);
+        var results = Results().ToDictionary(result => result.GetProperty("id").GetString()!, result => result.GetProperty("output"));
+        results.Count.ShouldBe(30);
+        (results["t007"].GetProperty("a").GetString(), results["t008"].GetString()).ShouldBe(("\uFFFD", nested));
+    }
+
+    [Fact]
+    public async Task Route_ThatTheServerDoesNotHave_IsSaidBeforeAnythingStarts()
+    {
+        await using var weir = await UpAsync();
+
+        await using var run = Run([Tasks(5, "x"), "--kinds", "rag", "--route", "nope/none", "--url", weir.Url]);
+
+        (await run.ExitAsync(Soon)).ShouldBe(2, run.Output);
+        run.Output.ShouldContain("nope/none");
+        Lines().ShouldBe(0);
+    }
+
+    [Fact]
     public async Task Interrupt_OfARun_EndsWhatIsUnderWayAndGivesItsLeasesBack()
     {
         await using var weir = await UpAsync();

@@ -49,7 +49,7 @@ internal sealed class RunSession(RunPlan plan, TaskSource source, bool redoFaile
         var tally = new RunTally(tasks.Count, tasks.Count - queue.Left, redoFailed ? 0 : notOk);
         if (queue.Left == 0)
             return await EndAsync(tally, TimeSpan.Zero, signals);
-        if (await FaultOfServerAsync(client, tasks, signals.Stop) is var (message, code))
+        if (await FaultOfServerAsync(client, http, tasks, signals.Stop) is var (message, code))
         {
             await console.Error.WriteLineAsync($"weir: {message}");
             return code;
@@ -130,7 +130,7 @@ internal sealed class RunSession(RunPlan plan, TaskSource source, bool redoFaile
     }
 
     /// <summary>What no task could do anything about is said before the first one fails.</summary>
-    private async Task<(string Message, int Code)?> FaultOfServerAsync(WeirClient client, TaskFile tasks, CancellationToken stop)
+    private async Task<(string Message, int Code)?> FaultOfServerAsync(WeirClient client, HttpClient http, TaskFile tasks, CancellationToken stop)
     {
         if (!NeedsLeases(tasks) && plan.Agent is null)
             return null;
@@ -138,12 +138,16 @@ internal sealed class RunSession(RunPlan plan, TaskSource source, bool redoFaile
         using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, late.Token);
         try
         {
+            if (plan.Agent is not null && await new ChatModel(http, plan, time, _random).FaultOfRouteAsync(either.Token) is { } refusal)
+                return ($"{plan.Url} refuses: {refusal}", ExitCode.Usage);
+            if (!NeedsLeases(tasks))
+                return null;
             var kinds = await client.Leases.KindsAsync(either.Token);
             var missing = plan.Kinds.Where(kind => kinds.All(known => known.Name != kind.Kind && !AliasesOf(known).Contains(kind.Kind))).Select(kind => kind.Kind).ToList();
             return missing.Count == 0 ? null
                 : ($"{plan.Url} has no kind '{string.Join("', '", missing)}'; it has {(kinds.Count == 0 ? "none" : string.Join(", ", kinds.Select(kind => kind.Name)))}", ExitCode.Usage);
         }
-        catch (WeirException fault) when (fault.Code is "unreachable")
+        catch (Exception fault) when (fault is HttpRequestException or IOException or WeirException { Code: "unreachable" })
         {
             return ($"nothing answers at {plan.Url}. 'weir up' starts a server; --url names another.", ExitCode.Failed);
         }

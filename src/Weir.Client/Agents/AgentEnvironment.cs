@@ -10,7 +10,7 @@ public class AgentEnvironment
 {
     private readonly WeirClient _client;
 
-    /// <param name="client">Not disposed with this, and not to be disposed before the leases.</param>
+    /// <param name="client">Not disposed with this; when it is, what is still held through it is given back.</param>
     /// <param name="resources">What every worker gets, at least one, such as <c>[new("rag"), new("vm") { Count = 2 }]</c>.</param>
     /// <param name="options">Null: the defaults.</param>
     /// <exception cref="ArgumentException">There are no resources.</exception>

@@ -25,7 +25,8 @@ public sealed record AgentEnvironmentOptions
     public Func<string, bool>? Offers { get; init; }
 
     /// <summary>
-    /// Whether leases are given back, within 2 s, when the process exits, fails by an exception that nobody catches, or is told to end by SIGINT, SIGTERM, SIGHUP or SIGQUIT.
+    /// Whether leases are given back, within 2 s, when the process exits, fails by an exception that nobody catches, or is told to end by SIGINT, SIGTERM, SIGHUP or SIGQUIT;
+    /// and when their <see cref="WeirClient"/> is disposed before them, since nothing could renew them any more.
     /// Signals are not swallowed: what they would do without this they do after it; and one that an earlier handler has cancelled gives nothing back. Handlers run from the last
     /// that was registered to the first: make the environment before the host is started, or set this to false and dispose the leases. Default: true.
     /// </summary>

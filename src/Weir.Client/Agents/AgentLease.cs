@@ -97,6 +97,8 @@ public sealed class AgentLease : IAsyncDisposable
         ExitReleases.Remove(this);
     }
 
+    internal bool IsHeldThrough(WeirClient client) => _client == client;
+
     public override string ToString() => $"{Id} of {WorkerId}: {string.Join(", ", Resources.Select(resource => resource.Id))}";
 
     private async Task ReleaseOnceAsync()

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Weir.Client;
 
-/// <summary>Gives back what is still held when the process exits, so that the next worker need not wait for a ttl.</summary>
+/// <summary>Gives back what is still held when the process exits, or before that when its client is disposed, so that the next worker need not wait for a ttl.</summary>
 internal static class ExitReleases
 {
     private static readonly TimeSpan Within = TimeSpan.FromSeconds(2);
@@ -27,6 +27,20 @@ internal static class ExitReleases
         catch (AggregateException)
         {
             // The process ends: there is nobody to tell.
+        }
+    }
+
+    /// <summary>The same of what is held through one client, while that still has its connections.</summary>
+    public static async Task ReleaseOfAsync(WeirClient client)
+    {
+        var held = Held.Keys.Where(lease => lease.IsHeldThrough(client)).Select(lease => lease.ReleaseAsync()).ToList();
+        try
+        {
+            await Task.WhenAll(held).WaitAsync(Within, client.Time).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is WeirException or TimeoutException or OperationCanceledException or InvalidOperationException)
+        {
+            // They end by their ttl.
         }
     }
 

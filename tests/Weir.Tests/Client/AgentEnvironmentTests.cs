@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Text.Json.Nodes;
 using Weir.Client;
@@ -240,6 +241,51 @@ public sealed class AgentEnvironmentTests
         ExitReleases.ReleaseAll();
 
         _server.Of("DELETE").Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task Dispose_OfTheClient_GivesBackWhatIsHeldThroughItAndNothingElse()
+    {
+        var (own, other) = (_server.Client(new() { Time = _time, MaxRetries = 0 }), _server.Client(new() { Time = _time, MaxRetries = 0 }));
+        await using var held = await new AgentEnvironment(own, [new("rag")]).AllocateAsync("w1");
+        await using var given = await new AgentEnvironment(own, [new("rag")]).AllocateAsync("w2");
+        await using var kept = await new AgentEnvironment(own, [new("rag")], new() { ReleaseAtExit = false }).AllocateAsync("w3");
+        await using var others = await new AgentEnvironment(other, [new("rag")]).AllocateAsync("w4");
+        await given.ReleaseAsync();
+
+        own.Dispose();
+
+        _server.Of("DELETE").Count.ShouldBe(2);
+        await own.DisposeAsync();
+        await held.DisposeAsync();
+        _server.Of("DELETE").Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task Dispose_OfAClientWhoseWeirIsSilent_WaitsTwoSeconds()
+    {
+        var asked = new TaskCompletionSource();
+        var silent = new ScriptedServer()
+            .Then(HttpStatusCode.Created, """{"id":"l1","worker_id":"w","fence":1,"state":"ready","expires_at":"2030-01-01T00:02:00Z","resources":[]}""")
+            .Then(async stop =>
+            {
+                asked.SetResult();
+                await Task.Delay(Timeout.Infinite, stop);
+                throw new UnreachableException();
+            });
+        var client = silent.Client(new() { Time = _time, MaxRetries = 0 });
+        var lease = await new AgentEnvironment(client, [new("rag")]).AllocateAsync("w");
+
+        var disposing = client.DisposeAsync().AsTask();
+        await asked.Task;
+        _time.Advance(TimeSpan.FromSeconds(1.9));
+        disposing.IsCompleted.ShouldBeFalse();
+        _time.Advance(TimeSpan.FromSeconds(0.1));
+
+        await disposing;
+        // Its own bound ends it.
+        _time.Advance(TimeSpan.FromSeconds(10));
+        await lease.DisposeAsync();
     }
 
     /// <returns>The time at which it was lost; time goes on as fast as it is waited for.</returns>

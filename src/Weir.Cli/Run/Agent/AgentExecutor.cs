@@ -41,7 +41,19 @@ internal sealed class AgentExecutor(RunPlan plan, HttpClient http, TimeProvider 
         }
 
         using var log = new MemoryStream(Encoding.UTF8.GetBytes(conversation.Log));
-        await attempt.Log.ReadAsync(log, attempt.Number);
+        try
+        {
+            await attempt.Log.ReadAsync(log, attempt.Number);
+        }
+        catch (IOException fault) when (outcome.Status is TaskState.Ok)
+        {
+            outcome = outcome with { Status = TaskState.Failed, Error = fault.Message };
+        }
+        catch (IOException)
+        {
+            // It has failed for a reason that says more.
+        }
+
         return outcome with { Steps = conversation.Steps, Usage = conversation.Usage };
     }
 
@@ -61,7 +73,7 @@ internal sealed class AgentExecutor(RunPlan plan, HttpClient http, TimeProvider 
             var answer = await _model.AskAsync(conversation.Messages(MostPictures), definitions, stop);
             conversation.Answered(answer);
             if (answer.Calls.Count == 0)
-                return new TaskOutcome(TaskState.Ok) { Output = JsonSerializer.SerializeToElement(answer.Text) };
+                return OutcomeOf(answer);
             // One after the other: the second click may depend on the first.
             foreach (var call in answer.Calls)
                 conversation.Gave(call, await tools.CallAsync(call.Name, call.Arguments, stop));
@@ -72,6 +84,11 @@ internal sealed class AgentExecutor(RunPlan plan, HttpClient http, TimeProvider 
             Error = string.Create(CultureInfo.InvariantCulture, $"It gave no answer within {plan.Agent.MaxSteps} steps."), IsFinal = true,
         };
     }
+
+    // Nothing said and nothing called is no answer: a model that ran out of tokens, or will not, has not done the task.
+    private static TaskOutcome OutcomeOf(ChatAnswer answer) => !string.IsNullOrWhiteSpace(answer.Text)
+        ? new(TaskState.Ok) { Output = JsonSerializer.SerializeToElement(answer.Text) }
+        : new(TaskState.Failed) { Error = answer.Refusal.Length > 0 ? $"It refused: {answer.Refusal}" : $"It ended without a text and without a call (finish_reason {answer.Finish ?? "not told"})." };
 
     private static void Show(AgentConversation conversation, LeasedResource resource)
     {

@@ -10,14 +10,26 @@ namespace Weir.Cli.Run.Agent;
 
 /// <summary>An answer of the model.</summary>
 /// <param name="Message">As it came, to be sent back with the next question.</param>
+/// <param name="Finish">Why it ends, as the provider says. Null: it does not.</param>
 /// <param name="Usage">Null: it was not told.</param>
-internal sealed record ChatAnswer(JsonObject Message, TokenUsage? Usage)
+internal sealed record ChatAnswer(JsonObject Message, string? Finish, TokenUsage? Usage)
 {
-    public string Text => Message["content"] is JsonValue text && text.TryGetValue<string>(out var said) ? said : "";
+    /// <summary>Empty: it says nothing.</summary>
+    public string Text => Message["content"] is JsonArray parts ? string.Concat(parts.OfType<JsonObject>().Select(part => TextOf(part["text"]))) : TextOf(Message["content"]);
 
-    public IReadOnlyList<ChatCall> Calls => Message["tool_calls"] is JsonArray calls
-        ? [.. calls.OfType<JsonObject>().Select(call => new ChatCall((string?)call["id"] ?? "", (string?)call["function"]?["name"] ?? "", (string?)call["function"]?["arguments"] ?? ""))]
-        : [];
+    /// <summary>Why it says nothing, where the model says that it will not. Empty: it does not.</summary>
+    public string Refusal => TextOf(Message["refusal"]);
+
+    public IReadOnlyList<ChatCall> Calls => Message["tool_calls"] is JsonArray calls ? [.. calls.OfType<JsonObject>().Select(CallOf)] : [];
+
+    private static ChatCall CallOf(JsonObject call)
+    {
+        var function = call["function"] as JsonObject;
+        return new ChatCall(TextOf(call["id"]), TextOf(function?["name"]), TextOf(function?["arguments"]));
+    }
+
+    // Some servers give arguments as an object and not as its text.
+    private static string TextOf(JsonNode? node) => node is null ? "" : node is JsonValue value && value.TryGetValue<string>(out var text) ? text : node.ToJsonString();
 }
 
 /// <summary>A tool that the model wants called.</summary>
@@ -49,14 +61,15 @@ internal sealed class ChatModel(HttpClient http, RunPlan plan, TimeProvider time
             TimeSpan? wait = null;
             try
             {
-                using var request = RequestOf(text);
+                using var request = RequestOf(HttpMethod.Post, "v1/chat/completions");
+                request.Content = new StringContent(text, Encoding.UTF8, "application/json");
                 using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, stop);
                 await response.Content.LoadIntoBufferAsync(LargestAnswer, stop);
                 var answer = await response.Content.ReadAsByteArrayAsync(stop);
                 if (response.IsSuccessStatusCode)
                     return Read(answer);
                 if (response.StatusCode is not (HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable))
-                    throw new ModelException($"{plan.Agent.Route} answered {(int)response.StatusCode}: {MessageOf(answer)}", (int)response.StatusCode is >= 400 and < 500 and not 408);
+                    throw new ModelException($"{plan.Agent.Route} answered {(int)response.StatusCode}: {ProblemOf(answer).Message}", (int)response.StatusCode is >= 400 and < 500 and not 408);
                 wait = response.Headers.RetryAfter?.Delta;
             }
             catch (Exception away) when (away is HttpRequestException or IOException)
@@ -70,9 +83,25 @@ internal sealed class ChatModel(HttpClient http, RunPlan plan, TimeProvider time
         }
     }
 
-    private HttpRequestMessage RequestOf(string body)
+    /// <summary>Whether this key may ask the route at all, which the server tells by what a request would come to: also of what its list of models leaves out.</summary>
+    /// <returns>Why it never can, as a sentence. Null: it can, or the server does not say.</returns>
+    /// <exception cref="HttpRequestException">There is no answer.</exception>
+    public async Task<string?> FaultOfRouteAsync(CancellationToken stop)
     {
-        var request = new HttpRequestMessage(HttpMethod.Post, new Uri(plan.Url, "v1/chat/completions")) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+        using var request = RequestOf(HttpMethod.Get, "v1/models/" + Uri.EscapeDataString(plan.Agent!.Route));
+        using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, stop);
+        if (response.StatusCode is not (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden or HttpStatusCode.NotFound))
+            return null;
+        await response.Content.LoadIntoBufferAsync(LargestAnswer, stop);
+        var (message, code) = ProblemOf(await response.Content.ReadAsByteArrayAsync(stop));
+        return response.StatusCode is HttpStatusCode.Unauthorized ? $"{message} Set WEIR_KEY."
+            : code is "model_not_found" or "model_not_allowed" ? message
+            : null;
+    }
+
+    private HttpRequestMessage RequestOf(HttpMethod method, string path)
+    {
+        var request = new HttpRequestMessage(method, new Uri(plan.Url, path));
         if (plan.Key is { } key)
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
         if (plan.Priority is { } priority)
@@ -84,9 +113,9 @@ internal sealed class ChatModel(HttpClient http, RunPlan plan, TimeProvider time
     {
         try
         {
-            var answer = JsonNode.Parse(body);
+            var answer = AnswerJson.Parse(body);
             if (answer?["choices"] is JsonArray { Count: > 0 } choices && choices[0]?["message"] is JsonObject message)
-                return new((JsonObject)message.DeepClone(), UsageOf(answer["usage"]));
+                return new((JsonObject)message.DeepClone(), choices[0]!["finish_reason"]?.ToString(), UsageOf(answer["usage"]));
         }
         catch (Exception wrong) when (wrong is JsonException or InvalidOperationException)
         {
@@ -96,18 +125,21 @@ internal sealed class ChatModel(HttpClient http, RunPlan plan, TimeProvider time
         throw new ModelException($"{plan.Agent!.Route} answered what is no completion.", isFinal: false);
     }
 
-    private static TokenUsage? UsageOf(JsonNode? usage) => usage is JsonObject ? new((long?)usage["prompt_tokens"] ?? 0, (long?)usage["completion_tokens"] ?? 0) : null;
+    private static TokenUsage? UsageOf(JsonNode? usage) => usage is JsonObject ? new(CountOf(usage["prompt_tokens"]), CountOf(usage["completion_tokens"])) : null;
 
-    private static string MessageOf(byte[] body)
+    private static long CountOf(JsonNode? tokens) => tokens is JsonValue value && value.TryGetValue<long>(out var count) ? count : 0;
+
+    private static (string Message, string Code) ProblemOf(byte[] body)
     {
         try
         {
-            var problem = JsonNode.Parse(body) as JsonObject;
-            return ((problem?["error"] as JsonObject)?["message"] ?? problem?["detail"])?.ToString() ?? "";
+            var problem = AnswerJson.Parse(body) as JsonObject;
+            var told = problem?["error"] as JsonObject ?? problem;
+            return ((told?["message"] ?? told?["detail"])?.ToString() ?? "", told?["code"]?.ToString() ?? "");
         }
         catch (JsonException)
         {
-            return "";
+            return ("", "");
         }
     }
 }

@@ -52,8 +52,9 @@ internal sealed class DoorTools
     {
         if (!_byName.TryGetValue(name, out var found))
             return Failed($"there is no tool '{name}'; there are: {(_byName.Count == 0 ? "none" : string.Join(", ", _byName.Keys))}");
-        if (Parse(arguments) is not { } given)
-            return Failed("the arguments are not a JSON object");
+        var (given, wrong) = Parse(arguments);
+        if (given is null)
+            return Failed("the arguments " + wrong);
         try
         {
             return await SendAsync(found.Resource, found.Tool, given, stop);
@@ -83,23 +84,30 @@ internal sealed class DoorTools
 
     private static ToolResult Failed(string why) => new("error: " + why);
 
-    private static JsonObject? Parse(string arguments)
+    private static (JsonObject? Given, string? Wrong) Parse(string arguments)
     {
+        if (arguments.Trim().Length == 0)
+            return ([], null);
+        if (HalfPairs.AreIn(Encoding.UTF8.GetBytes(arguments)))
+            return (null, "hold " + HalfPairs.Fault);
         try
         {
-            return arguments.Trim().Length == 0 ? [] : JsonNode.Parse(arguments) as JsonObject;
+            if (AnswerJson.Parse(arguments) is JsonObject given)
+                return (given, null);
         }
         catch (JsonException)
         {
-            return null;
+            // Told below.
         }
+
+        return (null, "are not a JSON object");
     }
 
     private static string DetailOf(byte[] body)
     {
         try
         {
-            return JsonNode.Parse(body) is JsonObject problem && problem.TryGetPropertyValue("detail", out var detail) && detail is JsonValue ? detail.ToString() : "";
+            return AnswerJson.Parse(body) is JsonObject problem && problem.TryGetPropertyValue("detail", out var detail) && detail is JsonValue ? detail.ToString() : "";
         }
         catch (JsonException)
         {

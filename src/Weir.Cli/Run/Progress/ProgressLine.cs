@@ -11,7 +11,7 @@ internal sealed class ProgressLine(RunTally tally, TextWriter output, bool isTer
     private static readonly TimeSpan Elsewhere = TimeSpan.FromSeconds(10);
 
     // Over the last half minute: a rate since the start would take an hour to see that it has become slow.
-    private readonly Queue<(long At, int Done)> _seen = new();
+    private readonly Queue<(long At, int Done)> _seen = new([(time.GetTimestamp(), tally.Done)]);
     private readonly CancellationTokenSource _over = new();
     private Task _showing = Task.CompletedTask;
     private int _written;

@@ -25,13 +25,14 @@ internal sealed class ResultWriter : IAsyncDisposable
     }
 
     /// <summary>Returns once it is on the disk.</summary>
+    /// <param name="line">Of one result, line feed included.</param>
     /// <exception cref="IOException">It could not be written; nothing more will be.</exception>
-    public async Task AppendAsync(TaskResult result)
+    public async Task AppendAsync(byte[] line)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         try
         {
-            await _waiting.Writer.WriteAsync((result.ToLine(), done));
+            await _waiting.Writer.WriteAsync((line, done));
         }
         catch (ChannelClosedException closed) when (closed.InnerException is IOException fault)
         {

@@ -91,8 +91,9 @@ internal static class ResultsFile
                     ? (id.GetString()!, state)
                     : null;
         }
-        catch (JsonException)
+        catch (Exception none) when (none is JsonException or InvalidOperationException)
         {
+            // Of another program, which has written half of a surrogate pair.
             return null;
         }
     }

@@ -58,6 +58,7 @@ internal sealed record TaskResult
     /// <summary>Tokens of all attempts, of the built-in agent.</summary>
     public TokenUsage? Usage { get; init; }
 
+    /// <exception cref="Exception">There is something in it that cannot be written as JSON.</exception>
     public byte[] ToLine() => [.. JsonSerializer.SerializeToUtf8Bytes(this, RunFormat.Lines.TaskResult), (byte)'\n'];
 }
 

@@ -15,6 +15,9 @@ internal static class TaskLine
     private const int LongestLabel = 64;
     private const int LongestValue = 256;
 
+    // Some levels less than requests have: its config stands within one.
+    private const int MostLevels = 60;
+
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
     private static readonly JsonSerializerOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -37,14 +40,17 @@ internal static class TaskLine
         if (!text.StartsWith('{'))
             return (new RunTask(ownId, Write(new JsonObject { ["id"] = ownId, ["prompt"] = text })) { Prompt = text }, null);
 
+        // Before it is parsed: names that are no texts cannot even be compared.
+        if (HalfPairs.AreIn(line.Span))
+            return (null, "it holds " + HalfPairs.Fault);
         try
         {
-            using var json = JsonDocument.Parse(text, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            using var json = JsonDocument.Parse(text, new JsonDocumentOptions { AllowDuplicateProperties = false, MaxDepth = MostLevels });
             return OfObject(json.RootElement, text, ownId);
         }
         catch (JsonException fault)
         {
-            return (null, $"it begins like a JSON object and is none: byte {fault.BytePositionInLine + 1}");
+            return (null, $"it begins like a JSON object and is none, or nests deeper than {MostLevels} levels: byte {fault.BytePositionInLine + 1}");
         }
     }
 

@@ -43,8 +43,23 @@ internal sealed class TaskWorkers(RunPlan plan, TaskFile tasks, TaskQueue queue,
             var log = new TaskLog(logs, task.Id);
             if (await AttemptsAsync(worker, task, log, stop, now) is not { } result)
                 return;
-            await results.AppendAsync(result);
-            tally.Finished(result, log.Exists ? log.Path : null);
+            var (record, line) = LineOf(result);
+            await results.AppendAsync(line);
+            tally.Finished(record, log.Exists ? log.Path : null);
+        }
+    }
+
+    // Whatever a task gave, there is a record of it.
+    private static (TaskResult Record, byte[] Line) LineOf(TaskResult result)
+    {
+        try
+        {
+            return (result, result.ToLine());
+        }
+        catch (Exception fault) when (fault is not OutOfMemoryException)
+        {
+            var without = result with { Status = TaskState.Failed, Output = null, OutputCut = null, Error = $"Its output cannot be written as JSON: {fault.Message}" };
+            return (without, without.ToLine());
         }
     }
 
@@ -80,7 +95,7 @@ internal sealed class TaskWorkers(RunPlan plan, TaskFile tasks, TaskQueue queue,
         HeldLease? held = null;
         if (plan.KindsOf(task).Count > 0)
         {
-            var (lease, error) = await desk.TakeAsync(worker, task, number, stop);
+            var (lease, error) = await TakeAsync(worker, task, number, stop);
             if (lease is null)
             {
                 var refused = new TaskResult { Id = task.Id, Status = TaskState.Failed, Error = error, Attempts = number, StartedAt = time.GetUtcNow(), Seconds = 0 };
@@ -96,7 +111,7 @@ internal sealed class TaskWorkers(RunPlan plan, TaskFile tasks, TaskQueue queue,
             tally.Runs(1);
             try
             {
-                var outcome = await executor.RunAsync(
+                var outcome = await ExecuteAsync(
                     new TaskAttempt(task, number, Interlocked.Increment(ref _attempts), held?.Lease, task.Timeout ?? plan.Timeout, log),
                     new AttemptEnds { Stop = stop, Now = now, Lost = held?.Lost ?? CancellationToken.None, LostReason = () => held?.LostReason ?? "" });
                 if (outcome.IsStopped)
@@ -121,6 +136,31 @@ internal sealed class TaskWorkers(RunPlan plan, TaskFile tasks, TaskQueue queue,
             {
                 tally.Runs(-1);
             }
+        }
+    }
+
+    // What neither expects is a mistake of ours over this one task: the others are not ended for it.
+    private async Task<(HeldLease? Lease, string? Error)> TakeAsync(int worker, RunTask task, int number, CancellationToken stop)
+    {
+        try
+        {
+            return await desk.TakeAsync(worker, task, number, stop);
+        }
+        catch (Exception fault) when (fault is not (RunStoppedException or OutOfMemoryException) && !stop.IsCancellationRequested)
+        {
+            return (null, $"No lease could be asked for ({fault.GetType().Name}): {fault.Message}");
+        }
+    }
+
+    private async Task<TaskOutcome> ExecuteAsync(TaskAttempt attempt, AttemptEnds ends)
+    {
+        try
+        {
+            return await executor.RunAsync(attempt, ends);
+        }
+        catch (Exception fault) when (fault is not (RunStoppedException or OutOfMemoryException))
+        {
+            return new TaskOutcome(TaskState.Failed) { Error = $"The attempt broke off ({fault.GetType().Name}): {fault.Message}", IsStopped = ends.Stop.IsCancellationRequested };
         }
     }
 }

@@ -72,6 +72,94 @@ public sealed class AgentExecutorTests : IDisposable
             ["error: the arguments are not a JSON object", "error: there is no tool 'nothing'; there are: query_knowledge_base", "error: 422 The query is empty."]);
     }
 
+    [Theory]
+    [InlineData("""{"query":"\ud83d"}""", "error: the arguments hold half of a surrogate pair, such as \\ud83d, which is no text: write whole characters")]
+    [InlineData("""{"\ud83d":1}""", "error: the arguments hold half of a surrogate pair, such as \\ud83d, which is no text: write whole characters")]
+    [InlineData("""{"query":"a","query":"b"}""", "error: the arguments are not a JSON object")]
+    [InlineData("[]", "error: the arguments are not a JSON object")]
+    public async Task Tool_CalledWithWhatIsNoJsonOfTexts_IsToldToTheModel(string arguments, string told)
+    {
+        _script.Model.Enqueue(Calls(("1", "query_knowledge_base", arguments), ("2", "click", arguments)));
+        _script.Model.Enqueue(Says("sorry"));
+
+        (await RunAsync(["rag", "vm"])).Status.ShouldBe(TaskState.Ok);
+
+        ((JsonArray)_script.Asked[1].Body["messages"]!).Skip(2).Select(message => message!["content"]!.ToString()).ShouldBe([told, told]);
+        _script.Doors.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Tool_CalledWithAnObject_IsCalledAsWithItsText()
+    {
+        _script.Model.Enqueue(() => Json(HttpStatusCode.OK,
+            """{"choices":[{"message":{"role":"assistant","tool_calls":[{"id":1,"function":{"name":"query_knowledge_base","arguments":{"query":"pumps"}}},"odd",{"function":"odd"}]}}],"usage":{"prompt_tokens":1.5}}"""));
+        _script.Model.Enqueue(Says("seen"));
+
+        (await RunAsync(["rag"])).Status.ShouldBe(TaskState.Ok);
+
+        _script.Doors.ShouldHaveSingleItem().Body.ShouldBe("""{"query":"pumps"}""");
+    }
+
+    [Fact]
+    public async Task Answer_CutWithinACharacter_IsTheOutput()
+    {
+        _script.Model.Enqueue(() => Json(HttpStatusCode.OK, """{"choices":[{"message":{"role":"assistant","content":"hi \ud83d"}}]}"""));
+
+        var outcome = await RunAsync(null);
+
+        (outcome.Status, outcome.Output!.Value.GetString()).ShouldBe((TaskState.Ok, "hi �"));
+    }
+
+    [Fact]
+    public async Task Answer_OfBytesThatAreNoText_HoldsReplacements()
+    {
+        _script.Model.Enqueue(() => new(HttpStatusCode.OK) { Content = new ByteArrayContent([.. """{"choices":[{"message":{"content":"hi """u8, 0xFF, .. "\"}}]}"u8]) });
+
+        (await RunAsync(null)).Output!.Value.GetString().ShouldBe("hi �");
+    }
+
+    [Theory]
+    [InlineData("""{"content":null}""", "It ended without a text and without a call (finish_reason length).")]
+    [InlineData("""{"content":" \n"}""", "It ended without a text and without a call (finish_reason length).")]
+    [InlineData("""{"tool_calls":[]}""", "It ended without a text and without a call (finish_reason length).")]
+    [InlineData("""{"content":null,"refusal":"I will not."}""", "It refused: I will not.")]
+    public async Task Answer_ThatSaysNothing_IsAFailure(string message, string error)
+    {
+        _script.Model.Enqueue(() => Json(HttpStatusCode.OK, $$"""{"choices":[{"message":{{message}},"finish_reason":"length"}]}"""));
+
+        var outcome = await RunAsync(null);
+
+        (outcome.Status, outcome.IsFinal, outcome.Error, outcome.Output, outcome.Steps).ShouldBe((TaskState.Failed, false, error, null, 1));
+    }
+
+    [Fact]
+    public async Task Answer_InParts_IsTheirText()
+    {
+        _script.Model.Enqueue(() => Json(HttpStatusCode.OK, """{"choices":[{"message":{"content":[{"type":"text","text":"one "},{"type":"text","text":"two"}]}}]}"""));
+
+        (await RunAsync(null)).Output!.Value.GetString().ShouldBe("one two");
+    }
+
+    [Fact]
+    public async Task Log_ThatCannotBeWritten_IsTheTasksFailure()
+    {
+        _folder.Write("logs", "a file where the folder should be");
+        _script.Model.Enqueue(Says("done"));
+
+        var outcome = await RunAsync(null);
+
+        (outcome.Status, outcome.Output!.Value.GetString()).ShouldBe((TaskState.Failed, "done"));
+        outcome.Error!.ShouldContain("cannot be written");
+    }
+
+    [Fact]
+    public async Task Refusal_ThatIsNoText_IsTold()
+    {
+        _script.Model.Enqueue(() => Json(HttpStatusCode.NotFound, """{"error":{"message":"no \ud83d"}}"""));
+
+        (await RunAsync(null)).Error.ShouldBe("route answered 404: no �");
+    }
+
     [Fact]
     public async Task Model_ThatNeverAnswers_IsEndedAfterItsSteps()
     {

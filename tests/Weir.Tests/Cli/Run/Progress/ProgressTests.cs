@@ -27,6 +27,18 @@ public sealed class ProgressTests
     }
 
     [Fact]
+    public async Task Line_ThatIsTheFirst_HasTheRateSinceTheStart()
+    {
+        var tally = new RunTally(200, 0);
+        await using var line = new ProgressLine(tally, TextWriter.Null, isTerminal: false, _time);
+        for (var i = 0; i < 65; i++)
+            tally.Finished(Result($"t{i}", TaskState.Ok), null);
+        _time.Advance(TimeSpan.FromSeconds(10));
+
+        line.Text().ShouldBe("[######--------------] 65/200 32%, 6.5/s, 21 s left, 0 running");
+    }
+
+    [Fact]
     public void Summary_OfARun_NamesTheSlowestAndTheFailed()
     {
         var tally = new RunTally(5, 1, 1);

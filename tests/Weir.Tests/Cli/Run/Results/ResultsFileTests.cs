@@ -76,7 +76,7 @@ public sealed class ResultsFileTests : IDisposable
     public async Task Append_FromManyAtOnce_IsOneWholeLineEach()
     {
         await using (var writer = new ResultWriter(_folder["r.jsonl"]))
-            await Task.WhenAll(Enumerable.Range(0, 500).Select(i => Task.Run(() => writer.AppendAsync(Result($"t{i}")))));
+            await Task.WhenAll(Enumerable.Range(0, 500).Select(i => Task.Run(() => writer.AppendAsync(Result($"t{i}").ToLine()))));
 
         var seen = new HashSet<UInt128>();
         ResultsFile.Mend(_folder["r.jsonl"], (key, state) => seen.Add(key) && state is TaskState.Ok).ShouldBe(new ResultsState(500, 0, 0));

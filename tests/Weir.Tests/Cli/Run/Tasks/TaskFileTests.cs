@@ -45,6 +45,17 @@ public sealed class TaskFileTests : IDisposable
     [InlineData("{\"timeout\":-1}", "timeout")]
     [InlineData("{\"timeout\":1e9}", "timeout")]
     [InlineData("{\"labels\":{\"a\":1}}", "labels")]
+    [InlineData("{\"id\":\"\\ud83d\"}", "line 1: it holds half of a surrogate pair")]
+    [InlineData("{\"prompt\":\"\\ud83d\"}", "line 1: it holds half of a surrogate pair")]
+    [InlineData("a\n{\"input\":{\"x\":\"\\ude00\"}}", "line 2: it holds half of a surrogate pair")]
+    [InlineData("{\"kinds\":\"\\ud83d\"}", "line 1: it holds half of a surrogate pair")]
+    [InlineData("{\"kinds\":{\"\\ud83d\":1}}", "line 1: it holds half of a surrogate pair")]
+    [InlineData("{\"labels\":{\"a\":\"\\ud83d\"}}", "line 1: it holds half of a surrogate pair")]
+    [InlineData("{\"labels\":{\"\\ud83d\":\"a\"}}", "line 1: it holds half of a surrogate pair")]
+    [InlineData("{\"timeout\":\"\\ud83d\"}", "line 1: it holds half of a surrogate pair")]
+    [InlineData("{\"config\":{\"rag\":{\"x\":\"\\ud83d\"}}}", "line 1: it holds half of a surrogate pair")]
+    [InlineData("{\"more\":[\"\\ud83d\"]}", "line 1: it holds half of a surrogate pair")]
+    [InlineData("{\"\\ud83d\":1}", "line 1: it holds half of a surrogate pair")]
     [InlineData("{\"id\":\"x\"}\n{\"id\":\"y\"}\n{\"id\":\"x\"}", "line 3: the id 'x' is that of line 1")]
     [InlineData("a\n{\"id\":\"1\"}", "line 2: the id '1' is that of line 1")]
     public void Open_ABadLine_IsToldWithItsNumber(string text, string told)
@@ -71,6 +82,26 @@ public sealed class TaskFileTests : IDisposable
             tasks.Faults.ShouldBeEmpty();
         else
             tasks.Faults.ShouldHaveSingleItem().ShouldContain(told);
+    }
+
+    [Fact]
+    public void Open_ATaskNestedToTheBound_IsOneAndBeyondItIsTold()
+    {
+        static string Nested(int levels) => "{\"config\":{\"rag\":" + new string('[', levels) + new string(']', levels) + "}}\n";
+
+        using var tasks = Open(Nested(58) + Nested(59));
+
+        tasks.Count.ShouldBe(1);
+        tasks.Read(0).Config!.ToJsonString().ShouldContain("[[");
+        tasks.Faults.ShouldHaveSingleItem().ShouldStartWith("line 2: it begins like a JSON object and is none, or nests deeper than 60 levels");
+    }
+
+    [Fact]
+    public void Open_APlainLineWithSuchAnEscape_IsItsText()
+    {
+        using var tasks = Open("what is \\ud83d?\n{\"id\":\"a\",\"prompt\":\"\\ud83d\\ude00\"}");
+
+        (tasks.Read(0).Prompt, tasks.Read(1).Prompt).ShouldBe(("what is \\ud83d?", "😀"));
     }
 
     [Fact]

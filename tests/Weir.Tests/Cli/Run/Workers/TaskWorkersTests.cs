@@ -63,6 +63,35 @@ public sealed class TaskWorkersTests : IDisposable
         (posts, result.GetProperty("attempts").GetInt32()).ShouldBe((1, 1));
     }
 
+    [Theory]
+    [InlineData("throws")]
+    [InlineData("unwritable")]
+    [InlineData("lease")]
+    public async Task Mistake_OverOneTask_IsThatTasksRecordAndNotTheEnd(string mistake)
+    {
+        var run = new Trial(_folder, 3, tasks: 30)
+        {
+            Do = (attempt, _) => attempt.Task.Id != "t7" ? Task.FromResult(new TaskOutcome(TaskState.Ok))
+                : mistake == "throws" ? throw new InvalidOperationException("It is broken.")
+                : Task.FromResult(new TaskOutcome(TaskState.Ok) { Output = JsonDocument.Parse("""{"a":"\ud83d"}""").RootElement }),
+        };
+        if (mistake == "lease")
+        {
+            run.World.Before = request => request.Method == HttpMethod.Post && request.Content!.ReadAsStringAsync().Result.Contains("\"t7\"", StringComparison.Ordinal)
+                ? throw new InvalidOperationException("It is broken.") : null;
+        }
+
+        await run.RunAsync();
+
+        var results = run.Results();
+        results.Select(result => result.GetProperty("id").GetString()).Order().ShouldBe(Enumerable.Range(0, 30).Select(i => $"t{i}").Order());
+        var bad = results.Where(result => result.GetProperty("status").GetString() != "ok").ShouldHaveSingleItem();
+        (bad.GetProperty("id").GetString(), bad.TryGetProperty("output", out _)).ShouldBe(("t7", false));
+        bad.GetProperty("error").GetString()!.ShouldContain(mistake == "unwritable" ? "cannot be written as JSON" : "(InvalidOperationException): It is broken.");
+        bad.GetProperty("attempts").GetInt32().ShouldBe(mistake == "throws" ? 2 : 1);
+        run.World.Free.ShouldBe(3);
+    }
+
     [Fact]
     public async Task Lease_OfAServerThatIsAwayForLong_IsWaitedForAndNoAttemptIsSpent()
     {
