@@ -4,7 +4,9 @@ using System.Text;
 using System.Text.Json;
 using Weir.Leases.Documents;
 using Weir.Leases.Fleet;
+using Weir.Leases.Kinds;
 using Weir.Leases.Upkeep;
+using Weir.State.Texts;
 
 namespace Weir.Leases.Broker;
 
@@ -110,7 +112,7 @@ internal sealed class LeaseRequests(FleetView view, LeaseCapacity capacity, Leas
         return FaultOf([.. request.Demands.Select(demand => demand.Config)]);
     }
 
-    /// <summary>What is wrong with the size of the configs that a lease remembers, each of which is written once.</summary>
+    /// <summary>What is wrong with the configs that a lease remembers, each of which is written once: their size, or what nobody could write.</summary>
     public static LeaseError? FaultOf(IReadOnlyList<JsonElement?> configs)
     {
         long all = 0;
@@ -120,6 +122,8 @@ internal sealed class LeaseRequests(FleetView view, LeaseCapacity capacity, Leas
             all += bytes;
             if (bytes > LargestConfig)
                 return LeaseErrors.Invalid("resources", $"The config of one entry has at most {LargestConfig >> 10} KiB.");
+            if (config is { } written && ForeignJson.FaultOf(written, KindLevels.Config) is { } fault)
+                return LeaseErrors.Invalid("resources", fault.SentenceOf("A config"));
         }
 
         return all > LargestConfigs ? LeaseErrors.Invalid("resources", $"The configs of a lease have at most {LargestConfigs >> 10} KiB in all.") : null;

@@ -3,6 +3,7 @@ using Weir.Leases.Broker;
 using Weir.Leases.Documents;
 using Weir.Leases.Fleet;
 using Weir.Leases.Kinds;
+using Weir.State.Texts;
 
 namespace Weir.Leases.Doors;
 
@@ -29,7 +30,10 @@ internal sealed class LocalKinds(ResourceKinds kinds, KindSorts sorts, IInstance
         try
         {
             var (standing, error) = await WithInstanceAsync(resource, cancellationToken);
-            return error is null ? await kind.InitialiseAsync(standing, config, cancellationToken) : KindResult.Failed<JsonElement?>(error);
+            if (error is not null)
+                return KindResult.Failed<JsonElement?>(error);
+            var made = await kind.InitialiseAsync(standing, config, cancellationToken);
+            return made is { Error: null, Value: { } details } && ForeignJson.FaultOf(details, KindLevels.Details) is { } fault ? KindResult.Failed<JsonElement?>(Strange(resource, fault)) : made;
         }
         catch (Exception fault) when (!cancellationToken.IsCancellationRequested)
         {
@@ -44,7 +48,10 @@ internal sealed class LocalKinds(ResourceKinds kinds, KindSorts sorts, IInstance
         try
         {
             var (standing, error) = await WithInstanceAsync(resource, cancellationToken);
-            return error is null ? await kind.ObserveAsync(standing, cancellationToken) : KindResult.Failed<Observation?>(error);
+            if (error is not null)
+                return KindResult.Failed<Observation?>(error);
+            var seen = await kind.ObserveAsync(standing, cancellationToken);
+            return seen is { Error: null, Value.AccessibilityTree: { } tree } && ForeignJson.FaultOf(tree, KindLevels.Tree) is { } fault ? KindResult.Failed<Observation?>(Strange(resource, fault)) : seen;
         }
         catch (Exception fault) when (!cancellationToken.IsCancellationRequested)
         {
@@ -66,6 +73,9 @@ internal sealed class LocalKinds(ResourceKinds kinds, KindSorts sorts, IInstance
             return KindReply.Failed(Failed(fault));
         }
     }
+
+    // What would be kept, or is one of many in an answer, must not be what nobody can write.
+    private static LeaseError Strange(LeasedResource resource, JsonFault fault) => new(502, "kind_failed", fault.SentenceOf($"What the kind '{resource.Resource.Kind}' tells of it"));
 
     private static LeaseError Unknown(LeasedResource resource) => new(503, "unavailable", $"This replica does not know resources of kind '{resource.Resource.Kind}'.");
 

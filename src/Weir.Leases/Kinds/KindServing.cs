@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Weir.Leases.Doors;
+using Weir.State.Texts;
 
 namespace Weir.Leases.Kinds;
 
@@ -9,6 +10,9 @@ internal static class KindServing
 {
     /// <summary>The largest body of a use, in bytes.</summary>
     public const int LargestBody = 4 << 20;
+
+    /// <summary>The most levels of one.</summary>
+    public const int MostLevels = 64;
 
     public static async Task ServeAsync(ResourceKind kind, HttpContext context, LeasedResource resource)
     {
@@ -45,16 +49,9 @@ internal static class KindServing
 
         if (held.Length == 0)
             return (null, null);
-        try
-        {
-            held.Position = 0;
-            using var document = JsonDocument.Parse(held);
-            return (document.RootElement.Clone(), null);
-        }
-        catch (JsonException e)
-        {
-            return (null, new LeaseError(400, "malformed", $"The body is not JSON: line {e.LineNumber + 1}, byte {e.BytePositionInLine + 1}."));
-        }
+        // No kind meets what it could neither read as text nor hand on.
+        var (json, fault) = ForeignJson.Read(held.GetBuffer().AsSpan(0, (int)held.Length), MostLevels);
+        return (json, fault is null ? null : new LeaseError(400, "malformed", fault.SentenceOf("The body")) { Param = fault.Path.Length == 0 ? null : fault.Path });
     }
 
     private static LeaseError TooLarge() => new(413, "too_large", $"The body is larger than {LargestBody >> 20} MB.");

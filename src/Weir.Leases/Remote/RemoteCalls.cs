@@ -3,6 +3,7 @@ using System.Text.Json;
 using Weir.Leases.Doors;
 using Weir.Leases.Doors.Forwarding;
 using Weir.Leases.Kinds;
+using Weir.State.Texts;
 
 namespace Weir.Leases.Remote;
 
@@ -72,17 +73,11 @@ internal sealed class RemoteCalls(Upstreams upstreams)
 /// <param name="Body">All of it.</param>
 internal readonly record struct RemoteAnswer(string MediaType, ReadOnlyMemory<byte> Body)
 {
-    /// <returns>Null: it is not JSON.</returns>
-    public JsonElement? ToJson()
+    /// <param name="mostLevels">The most arrays and objects within each other.</param>
+    /// <returns>What it says, or why that cannot be kept; both null: it is not JSON.</returns>
+    public (JsonElement? Json, JsonFault? Fault) ToJson(int mostLevels)
     {
-        try
-        {
-            using var document = JsonDocument.Parse(Body);
-            return document.RootElement.Clone();
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
+        var (json, fault) = ForeignJson.Read(Body.Span, mostLevels);
+        return (json, fault is { Sort: JsonFaultSort.Malformed } ? null : fault);
     }
 }

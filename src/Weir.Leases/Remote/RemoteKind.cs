@@ -41,7 +41,12 @@ internal sealed class RemoteKind(RemoteCalls calls, Forwarder forwarder, TimePro
             ? JsonSerializer.SerializeToUtf8Bytes(given, RemoteJson.Default.JsonElement)
             : "{}"u8.ToArray();
         var (answer, error) = await calls.AskAsync(endpoint, HttpMethod.Post, path, body, LargestAnswer, cancellationToken);
-        return new KindResult<JsonElement?>(error is null ? answer.ToJson() : null, error);
+        if (error is not null)
+            return KindResult.Failed<JsonElement?>(error);
+        var (told, fault) = answer.ToJson(KindLevels.Details);
+        return fault is null
+            ? KindResult.Of(told)
+            : KindResult.Failed<JsonElement?>(new LeaseError(502, "upstream_broken", fault.SentenceOf($"What the endpoint '{endpoint.Id}' answered to POST {RemoteCalls.ShownOf(path)}")));
     }
 
     public override async ValueTask<KindResult<Observation?>> ObserveAsync(LeasedResource resource, CancellationToken cancellationToken)

@@ -17,9 +17,11 @@ internal static class RemoteObservation
             return IsPng(answer.Body.Span) ? KindResult.Of<Observation?>(new Observation { Screenshot = answer.Body }) : Broken(endpoint, "an image that is no PNG");
         if (answer.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase))
         {
-            return answer.ToJson() is { ValueKind: JsonValueKind.Object } json
-                ? Read(json, endpoint)
-                : Broken(endpoint, "JSON that is no object");
+            // The tree is one level within it.
+            var (told, fault) = answer.ToJson(KindLevels.Tree + 1);
+            if (fault is not null)
+                return KindResult.Failed<Observation?>(new LeaseError(502, "upstream_broken", fault.SentenceOf($"What the endpoint '{endpoint}' shows")));
+            return told is { ValueKind: JsonValueKind.Object } json ? Read(json, endpoint) : Broken(endpoint, "JSON that is no object");
         }
 
         return answer.MediaType.Length == 0 || answer.MediaType.StartsWith("text/", StringComparison.OrdinalIgnoreCase)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Weir.State.Texts;
 
 namespace Weir.Retrieval.Catalogs;
 
@@ -164,7 +165,7 @@ internal sealed class ToolListReader(CatalogLimits limits)
     private JsonElement? Parameters(JsonElement value, string at)
     {
         var isOver = JsonDepth.IsOver(value);
-        var isWhole = isOver || JsonTexts.AreWhole(value);
+        var isWhole = isOver || ForeignJson.FaultOf(value) is null;
         if (value.ValueKind is JsonValueKind.Object or JsonValueKind.Array && !isOver && isWhole)
             return value.Clone();
         if (isOver)

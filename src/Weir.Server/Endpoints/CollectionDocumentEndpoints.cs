@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
@@ -13,6 +14,7 @@ using Weir.Server.Errors;
 using Weir.Server.Hosting;
 using Weir.Server.Keys;
 using Weir.Server.Retrieval;
+using Weir.State.Texts;
 
 namespace Weir.Server.Endpoints;
 
@@ -129,14 +131,12 @@ internal sealed class CollectionDocumentEndpoints(KnowledgeDocuments documents, 
         var metadata = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
         if (query["metadata"] is [{ Length: > 0 } json])
         {
-            try
-            {
-                metadata = JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(json, WireJson.Reading) ?? metadata;
-            }
-            catch (JsonException)
-            {
+            var (given, fault) = ForeignJson.Read(Encoding.UTF8.GetBytes(json), WireJson.MostLevels);
+            if (fault is { Sort: not JsonFaultSort.Malformed })
+                return (null, ApiError.Malformed(fault.SentenceOf("'metadata'"), "metadata"));
+            if (given is not { ValueKind: JsonValueKind.Object } members)
                 return (null, ApiError.Malformed("'metadata' must be a JSON object.", "metadata"));
-            }
+            foreach (var member in members.EnumerateObject()) metadata[member.Name] = member.Value;
         }
 
         if (query["title"] is [{ Length: > 0 } title]) metadata["title"] = JsonSerializer.SerializeToElement(title, WireJson.Options);

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Weir.Server.Errors;
+using Weir.State.Texts;
 
 namespace Weir.Server.Hosting;
 
@@ -18,13 +19,19 @@ internal static class JsonBody
 
         try
         {
-            var body = await JsonSerializer.DeserializeAsync<T>(request.Body, WireJson.Options, request.HttpContext.RequestAborted);
+            var body = await JsonSerializer.DeserializeAsync<T>(request.Body, WireJson.Bodies, request.HttpContext.RequestAborted);
             return body is null ? (null, ApiError.Malformed("The body is null; it must be an object.")) : (body, null);
         }
         catch (JsonException fault)
         {
             var path = fault.Path is { Length: > 2 } p && p.StartsWith("$.", StringComparison.Ordinal) ? p[2..] : null;
             var place = fault.LineNumber is { } line ? $" at line {line + 1}, byte {fault.BytePositionInLine + 1}" : "";
+            if (fault is NoTextException { Fault: var within })
+                return (null, Strange(within with { Path = Joined(path, within.Path) }));
+            if (ForeignJson.NoTextOf(fault) is { } noText)
+                return (null, Strange(new JsonFault(JsonFaultSort.NoText, path ?? "", noText)));
+            if (ForeignJson.IsTooDeep(fault))
+                return (null, Strange(ForeignJson.TooDeep(WireJson.MostLevels, path ?? "")));
             // What the JSON itself breaks has its reader's fault inside, and says nothing about the field.
             var isBroken = fault.InnerException is JsonException;
             if (isBroken && EndsTooEarly(fault))
@@ -38,6 +45,10 @@ internal static class JsonBody
             return (null, ApiError.Malformed(message, path));
         }
     }
+
+    private static string Joined(string? path, string inner) => path is null ? inner : inner.Length == 0 ? path : inner[0] == '[' ? path + inner : $"{path}.{inner}";
+
+    private static ApiError Strange(JsonFault fault) => ApiError.Malformed(fault.SentenceOf("The body"), fault.Path.Length == 0 ? null : fault.Path);
 
     // The reader has no other sign of it than its messages; an empty body has no tokens.
     private static bool EndsTooEarly(JsonException fault) =>

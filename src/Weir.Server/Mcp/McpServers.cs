@@ -48,7 +48,9 @@ internal sealed partial class McpServers
         var post = McpCall.Of(request.JsonRpcRequest);
         var tool = _tools.Find(request.Params.Name, post.Caller)
             ?? throw new McpProtocolException($"There is no tool '{Short(request.Params.Name)}' here, or this key may not use its kind; tools/list names those that it may.", McpErrorCode.InvalidParams);
-        var result = await CallAsync(tool, new McpToolCall(post, request, _time), cancellationToken);
+        var result = McpCall.RefusalOf(request.JsonRpcRequest) is { } refusal
+            ? McpResults.Failed($"{tool.Definition.Name}: {refusal}")
+            : await CallAsync(tool, new McpToolCall(post, request, _time), cancellationToken);
         _metrics.Called(tool.Definition.Name, result.IsError is true);
         return result;
     }

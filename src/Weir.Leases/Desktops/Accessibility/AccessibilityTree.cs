@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Weir.Leases.Kinds;
+using Weir.State.Texts;
 
 namespace Weir.Leases.Desktops.Accessibility;
 
@@ -16,7 +17,7 @@ internal sealed class AccessibilityTree(IDesktop desktop, TimeProvider time)
 {
     public const int MostNodes = 2_000;
 
-    /// <summary>Containers that say nothing are left out with their level; and so deep, JSON still has fewer levels than the 64 that many parsers take.</summary>
+    /// <summary>Containers that say nothing are left out with their level; and so deep, what a node takes of levels fits into <see cref="KindLevels.Tree"/>.</summary>
     public const int MostDepth = 28;
 
     /// <summary>In bytes of JSON.</summary>
@@ -57,19 +58,11 @@ internal sealed class AccessibilityTree(IDesktop desktop, TimeProvider time)
     {
         if (output.Length > MostBytes)
             return null;
-        try
-        {
-            using var document = JsonDocument.Parse(output, new JsonDocumentOptions { MaxDepth = 60 });
-            var root = document.RootElement;
-            return root.ValueKind == JsonValueKind.Object && root.TryGetProperty("tree", out var tree) && tree.ValueKind is JsonValueKind.Object or JsonValueKind.Null
-                && root.TryGetProperty("truncated", out var truncated) && truncated.ValueKind is JsonValueKind.True or JsonValueKind.False
-                ? root.Clone()
-                : null;
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
+        return ForeignJson.Read(output.Span, KindLevels.Tree) is { Value: { ValueKind: JsonValueKind.Object } root }
+            && root.TryGetProperty("tree", out var tree) && tree.ValueKind is JsonValueKind.Object or JsonValueKind.Null
+            && root.TryGetProperty("truncated", out var truncated) && truncated.ValueKind is JsonValueKind.True or JsonValueKind.False
+            ? root
+            : null;
     }
 
     private static JsonElement None(string note) => JsonSerializer.SerializeToElement(new TreeAnswer(null, 0, false, note), TreeJson.Default.TreeAnswer);

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Weir.State.Texts;
 
 namespace Weir.Retrieval.Catalogs.Mcp;
 
@@ -93,7 +94,7 @@ internal sealed class McpToolReader(string server, CatalogLimits catalog, McpLim
             return null;
         }
 
-        if (!JsonTexts.AreWhole(schema))
+        if (ForeignJson.FaultOf(schema) is not null)
         {
             Note($"The inputSchema of {Shown(name)} holds half of a surrogate pair, which is no text: it is kept without parameters.");
             return null;

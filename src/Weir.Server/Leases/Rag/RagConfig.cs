@@ -1,8 +1,11 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Weir.Leases;
+using Weir.Leases.Kinds;
 using Weir.Retrieval.Collections;
 using Weir.Retrieval.Collections.Search;
+using Weir.State.Texts;
 
 namespace Weir.Server.Leases.Rag;
 
@@ -32,15 +35,10 @@ internal sealed record RagConfig
             return (Empty, null);
         if (given.ValueKind == JsonValueKind.String)
         {
-            try
-            {
-                using var document = JsonDocument.Parse(given.GetString()!);
-                given = document.RootElement.Clone();
-            }
-            catch (JsonException)
-            {
-                return (null, Wrong("config", "The config is a text that is not JSON; send an object."));
-            }
+            var (held, fault) = ForeignJson.Read(Encoding.UTF8.GetBytes(given.GetString()!), KindLevels.Config);
+            if (held is not { } inner)
+                return (null, Wrong("config", fault!.Sort == JsonFaultSort.Malformed ? "The config is a text that is not JSON; send an object." : fault.SentenceOf("The config")));
+            given = inner;
         }
 
         if (given.ValueKind != JsonValueKind.Object)

@@ -10,8 +10,6 @@ namespace Weir.Server.Mcp.Lifecycle;
 /// <summary><c>get_batch_initial_observations</c>: what each resource shows, screens as images.</summary>
 internal sealed class ObservationsTool(HoldingChoice holdings, ILeaseBroker broker) : McpTool
 {
-    private static readonly JsonSerializerOptions Deep = new(WireJson.Options) { MaxDepth = 64 };
-
     public override Tool Definition { get; } = Define(
         "get_batch_initial_observations",
         "Observe resources",
@@ -45,7 +43,7 @@ internal sealed class ObservationsTool(HoldingChoice holdings, ILeaseBroker brok
             map[name] = ViewOf(result, images);
         }
 
-        var json = JsonSerializer.SerializeToElement(map, Deep);
+        var json = JsonSerializer.SerializeToElement(map, WireJson.Options);
         return new CallToolResult { Content = [new TextContentBlock { Text = json.GetRawText() }, .. images], StructuredContent = json, IsError = failed ? true : null };
     }
 

@@ -4,12 +4,16 @@ using ModelContextProtocol.Protocol;
 using Weir.Leases;
 using Weir.Leases.Kinds;
 using Weir.Server.Hosting;
+using Weir.State.Texts;
 
 namespace Weir.Server.Mcp.Tools;
 
 /// <summary>Results of tools. A failure is marked as one, always.</summary>
 internal static class McpResults
 {
+    // Of a reply; more is told as text.
+    private const int MostLevels = 64;
+
     /// <param name="message">What was wrong and what to do.</param>
     public static CallToolResult Failed(string message) => new() { IsError = true, Content = [new TextContentBlock { Text = message }] };
 
@@ -40,7 +44,7 @@ internal static class McpResults
         if (mime.StartsWith("image/", StringComparison.OrdinalIgnoreCase)) return new CallToolResult { Content = [Image(reply.Body, mime)] };
         if (reply.Body.IsEmpty) return new CallToolResult { Content = [new TextContentBlock { Text = "Done." }] };
         var isJson = mime.Equals("application/json", StringComparison.OrdinalIgnoreCase) || mime.EndsWith("+json", StringComparison.OrdinalIgnoreCase);
-        if (isJson && TryParse(reply.Body.Span, out var json))
+        if (isJson && ForeignJson.Read(reply.Body.Span, MostLevels) is { Value: { } json })
         {
             return new CallToolResult
             {
@@ -60,18 +64,4 @@ internal static class McpResults
         JsonValueKind.Array => levels > 0 && value.EnumerateArray().All(one => IsShallow(one, levels - 1)),
         _ => true,
     };
-
-    private static bool TryParse(ReadOnlySpan<byte> body, out JsonElement json)
-    {
-        try
-        {
-            json = JsonElement.Parse(body);
-            return true;
-        }
-        catch (JsonException)
-        {
-            json = default;
-            return false;
-        }
-    }
 }

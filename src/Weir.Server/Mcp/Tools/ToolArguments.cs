@@ -1,4 +1,7 @@
+using System.Text;
 using System.Text.Json;
+using Weir.Leases.Kinds;
+using Weir.State.Texts;
 
 namespace Weir.Server.Mcp.Tools;
 
@@ -39,15 +42,11 @@ internal sealed class ToolArguments(IDictionary<string, JsonElement>? arguments)
         var said = wanted == JsonValueKind.Array ? "a list" : "an object";
         if (value.ValueKind == wanted) return (value, null);
         if (value.ValueKind != JsonValueKind.String) return (null, $"'{name}' must be {said}, or a string that holds one as JSON.");
-        try
-        {
-            var held = JsonElement.Parse(value.GetString()!);
-            return held.ValueKind == wanted ? (held, null) : (null, $"'{name}' is a string that holds JSON, but not {said}.");
-        }
-        catch (JsonException)
-        {
-            return (null, $"'{name}' is a string, and not {said} as JSON.");
-        }
+        // A config, and what names its kind.
+        var (read, fault) = ForeignJson.Read(Encoding.UTF8.GetBytes(value.GetString()!), KindLevels.Config + 1);
+        if (read is not { } held)
+            return (null, fault!.Sort == JsonFaultSort.Malformed ? $"'{name}' is a string, and not {said} as JSON." : fault.SentenceOf($"'{name}'"));
+        return held.ValueKind == wanted ? (held, null) : (null, $"'{name}' is a string that holds JSON, but not {said}.");
     }
 
     private (JsonElement? Value, string? Fault) Unwrapped(string name, JsonValueKind wanted) =>

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using ModelContextProtocol.Protocol;
+using Weir.State.Texts;
 
 namespace Weir.Server.Mcp.Transport;
 
@@ -41,7 +42,7 @@ internal static class McpAnswers
     }
 
     /// <summary>Reads one message.</summary>
-    /// <returns>The message, or what is wrong with it; exactly one is null.</returns>
+    /// <returns>The message, or what is wrong with it; both where it is a message that may not be handed on.</returns>
     public static async ValueTask<(JsonRpcMessage? Message, McpFault? Fault)> ReadMessageAsync(this HttpRequest request, int most)
     {
         if (!request.HasJsonContentType())
@@ -58,15 +59,19 @@ internal static class McpAnswers
 
         try
         {
-            return JsonSerializer.Deserialize(held.GetBuffer().AsSpan(0, (int)held.Length), McpJson.Message) is { } message ? (message, null) : (null, NoMessage);
+            var json = held.GetBuffer().AsMemory(0, (int)held.Length);
+            if (JsonSerializer.Deserialize(json.Span, McpJson.Message) is not { } message) return (null, NoMessage);
+            return (message, ForeignJson.MayBeNoText(json.Span) ? McpStrangeText.FaultOf(message, JsonElement.Parse(json.Span)) : null);
         }
-        catch (JsonException)
+        catch (JsonException fault)
         {
-            return (null, NoMessage);
+            return (null, ForeignJson.IsTooDeep(fault) ? TooDeep : NoMessage);
         }
     }
 
     private static readonly McpFault NoMessage = new(400, (int)ModelContextProtocol.McpErrorCode.InvalidRequest, "The body is not one JSON-RPC 2.0 message: an object with 'jsonrpc', and 'method', 'result' or 'error'.");
+
+    private static readonly McpFault TooDeep = new(400, (int)ModelContextProtocol.McpErrorCode.InvalidRequest, ForeignJson.TooDeep(McpJson.Message.Options.MaxDepth is > 0 and var most ? most : 64).SentenceOf("The message"));
 
     private static McpFault TooLarge(int most) => new(413, McpFault.Transport, $"The message is larger than {most >> 20} MB, the most that is read.");
 }

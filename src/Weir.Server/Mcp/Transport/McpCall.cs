@@ -7,6 +7,7 @@ namespace Weir.Server.Mcp.Transport;
 internal sealed class McpCall(Caller caller, McpSession? session)
 {
     private const string Key = "weir.call";
+    private const string RefusalKey = "weir.refusal";
 
     private readonly Lock _gate = new();
     private readonly List<(string Lease, long Fence)> _granted = [];
@@ -20,12 +21,15 @@ internal sealed class McpCall(Caller caller, McpSession? session)
     /// <summary>The call that a message came with.</summary>
     public static McpCall Of(JsonRpcMessage message) => (McpCall)message.Context!.Items![Key]!;
 
-    public void AttachTo(JsonRpcMessage message)
-    {
-        message.Context ??= new JsonRpcMessageContext();
-        message.Context.Items ??= new Dictionary<string, object?>(StringComparer.Ordinal);
-        message.Context.Items[Key] = this;
-    }
+    public void AttachTo(JsonRpcMessage message) => ItemsOf(message)[Key] = this;
+
+    /// <summary>Marks the call of a tool whose arguments cannot be handed to it. It is answered by the tool's failing, as every call is.</summary>
+    /// <param name="message">The call, without the arguments.</param>
+    /// <param name="sentence">What is wrong with them.</param>
+    public static void Refuse(JsonRpcMessage message, string sentence) => ItemsOf(message)[RefusalKey] = sentence;
+
+    /// <returns>Null: it may be made.</returns>
+    public static string? RefusalOf(JsonRpcMessage message) => message.Context?.Items?.TryGetValue(RefusalKey, out var sentence) is true ? (string?)sentence : null;
 
     /// <summary>The answer is about to tell of a lease.</summary>
     /// <returns>False: nobody will read it.</returns>
@@ -48,5 +52,11 @@ internal sealed class McpCall(Caller caller, McpSession? session)
             _left = true;
             return _granted;
         }
+    }
+
+    private static IDictionary<string, object?> ItemsOf(JsonRpcMessage message)
+    {
+        message.Context ??= new JsonRpcMessageContext();
+        return message.Context.Items ??= new Dictionary<string, object?>(StringComparer.Ordinal);
     }
 }

@@ -2,12 +2,16 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using Weir.Inference.Capturing;
+using Weir.State.Texts;
 
 namespace Weir.Server.Observability.Capturing;
 
 /// <summary>One exchange as one line of JSON. A body that is JSON is embedded as JSON, any other (a stream's events, a body that was cut) as text.</summary>
 internal static class CaptureLine
 {
+    // Of a body that is embedded, as many as readers of the file take by default beside the line's own.
+    private const int MostLevels = 63;
+
     private static readonly JsonWriterOptions Writing = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static void Write(IBufferWriter<byte> output, CapturedExchange exchange, DateTimeOffset at)
@@ -58,20 +62,12 @@ internal static class CaptureLine
         if (isCut) json.WriteBoolean(name + "_cut", true);
         if (body.IsEmpty) return;
 
-        try
+        // Written anew and not copied: a body may hold line breaks between its tokens. Events, what is no JSON, and JSON that cannot be written again stay as they are.
+        if (!isCut && ForeignJson.Read(body.Span, MostLevels) is { Value: { } value })
         {
-            // Written anew and not copied: a body may hold line breaks between its tokens.
-            using var document = isCut ? null : JsonDocument.Parse(body);
-            if (document is not null)
-            {
-                json.WritePropertyName(name);
-                document.RootElement.WriteTo(json);
-                return;
-            }
-        }
-        catch (JsonException)
-        {
-            // Events, or no JSON at all.
+            json.WritePropertyName(name);
+            value.WriteTo(json);
+            return;
         }
 
         // What is no UTF-8 is replaced, as in any text.

@@ -169,6 +169,27 @@ public sealed class LeaseBrokerTests : IAsyncLifetime
         partial.Error.ShouldBeNull("what keeps partial results leaves it to the resource itself");
     }
 
+    [Theory]
+    [InlineData(0, "A config, at a, holds half of a surrogate pair")]
+    [InlineData(33, "A config is nested too deeply: at most 32 levels are taken.")]
+    public async Task Config_ThatCouldNotBeWritten_IsRefusedBeforeAnythingIsDone(int levels, string says)
+    {
+        var strange = JsonElement.Parse(levels == 0 ? """{"a":"\ud800"}""" : new string('[', levels) + new string(']', levels));
+        var lease = await GotAsync(Request(("slot", 1)));
+        var before = _replica.View.Revision;
+
+        var asked = await Broker.AllocateAsync(Asker, Request() with { Demands = [new LeaseDemand("slot", 1, strange)], IdempotencyKey = "k", KeepPartial = true }, default);
+        var configured = await Broker.ConfigureAsync(Asker, lease.Value.Id, new Dictionary<string, JsonElement?> { [lease.Value.Holdings[0].Resource] = strange }, default);
+
+        foreach (var answer in new[] { asked, configured })
+        {
+            (answer.Error!.Status, answer.Error.Code).ShouldBe((422, "invalid_value"));
+            answer.Error.Message.ShouldStartWith(says);
+        }
+
+        _replica.View.Revision.ShouldBe(before);
+    }
+
     [Fact]
     public async Task Allocate_InitialisationHangs_IsRolledBackInTime()
     {

@@ -47,6 +47,27 @@ public sealed class LocalKindsTests
         _tanks.Asked.ShouldBe(0);
     }
 
+    [Theory]
+    [InlineData(32, null, null)]
+    [InlineData(33, "nested too deeply", null)]
+    [InlineData(60, "nested too deeply", null)]
+    [InlineData(61, "nested too deeply", "nested too deeply")]
+    [InlineData(0, "half of a surrogate pair", "half of a surrogate pair")]
+    public async Task Told_WhatCouldNotBeWritten_IsAFaultOfTheKind(int levels, string? details, string? tree)
+    {
+        _instances.Answer.SetResult(KindResult.Of(Named));
+        _tanks.Told = JsonElement.Parse(levels == 0 ? """{"a":["\ud800"]}""" : new string('[', levels) + new string(']', levels));
+
+        Says((await _kinds.InitialiseAsync(Leased(), null, default)).Error, details);
+        Says((await _kinds.ObserveAsync(Leased(), default)).Error, tree);
+
+        static void Says(LeaseError? error, string? says)
+        {
+            (error is null).ShouldBe(says is null);
+            error?.Message.ShouldContain(says!);
+        }
+    }
+
     private static LeasedResource Leased() => new(
         new ResourceRecord { Id = "tank.home.0", Kind = "tank", Slot = "home.0", Home = "home", State = ResourceState.Leased, Lease = "l1", Instance = Named },
         new KindOptions(), new LeaseSession("l1", 7, "w", "t", "k"), null);
@@ -66,14 +87,17 @@ public sealed class LocalKindsTests
 
         public static KindSort Sort { get; } = new("tank") { TraitsOf = _ => KindTraits.Instances };
 
+        /// <summary>Its details, and its tree. Null: how often it was asked, and none.</summary>
+        public JsonElement? Told { get; set; }
+
         public int Asked => Volatile.Read(ref _asked);
 
-        public override ValueTask<KindResult<JsonElement?>> InitialiseAsync(LeasedResource resource, JsonElement? config, CancellationToken cancellationToken) => ValueTask.FromResult(KindResult.Of<JsonElement?>(Count()));
+        public override ValueTask<KindResult<JsonElement?>> InitialiseAsync(LeasedResource resource, JsonElement? config, CancellationToken cancellationToken) => ValueTask.FromResult(KindResult.Of<JsonElement?>(Told ?? Count()));
 
         public override ValueTask<KindResult<Observation?>> ObserveAsync(LeasedResource resource, CancellationToken cancellationToken)
         {
             Count();
-            return ValueTask.FromResult(KindResult.Of<Observation?>(null));
+            return ValueTask.FromResult(KindResult.Of(Told is null ? null : new Observation { AccessibilityTree = Told }));
         }
 
         public override ValueTask<KindReply> UseAsync(LeasedResource resource, KindCall call, CancellationToken cancellationToken) => ValueTask.FromResult(new KindReply { Body = JsonSerializer.SerializeToUtf8Bytes(Count()) });

@@ -55,6 +55,21 @@ public sealed class CaptureTests : IDisposable
     }
 
     [Fact]
+    public async Task Capture_BodiesThatCannotBeWrittenAgain_AreKeptAsText()
+    {
+        var deep = new string('[', 63) + new string(']', 63);
+        await using var upstream = new ScriptedUpstream();
+        await using (var server = await StartAsync(upstream.BaseUrl, File, "*"))
+        {
+            foreach (var extra in (string[])[",\"x\":\"\\ud800\"", ",\"x\":{\"\\ud800\":1}", $",\"x\":{deep}", ""])
+                (await ChatAsync(server, "fast", extra)).ShouldBe(200);
+        }
+
+        System.IO.File.ReadAllLines(File).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("request").ValueKind)
+            .ShouldBe([JsonValueKind.String, JsonValueKind.String, JsonValueKind.String, JsonValueKind.Object]);
+    }
+
+    [Fact]
     public async Task Capture_WithADiskThatRefuses_ServesAllTheSame()
     {
         await using var upstream = new ScriptedUpstream();
