@@ -175,7 +175,7 @@ public sealed class LeaseBrokerTests : IAsyncLifetime
     public async Task Config_ThatCouldNotBeWritten_IsRefusedBeforeAnythingIsDone(int levels, string says)
     {
         var strange = JsonElement.Parse(levels == 0 ? """{"a":"\ud800"}""" : new string('[', levels) + new string(']', levels));
-        var lease = await GotAsync(Request(("slot", 1)));
+        var lease = await _replica.GotAsync(Request(("slot", 1)));
         var before = _replica.View.Revision;
 
         var asked = await Broker.AllocateAsync(Asker, Request() with { Demands = [new LeaseDemand("slot", 1, strange)], IdempotencyKey = "k", KeepPartial = true }, default);
