@@ -34,7 +34,7 @@ internal sealed class ResourceDoors(IFleetView view, IStateStore store, DoorSign
     {
         if (string.IsNullOrEmpty(token))
             return Refused(new LeaseError(401, "token_missing", "This door needs the token that the lease gave for it: send 'Authorization: Bearer weirdoor_…' or 'x-weir-token: weirdoor_…'."));
-        if (!signer.IsReady || !view.IsKnown)
+        if (!signer.IsReady || !await view.IsKnownSoonAsync(cancellationToken))
             return Refused(new LeaseError(503, "unavailable", "The server has not read its leases yet.") { RetryAfter = Soon });
         if (signer.Read(purpose, resourceId, token) is not { } claim)
             return Refused(new LeaseError(401, "token_unknown", "The token is not one for this door: each resource of a lease has its own, and each grant makes new ones."));

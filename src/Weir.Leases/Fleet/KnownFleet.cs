@@ -11,8 +11,12 @@ public static class KnownFleet
     /// <exception cref="StoreUnavailableException">It did not come.</exception>
     public static async ValueTask KnownAsync(this IFleetView view, CancellationToken cancellationToken)
     {
-        // Every snapshot is of revision 0 or later.
-        if (!view.IsKnown && !await view.WhenAsync(0, Within, cancellationToken))
+        if (!await view.IsKnownSoonAsync(cancellationToken))
             throw new StoreUnavailableException("The state store did not answer in time: the leases have not been read yet.");
     }
+
+    /// <summary>The same. False: it did not come.</summary>
+    public static async ValueTask<bool> IsKnownSoonAsync(this IFleetView view, CancellationToken cancellationToken) =>
+        // Every snapshot is of revision 0 or later.
+        view.IsKnown || await view.WhenAsync(0, Within, cancellationToken);
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.Extensions.Logging.Abstractions;
 using Weir.Leases.Documents;
 using Weir.Leases.Doors;
 using Weir.Leases.Kinds;
@@ -240,6 +241,21 @@ public sealed class ResourceDoorsTests : IAsyncDisposable
         var asked = _it.Store.Asked;
         await _it.Time.PassAsync(TimeSpan.FromSeconds(20));
         _it.Store.Asked.ShouldBe(asked);
+    }
+
+    [Fact]
+    public async Task Enter_JustAfterAStart_WaitsUntilTheFleetIsRead()
+    {
+        var fence = await _it.Fleet.GrantAsync("rag.3", "l1");
+        await using var started = new StoredFleet(_it.Inner, _it.Time, isHeld: true);
+        var freshness = new FeedFreshness(_it.Store, StoredFleet.Partition, started, _it.Time, NullLogger<FeedFreshness>.Instance);
+        var doors = new ResourceDoors(started, _it.Store, _it.Signer, freshness, new Place("home", null));
+
+        var entering = doors.EnterAsync("rag.3", doors.TokenOf("rag.3", "l1", fence), CancellationToken.None).AsTask();
+
+        entering.IsCompleted.ShouldBeFalse();
+        started.Go();
+        (await entering).Error.ShouldBeNull();
     }
 
     [Fact]

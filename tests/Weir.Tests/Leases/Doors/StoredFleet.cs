@@ -19,14 +19,15 @@ internal sealed class StoredFleet : IFleetView, IAsyncDisposable
     private readonly Task _following;
     private readonly TaskCompletionSource _known = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock _sync = new();
-    private TaskCompletionSource _gate = new();
+    private TaskCompletionSource _gate = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _step = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private long _revision;
 
-    public StoredFleet(IStateStore store, TimeProvider time)
+    public StoredFleet(IStateStore store, TimeProvider time, bool isHeld = false)
     {
         (_store, _time) = (store, time);
-        _gate.SetResult();
+        if (!isHeld)
+            Go();
         _following = Task.Run(FollowAsync);
     }
 
@@ -63,7 +64,7 @@ internal sealed class StoredFleet : IFleetView, IAsyncDisposable
             Task step;
             lock (_sync)
             {
-                if (_revision >= revision)
+                if (IsKnown && _revision >= revision)
                     return true;
                 step = _step.Task;
             }
