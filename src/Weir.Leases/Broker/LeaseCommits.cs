@@ -79,7 +79,7 @@ internal sealed class LeaseCommits(LeaseFleet fleet, IStateStore store, TimeProv
             }
 
             if (time.GetElapsedTime(started) >= limit)
-                throw LeaseErrors.StoreAway("what became of a change is not known.");
+                throw LeaseErrors.StoreAway("what became of a change is not known. Look at the lease when it answers again, or ask again with the same fence or Idempotency-Key.");
             await Task.Delay(pause, time);
         }
     }

@@ -56,7 +56,7 @@ internal static class LeaseErrors
         : wait == TimeSpan.Zero ? "Not all of it is free now, and the request does not wait."
         : $"Not all of it was free within {wait.TotalSeconds:0.###} s.");
 
-    public static LeaseError NotFound(string id) => new(404, "not_found", $"There is no lease '{Shown(id)}'.");
+    public static LeaseError NotFound(string id) => new(404, "not_found", $"There is no lease '{Shown(id)}' here: it was never this key's, or has ended and is forgotten. Allocate another.");
 
     public static LeaseError NotHolder(string id) => new(403, "not_holder", $"Lease '{Shown(id)}' was allocated by another key, which alone may use, renew or release it.");
 

@@ -28,6 +28,7 @@ public enum LeaseState
 public sealed record LeaseRecord
 {
     private const int MostReturned = 256;
+    private const int MostTaken = 32;
 
     public required string Id { get; init; }
 
@@ -59,6 +60,9 @@ public sealed record LeaseRecord
     /// <summary>The ids of what it gave back, or was taken from it, before its end, the latest 256: giving them back again is no error.</summary>
     public IReadOnlyList<string> Returned { get; init; } = [];
 
+    /// <summary>Of those, what was taken from it, and why; the latest 32.</summary>
+    public IReadOnlyList<TakenResource> Taken { get; init; } = [];
+
     public IReadOnlyDictionary<string, string>? Labels { get; init; }
 
     /// <summary>Store time.</summary>
@@ -89,6 +93,10 @@ public sealed record LeaseRecord
     /// <summary>With resources that it holds no more; so many of the last ones are remembered.</summary>
     public LeaseRecord Returning(IEnumerable<string> resources) => this with { Returned = [.. Returned.Concat(resources).TakeLast(MostReturned)] };
 
+    /// <summary>Without a resource that was taken from it.</summary>
+    public LeaseRecord Losing(TakenResource taken) =>
+        Returning([taken.Resource]) with { Taken = [.. Taken.Append(taken).TakeLast(MostTaken)], Holdings = [.. Holdings.Where(holding => holding.Resource != taken.Resource)], Reason = taken.Reason };
+
     /// <param name="version">The version of the document that holds this record.</param>
     public long FenceOf(long version) => Fence ?? (Holdings.Count > 0 ? version : 0);
 
@@ -98,6 +106,12 @@ public sealed record LeaseRecord
 
     public bool HasEnded => State is LeaseState.Released or LeaseState.Expired or LeaseState.Failed;
 }
+
+/// <summary>A resource that was taken from a lease that goes on.</summary>
+/// <param name="Resource">Its id.</param>
+/// <param name="Code">Of the error that whoever uses it is told.</param>
+/// <param name="Reason">A sentence without its stop, for the lease's holder.</param>
+public sealed record TakenResource(string Resource, string Code, string Reason);
 
 /// <summary>So many resources of one kind.</summary>
 /// <param name="Kind">The kind's name; aliases are resolved before.</param>

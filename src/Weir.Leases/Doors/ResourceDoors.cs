@@ -55,7 +55,7 @@ internal sealed class ResourceDoors(IFleetView view, IStateStore store, DoorSign
             return Refused(Ended(view.Lease(claim.LeaseId)?.Value));
         // While it is leased its document is not written: the version is the grant's revision.
         if (resource.Value.State != ResourceState.Leased || resource.Value.Lease != claim.LeaseId || resource.Version != claim.Fence)
-            return Refused(Gone(resource.Value, lease));
+            return Refused(Gone(resourceId, lease));
 
         var session = new LeaseSession(lease.Id, claim.Fence, lease.WorkerId, lease.Tenant, lease.KeyId);
         var holding = lease.Holdings.FirstOrDefault(holding => holding.Resource == resourceId);
@@ -72,10 +72,9 @@ internal sealed class ResourceDoors(IFleetView view, IStateStore store, DoorSign
     private static DoorEntry Refused(LeaseError error) => new(null, error);
 
     // Whoever has a token of the lease may know what became of the lease, which is told by its own record. What the resource's record says is for operators: a reset or a check may have said it.
-    private static LeaseError Gone(ResourceRecord resource, LeaseRecord lease) => new(
-        410,
-        lease.Reason is not null && resource is { State: ResourceState.Quarantined, Held: true } ? LeaseErrors.ResourceQuarantined : LeaseErrors.LeaseEnded,
-        lease.Reason is { } reason ? $"The lease does not hold the resource any more: {reason}. Release the lease and ask for another." : "The lease does not hold the resource any more.");
+    private static LeaseError Gone(string resource, LeaseRecord lease) => lease.Taken.LastOrDefault(one => one.Resource == resource) is { } taken
+        ? new(410, taken.Code == LeaseErrors.ResourceQuarantined ? taken.Code : LeaseErrors.LeaseEnded, $"The lease does not hold the resource any more: {taken.Reason.TrimEnd('.')}. Go on with the rest of it, or release it and ask for another.")
+        : new(410, LeaseErrors.LeaseEnded, $"The lease does not hold the resource any more{(lease.GaveBack(resource) ? ": it was given back" : "")}.");
 
     private static LeaseError Ended(LeaseRecord? lease) => new(410, lease?.FailureCode == LeaseErrors.ResourceQuarantined ? LeaseErrors.ResourceQuarantined : LeaseErrors.LeaseEnded, lease switch
     {

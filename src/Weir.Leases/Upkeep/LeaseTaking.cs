@@ -60,10 +60,9 @@ internal sealed class LeaseTaking(FleetCommits commits, IFleetView view, KnownKi
     private LeaseRecord Shrink(Stored<LeaseRecord> lease, string resource, string code, string reason)
     {
         var record = lease.Value;
-        LeaseHolding[] rest = [.. record.Holdings.Where(holding => holding.Resource != resource)];
         // The grant's own revision is its fence only as long as nothing else was written.
-        var left = record.Returning([resource]) with { Holdings = rest, Reason = reason, Fence = record.FenceOf(lease.Version) };
+        var left = record.Losing(new TakenResource(resource, code, reason)) with { Fence = record.FenceOf(lease.Version) };
         // What it held last is still told.
-        return rest.Length > 0 ? left : left with { State = LeaseState.Failed, FailureCode = code, EndsAt = commits.Now, Holdings = record.Holdings };
+        return left.Holdings.Count > 0 ? left : left with { State = LeaseState.Failed, FailureCode = code, EndsAt = commits.Now, Holdings = record.Holdings };
     }
 }

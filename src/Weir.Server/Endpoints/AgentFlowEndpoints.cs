@@ -65,7 +65,7 @@ internal sealed class AgentFlowEndpoints(ILeaseBroker broker, IFleetView view, I
         }
 
         if (answer.Lease is { } lease)
-            await LeaseAnswers.WriteReadyAsync(context, broker, lease, () => Task.FromResult<object>(body.Type is null ? LegacyShapes.MapOf(lease, doors) : LegacyShapes.Of(lease, lease.Value.Holdings[0], doors)), StatusCodes.Status200OK);
+            await LeaseAnswers.WriteReadyAsync(context, broker, lease, () => Task.FromResult<object?>(body.Type is null ? LegacyShapes.MapOf(lease, doors) : LegacyShapes.Of(lease, lease.Value.Holdings[0], doors)), StatusCodes.Status200OK);
         else if (answer.Error!.Code == "wait_expired")
             await context.WriteErrorAsync(ApiError.Unavailable(answer.Error.Message, TimeSpan.FromSeconds(1), "wait_expired"));
         else

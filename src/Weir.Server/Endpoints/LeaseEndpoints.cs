@@ -66,9 +66,18 @@ internal sealed class LeaseEndpoints(ILeaseBroker broker, IFleetView view, Lease
         else if (lease.Value.HasEnded)
             await context.WriteErrorAsync(new ApiError(410, "lease_ended", $"The lease that this Idempotency-Key made has ended: {lease.Value.Reason?.TrimEnd('.') ?? lease.Value.State.ToString().ToLowerInvariant()}. Send another key for another lease.") { ShouldRetry = false });
         else if (lease.Value.State == LeaseState.Ready)
-            await LeaseAnswers.WriteReadyAsync(context, broker, lease, async () => views.Of(asker, lease, request.Observe ? await broker.ObserveAsync(asker, lease.Value.Id, context.RequestAborted) : null));
+            await LeaseAnswers.WriteReadyAsync(context, broker, lease, () => ReadyAsync(context, asker, lease, request.Observe));
         else
             await AcceptAsync(context, asker, lease);
+    }
+
+    private async Task<LeaseView?> ReadyAsync(HttpContext context, LeaseAsker asker, Stored<LeaseRecord> lease, bool observe)
+    {
+        if (!observe)
+            return views.Of(asker, lease);
+        var seen = await broker.ObserveAsync(asker, lease.Value.Id, context.RequestAborted);
+        // A look may take longer than the lease lasts.
+        return broker.Find(asker, lease.Value.Id) is { Value.HasEnded: true } ? null : views.Of(asker, lease, seen);
     }
 
     private Task AcceptAsync(HttpContext context, LeaseAsker asker, Stored<LeaseRecord> lease)
@@ -142,7 +151,7 @@ internal sealed class LeaseEndpoints(ILeaseBroker broker, IFleetView view, Lease
 
         var answer = await broker.RenewAsync(context.GetCaller().ToAsker(), IdOf(context), body!.Fence, body.Ttl, context.RequestAborted);
         await (answer.Lease is { } lease
-            ? context.Response.WriteJsonAsync(new RenewedView(lease.Value.Id, lease.Value.FenceOf(lease.Version), lease.Value.EndsAt))
+            ? context.Response.WriteJsonAsync(new RenewedView(lease.Value.Id, lease.Value.FenceOf(lease.Version), lease.Value.EndsAt, lease.Value.Reason))
             : context.WriteErrorAsync(answer.Error!.ToApiError()));
     }
 

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Weir.Leases.Broker;
 using Weir.Leases.Documents;
 using Weir.Leases.Fleet;
+using Weir.Server.Errors;
 using Weir.Server.Hosting;
 
 namespace Weir.Server.Leases;
@@ -13,14 +14,21 @@ internal static class LeaseAnswers
     /// <param name="context">Of the request that allocated.</param>
     /// <param name="broker">Takes back what cannot be handed over.</param>
     /// <param name="lease">What was granted.</param>
-    /// <param name="shape">What is said of it.</param>
+    /// <param name="shape">What is said of it. Null: it has ended meanwhile.</param>
     /// <param name="status">How it is answered.</param>
-    public static async Task WriteReadyAsync<T>(HttpContext context, ILeaseBroker broker, Stored<LeaseRecord> lease, Func<Task<T>> shape, int status = StatusCodes.Status201Created)
+    public static async Task WriteReadyAsync<T>(HttpContext context, ILeaseBroker broker, Stored<LeaseRecord> lease, Func<Task<T?>> shape, int status = StatusCodes.Status201Created)
+        where T : class
     {
         var isWritten = false;
         try
         {
-            var body = JsonSerializer.SerializeToUtf8Bytes(await shape(), WireJson.Options);
+            if (await shape() is not { } answer)
+            {
+                await context.WriteErrorAsync(LeaseErrors.EndedBeforeItWasTold());
+                return;
+            }
+
+            var body = JsonSerializer.SerializeToUtf8Bytes(answer, WireJson.Options);
             context.RequestAborted.ThrowIfCancellationRequested();
             var response = context.Response;
             (response.StatusCode, response.ContentType, response.ContentLength) = (status, "application/json", body.Length);

@@ -16,5 +16,8 @@ internal static class LeaseErrors
 
     public static ApiError NoLease() => ApiError.NotFound("There is no lease of that id here. GET /v1/leases lists those of this key's tenant; one that has ended is forgotten after a while.");
 
+    public static ApiError EndedBeforeItWasTold() =>
+        new(410, "lease_ended", "The lease ended before what it shows was there. Ask for a longer ttl, or without 'observe', and look afterwards.") { ShouldRetry = false };
+
     public static ApiError Draining() => ApiError.Unavailable("The server is stopping and grants no more leases; send this to another replica or try again.", TimeSpan.FromSeconds(2), "draining");
 }

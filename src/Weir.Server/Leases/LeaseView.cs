@@ -91,7 +91,8 @@ internal sealed record LeasedView
 /// <param name="Id">The lease.</param>
 /// <param name="Fence">Its fence, which is the same.</param>
 /// <param name="ExpiresAt">When it is taken back unless it is renewed again.</param>
-internal sealed record RenewedView(string Id, long Fence, DateTimeOffset ExpiresAt);
+/// <param name="Reason">Why it holds less than it was granted. Null: it has all, or gave the rest back.</param>
+internal sealed record RenewedView(string Id, long Fence, DateTimeOffset ExpiresAt, string? Reason);
 
 /// <summary>A part of a list.</summary>
 /// <param name="Data">In the order of their ids.</param>

@@ -64,7 +64,8 @@ internal sealed class ReleaseBatchTool(HoldingChoice holdings, ILeaseBroker brok
     private EntryOutcome NotHeld(McpToolCall call, string worker, string id)
     {
         // Whoever asks twice is told the same twice, also where somebody else has it by now.
-        if (LeasesOf(call, worker).Any(lease => lease.GaveBack(id))) return new EntryOutcome(true, "It was given back before.");
+        if (LeasesOf(call, worker).FirstOrDefault(lease => lease.GaveBack(id)) is { } had)
+            return new EntryOutcome(true, had.Taken.LastOrDefault(one => one.Resource == id) is { } taken ? $"It was taken from the lease before: {taken.Reason.TrimEnd('.')}." : "It was given back before.");
         if (fleet.Resource(id) is not { } resource) return new EntryOutcome(false, $"There is no resource '{id}'. (not_found)");
         if (resource.Value.State != ResourceState.Leased) return new EntryOutcome(false, $"Worker '{worker}' does not hold it, and nobody else does. (not_holder)");
         return resource.Value.Lease is { } lease && broker.Find(call.Asker, lease) is { } other

@@ -61,7 +61,8 @@ internal static class McpAnswers
         {
             var json = held.GetBuffer().AsMemory(0, (int)held.Length);
             if (JsonSerializer.Deserialize(json.Span, McpJson.Message) is not { } message) return (null, NoMessage);
-            return (message, ForeignJson.MayBeNoText(json.Span) ? McpStrangeText.FaultOf(message, JsonElement.Parse(json.Span)) : null);
+            var fault = ForeignJson.MayBeNoText(json.Span) ? McpStrangeText.FaultOf(message, JsonElement.Parse(json.Span)) : null;
+            return (message, fault ?? McpCallShape.FaultOf(message));
         }
         catch (JsonException fault)
         {

@@ -99,6 +99,20 @@ public sealed class ResourceDoorsTests : IAsyncDisposable
     }
 
     [Fact]
+    public async Task Enter_OneGivenBackAndAnotherTaken_SaysOfEachWhatBecameOfIt()
+    {
+        var first = await _it.Fleet.GrantAsync("rag.3", "l1");
+        await _it.Fleet.TakeAsync("rag.3", "l1", isLast: false, "rag.3 was taken out of use: it smells", "it smells");
+        await _it.Fleet.ReadAllAsync();
+        _it.Fleet.Lease("l1")!.Value.Losing(new TakenResource("rag.4", "resource_lost", "the desktop ended (rag.4)")).ShouldSatisfyAllConditions(
+            lease => lease.Reason.ShouldBe("the desktop ended (rag.4)"), lease => lease.Taken.Select(taken => taken.Resource).ShouldBe(["rag.3", "rag.4"]));
+
+        var error = (await _it.EnterAsync("rag.3", _it.Doors.TokenOf("rag.3", "l1", first))).Error!;
+
+        error.Message.ShouldBe("The lease does not hold the resource any more: rag.3 was taken out of use: it smells. Go on with the rest of it, or release it and ask for another.");
+    }
+
+    [Fact]
     public async Task Enter_TakenFromALeaseThatIsOverByNow_SaysThatItHasEnded()
     {
         var fence = await _it.Fleet.GrantAsync("rag.3", "l1", TimeSpan.FromSeconds(10));

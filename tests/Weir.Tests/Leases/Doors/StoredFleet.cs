@@ -128,7 +128,7 @@ internal sealed class StoredFleet : IFleetView, IAsyncDisposable
             lease,
             record => isLast
                 ? record with { State = LeaseState.Failed, FailureCode = "resource_quarantined", Reason = told }
-                : record.Returning([resource]) with { Holdings = [], Reason = told },
+                : record.Losing(new TakenResource(resource, "resource_quarantined", told)),
             record => record with { State = ResourceState.Quarantined, Held = true, Lease = null, Reason = said });
 
     public async Task ReadAllAsync() => (await WhenAsync(await _store.RevisionAsync(Partition), TimeSpan.FromDays(1), CancellationToken.None)).ShouldBeTrue();

@@ -55,6 +55,35 @@ public sealed class McpStrangeTextTests : IAsyncLifetime
         ((string)message["error"]!["message"]!).ShouldContain("half of a surrogate pair");
     }
 
+    [Theory]
+    [InlineData("[1]", "params takes an object")]
+    [InlineData("""{"arguments":{}}""", "params.name takes the name of a tool")]
+    [InlineData("""{"name":null}""", "params.name takes the name of a tool")]
+    [InlineData("""{"name":[1],"arguments":{}}""", "params.name takes the name of a tool")]
+    [InlineData("""{"name":"rag_ask","name":"rag_ask"}""", "params has the same field twice")]
+    public async Task Call_OfAnotherShape_IsAnErrorThatSaysWhatIsWrong(string parameters, string says)
+    {
+        foreach (var session in new[] { null, await _mcp.BeginAsync() })
+        {
+            var message = await AnswerAsync($$"""{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{parameters}}}""", HttpStatusCode.BadRequest, session);
+
+            ((int)message["id"]!, (int)message["error"]!["code"]!).ShouldBe((7, -32602));
+            ((string)message["error"]!["message"]!).ShouldContain(says);
+        }
+    }
+
+    [Theory]
+    [InlineData("[1]")]
+    [InlineData("\"text\"")]
+    [InlineData("5")]
+    public async Task Call_ArgumentsThatAreNoObject_IsAResultThatSaysSo(string arguments)
+    {
+        var message = await AnswerAsync(Call("rag_ask", arguments), HttpStatusCode.OK);
+
+        ((bool)message["result"]!["isError"]!).ShouldBeTrue();
+        TextOf(message["result"]!).ShouldBe("rag_ask: 'arguments' takes an object.");
+    }
+
     [Fact]
     public async Task Call_TextThatHoldsJsonThatIsNoText_IsAResultThatSaysSo()
     {

@@ -58,10 +58,10 @@ public sealed class EmbeddingPreloadTests : IDisposable
         var time = new ManualTimeProvider();
         Write("a.txt", "one");
         await using var harness = Start(out _, time, new() { ["default"] = new() { Kind = EmbeddingModelKind.Route, Route = "provider/model" } });
-        harness.Route.Error = _ => new(429, "rate_limited", "later") { RetryAfter = TimeSpan.FromMinutes(2) };
+        var asked = 0;
+        harness.Route.Error = _ => Interlocked.Increment(ref asked) == 1 ? new(429, "rate_limited", "later") { RetryAfter = TimeSpan.FromMinutes(2) } : null;
         harness.Service.Apply(harness.Options with { Preload = [Path.Combine(_folder.FullName, "a.txt")] });
         await harness.Route.Begun.WaitAsync();
-        harness.Route.Error = _ => null;
         await Eventually.TrueAsync(() =>
         {
             time.Advance(TimeSpan.FromSeconds(10));
