@@ -44,6 +44,23 @@ public sealed class LeaseRequestTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Post_LookThatOutlastsTheLease_Is410AndNoReadyLease()
+    {
+        _leases.OnCall = () =>
+        {
+            _leases.Move("lease_0001", LeaseState.Expired);
+            return null;
+        };
+
+        using var answer = await PostAsync(Two[..^1] + ""","observe":true}""");
+
+        answer.StatusCode.ShouldBe(HttpStatusCode.Gone);
+        var error = await BodyAsync(answer);
+        error.GetProperty("code").GetString().ShouldBe("lease_ended");
+        error.GetProperty("detail").GetString()!.ShouldContain("longer ttl");
+    }
+
+    [Fact]
     public async Task Post_WithEverything_ReachesTheBrokerAsWritten()
     {
         using var answer = await PostAsync(
