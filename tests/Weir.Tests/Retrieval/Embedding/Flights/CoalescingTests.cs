@@ -159,6 +159,8 @@ public sealed class CoalescingTests
             await using var registration = token.Register(() => cancelled.TrySetResult());
             await Task.Delay(Timeout.Infinite, token);
         };
+        // Of a model that is loaded a caller is on its flight when the call returns.
+        (await harness.Service.AcquireAsync("r")).Model!.Dispose();
         using var leaving = new CancellationTokenSource();
         var callers = Enumerable.Range(0, 5).Select(_ => harness.EmbedAsync(ServiceHarness.Request("r", "a"), leaving.Token)).ToArray();
         await harness.Route.Begun.WaitAsync();
