@@ -37,6 +37,7 @@ public sealed class CoalescingTests
         await using var harness = new ServiceHarness();
         var answer = new TaskCompletionSource();
         harness.Route.Before = (_, token) => answer.Task.WaitAsync(token);
+        (await harness.Service.AcquireAsync("r")).Model!.Dispose();
         var callers = Enumerable.Range(0, 2000).Select(i => (Leaving: new CancellationTokenSource(), Leaves: i % 3 != 1)).ToArray();
         var results = callers.Select(caller => harness.EmbedAsync(ServiceHarness.Request("r", "a", "b", "c"), caller.Leaving.Token)).ToArray();
         await harness.Route.Begun.WaitAsync();
@@ -86,7 +87,7 @@ public sealed class CoalescingTests
         theirs.Vectors[0].ToArray().ShouldBe(mine.Vectors[0].ToArray());
         harness.Route.Asked.Select(call => call.Asker.Client).ShouldBe(["ingest", "client"]);
         // The first call is of no use any more.
-        heldBy.IsCancellationRequested.ShouldBeTrue();
+        await Eventually.TrueAsync(() => heldBy.IsCancellationRequested);
         harness.Service.Snapshot().InFlight.ShouldBe(0);
     }
 
